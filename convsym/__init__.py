@@ -1,0 +1,49 @@
+"""Convolutions as one line of index notation: differentiated, proved, compiled, called, drawn.
+
+    y[n, k, o] += x[n, c, stride*o + dilation*r - padding] * w[k, c, r]
+
+Names are imported when they are first used (PEP 562), so `import convsym` loads neither SymPy nor a prover, and the
+numeric functions never do.
+"""
+
+from importlib import import_module
+
+from convsym._version import __version__
+
+_MODULE_OF = {
+    "Formula": "formula",
+    "vjp": "derivation",
+    "prove": "proofs",
+    "check": "proofs",
+    "latex": "notation",
+    "mathml": "notation",
+    "registry": "ops",
+    "conv1d": "functional",
+    "conv2d": "functional",
+    "config": "kernels",
+    "show_config": "kernels",
+    "get_num_threads": "kernels",
+    "set_num_threads": "kernels",
+    "ConvsymError": "errors",
+    "FormulaError": "errors",
+    "KernelError": "errors",
+    "ProofError": "errors",
+    "ShapeError": "errors",
+}
+_SUBMODULES = ("grad",)
+
+__all__ = ["__version__", *_MODULE_OF, *_SUBMODULES]
+
+
+def __getattr__(name):
+    if name in _SUBMODULES:
+        return import_module(f"convsym.{name}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'convsym' has no attribute {name!r}")
+    value = getattr(import_module(f"convsym.{_MODULE_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted(set(globals()) | set(__all__))
