@@ -1,7 +1,8 @@
 """Build the kernels: a table of CPU levels and a loop.
 
-One body (`convsym/kernels/_generated/kernels.pxi`) is compiled once for each level. What was built, and why a level
-is missing, is written to `convsym/kernels/_build.json` in the built package. Nothing of convsym is imported here.
+One body (`convsym/kernels/_generated/kernels.pxi`) is compiled once for each level. What was built, and why
+a level is missing, is written to `convsym/kernels/_build.json` in the built package. Nothing of convsym is
+imported here.
 """
 
 import json
@@ -27,8 +28,8 @@ LEVELS = {
     "v3": (["-march=x86-64-v3"], ["/arch:AVX2"]),
     "v4": (["-march=x86-64-v4"], ["/arch:AVX512"]),
 }
-# Never -ffast-math, at no stage: linked in, it turns off denormals in the whole process. -g0, because Python's own
-# flags carry -g and debug information would be four fifths of the wheel.
+# Never -ffast-math, at no stage: linked in, it turns off denormals in the whole process. -g0, because
+# Python's own flags carry -g and debug information would be four fifths of the wheel.
 OPTIMIZE = (["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"], ["/O2"])
 OPENMP = (["-fopenmp"], ["/openmp"])
 DIRECTIVES = {
@@ -49,16 +50,27 @@ ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 def extension(name, sources, flags=(), link_flags=()):
     macros = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
-    depends = sorted(str(p) for pattern in ("*.pxd", "_generated/*.pxi") for p in Path("convsym/kernels").glob(pattern))
-    return Extension(f"{PACKAGE}.{name}", sources, define_macros=macros, py_limited_api=ABI3, depends=depends,
-                     extra_compile_args=list(flags), extra_link_args=list(link_flags))
+    depends = sorted(
+        str(p) for pattern in ("*.pxd", "_generated/*.pxi") for p in Path("convsym/kernels").glob(pattern)
+    )
+    return Extension(
+        f"{PACKAGE}.{name}",
+        sources,
+        define_macros=macros,
+        py_limited_api=ABI3,
+        depends=depends,
+        extra_compile_args=list(flags),
+        extra_link_args=list(link_flags),
+    )
 
 
 def extensions():
     """The extensions of every level, before the compiler has been asked what it can do."""
     names = ["_cpu", *(LEVELS if ON_X86_64 else ["baseline"])]
-    return [extension("_cyutility", ["convsym/kernels/_cyutility.c"]),
-            *(extension(name, [f"convsym/kernels/{name}.pyx"]) for name in names)]
+    return [
+        extension("_cyutility", ["convsym/kernels/_cyutility.c"]),
+        *(extension(name, [f"convsym/kernels/{name}.pyx"]) for name in names),
+    ]
 
 
 class BuildKernels(build_ext):
@@ -72,9 +84,17 @@ class BuildKernels(build_ext):
             level = e.name.rpartition(".")[2]
             e.extra_compile_args, e.extra_link_args = flags_of.get(level, (record["flags"], []))
         # The C files go to the build directory, and memoryview code that all levels share into one module.
-        self.extensions = cythonize(self.extensions, build_dir=self.build_temp, nthreads=self.parallel,
-                                    force=self.force, compiler_directives=DIRECTIVES,
-                                    shared_utility_qualified_name=f"{PACKAGE}._cyutility")
+        translated = cythonize(
+            self.extensions,
+            build_dir=self.build_temp,
+            nthreads=self.parallel,
+            force=self.force,
+            compiler_directives=DIRECTIVES,
+            shared_utility_qualified_name=f"{PACKAGE}._cyutility",
+        )
+        c_files = {e.name: e.sources for e in translated}
+        for e in self.extensions:
+            e.sources = c_files[e.name]
         super().build_extensions()
         target = Path(self.build_lib, RECORD)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -94,9 +114,15 @@ class BuildKernels(build_ext):
                 missing[level] = f"the compiler does not accept {' '.join(flags[msvc])}"
             else:
                 built[level] = ([*common, *flags[msvc], *openmp], [] if msvc else openmp)
-        record = {"levels": {level: compile_flags for level, (compile_flags, _) in built.items()}, "missing": missing,
-                  "compiler": self.compiler_version(), "cython": cython_version, "openmp": bool(openmp),
-                  "flags": common, "abi3": ABI3}
+        record = {
+            "levels": {level: compile_flags for level, (compile_flags, _) in built.items()},
+            "missing": missing,
+            "compiler": self.compiler_version(),
+            "cython": cython_version,
+            "openmp": bool(openmp),
+            "flags": common,
+            "abi3": ABI3,
+        }
         return record, built
 
     def accepts(self, program, flags):
@@ -131,5 +157,8 @@ class BuildKernels(build_ext):
 
 
 if __name__ == "__main__":  # Cython's worker processes may import this file
-    setup(ext_modules=extensions(), cmdclass={"build_ext": BuildKernels},
-          options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {})
+    setup(
+        ext_modules=extensions(),
+        cmdclass={"build_ext": BuildKernels},
+        options={"bdist_wheel": {"py_limited_api": "cp311"}} if ABI3 else {},
+    )

@@ -2,8 +2,8 @@
 
     y[n, k, o] += x[n, c, stride*o + dilation*r - padding] * w[k, c, r]
 
-Names are imported when they are first used (PEP 562), so `import convsym` loads neither SymPy nor a prover, and the
-numeric functions never do.
+Names are imported when they are first used (PEP 562), so `import convsym` loads neither SymPy nor a prover,
+and the numeric functions never do.
 """
 
 from importlib import import_module

@@ -1,0 +1,86 @@
+"""The work of a convolution call: from a `Geometry` and accepted arrays to the result, by the algorithm
+asked for.
+
+Forward and gradients are one function, `compute`: a rule is named by its result (`y`, `dx`, `dw`), and its
+operands by the letters of the formula. What differs between ranks is the name of the op, so there is no code
+for any one rank.
+"""
+
+from math import prod
+
+import numpy as np
+
+from convsym import gate, kernels
+from convsym.errors import ShapeError
+
+ALGORITHMS = ("auto", "direct", "reference")
+
+
+def check_algorithm(algorithm):
+    """Raise a ShapeError that lists what is known, unless `algorithm` is."""
+    if algorithm not in ALGORITHMS:
+        known = ", ".join(map(repr, ALGORITHMS))
+        raise ShapeError(f"algorithm={algorithm!r} is not known; it is one of {known}")
+
+
+def compute(geometry, result, operands, algorithm):
+    """One of the rules of a convolution.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    result : {"y", "dx", "dw"}
+    operands : mapping of str to ndarray
+        The two other arrays of the rule (of x, w and dy), as the caller gave them: accepted, without group
+        axis.
+    algorithm : {"auto", "direct", "reference"}
+
+    Returns
+    -------
+    ndarray
+        In the caller's shape.
+    """
+    check_algorithm(algorithm)
+    grouped = {
+        name: gate.layout(array).reshape(geometry.shapes[primal(name)]) for name, array in operands.items()
+    }
+    value = _reference if algorithm == "reference" else _direct
+    return value(geometry, result, grouped).reshape(geometry.public_shapes[primal(result)])
+
+
+def add_bias(output, bias, rank):
+    """Add bias[k] to every output of channel k, in place, last; `output` is (…, K, o0, …)."""
+    kernels.run("bias_y", _flat_spatial(output, rank), {"b": gate.layout(bias)}, {})
+    return output
+
+
+def sum_to_bias(grad_output, rank):
+    """The gradient of the bias: the sum of dy over batch and spatial axes, of shape (K,)."""
+    dy = _flat_spatial(gate.layout(grad_output), rank)
+    return kernels.run("bias_db", np.zeros(dy.shape[1], dy.dtype), {"dy": dy}, {})
+
+
+def primal(name):
+    """The array whose shape `name` has: dx has that of x."""
+    return name.removeprefix("d")
+
+
+def _direct(geometry, result, operands):
+    """The loop nest of the derived rule, compiled."""
+    dtype = next(iter(operands.values())).dtype
+    out = np.zeros(geometry.shapes[primal(result)], dtype)
+    return kernels.run(f"conv{geometry.rank}d_{result}", out, operands, geometry.parameters)
+
+
+def _reference(geometry, result, operands):
+    """The formula itself, evaluated exactly as it is written; slow, for comparison. Loads SymPy."""
+    from convsym.ops import registry
+
+    op = registry[f"conv{geometry.rank}d"]
+    raise NotImplementedError(op)
+
+
+def _flat_spatial(array, rank):
+    """A view (N, K, o) of a batched or unbatched contiguous array: the spatial axes as one."""
+    channels, *spatial = array.shape[-rank - 1 :]
+    return array.reshape(prod(array.shape[: -rank - 1]), channels, prod(spatial))

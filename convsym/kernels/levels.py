@@ -1,0 +1,142 @@
+"""The CPU levels: which were built, which this machine can run, and which one is used.
+
+The choice is made before any level is imported, because a module compiled for a CPU that is not there ends
+the process in its first instruction: "try the import, else the next" cannot work. A level that was built but
+does not load is an error, never a silent step down.
+"""
+
+import json
+import os
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from convsym.errors import KernelError
+
+# Slowest first. A level needs its own features and those of the levels before it.
+FEATURES = {
+    "baseline": frozenset(),
+    "v3": frozenset({"avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe"}),
+    "v4": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
+}
+HOW_TO_BUILD = "build them with `pip install .` in the source tree (a C compiler is needed)"
+
+_RECORD = Path(__file__).with_name("_build.json")
+_forced = ContextVar("convsym_level", default=None)
+
+
+@cache
+def build_record():
+    """What `setup.py` wrote down when it compiled the kernels: levels, missing levels, compiler, flags,
+    OpenMP."""
+    if not _RECORD.exists():
+        return {
+            "levels": {},
+            "missing": {level: "the kernels are not compiled" for level in FEATURES},
+            "compiler": None,
+            "cython": None,
+            "openmp": False,
+            "flags": [],
+            "abi3": False,
+        }
+    return json.loads(_RECORD.read_text(encoding="utf-8"))
+
+
+def built():
+    """Names of the compiled levels, slowest first."""
+    return tuple(level for level in FEATURES if level in build_record()["levels"])
+
+
+@cache
+def usable():
+    """Names of the compiled levels that this machine can run, slowest first."""
+    return tuple(level for level in built() if not lacking(level))
+
+
+def lacking(level):
+    """Names of the CPU features that `level` needs and this machine does not have, sorted."""
+    needed = frozenset().union(*(FEATURES[name] for name in _up_to(level)))
+    return sorted(needed - _import("_cpu").features())
+
+
+def unusable():
+    """Why each of the other levels cannot be used here, as a dict of sentences."""
+    reasons = dict(build_record()["missing"])
+    for level in built():
+        if level not in usable():
+            reasons[level] = f"this CPU lacks {', '.join(lacking(level))}"
+    return reasons
+
+
+def in_use():
+    """Name of the level that a call made now would use.
+
+    Raises
+    ------
+    KernelError
+        When nothing is compiled, or `CONVSYM_CPU` asks for a level that cannot be used here.
+    """
+    return _forced.get() or _chosen()
+
+
+@cache
+def _chosen():
+    asked = os.environ.get("CONVSYM_CPU")
+    if asked:
+        return _checked(asked, f"CONVSYM_CPU={asked}", "unset CONVSYM_CPU or set it to")
+    if not usable():
+        raise KernelError(f"the kernels are not compiled, so nothing can be computed; {HOW_TO_BUILD}")
+    return usable()[-1]
+
+
+@contextmanager
+def using(level):
+    """Compute with the kernels of one level in this context; for tests and comparisons.
+
+    Parameters
+    ----------
+    level : {"baseline", "v3", "v4"}
+
+    Raises
+    ------
+    KernelError
+        When the level is unknown, not built, or not one this machine can run.
+    """
+    token = _forced.set(_checked(level, f"level {level!r}", "choose"))
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def _checked(level, what, fix):
+    """`level`, if it can be used here; else a KernelError that says why not, and what can."""
+    if level in usable():
+        return level
+    allowed = f"{fix} {' or '.join(usable())}" if usable() else HOW_TO_BUILD
+    if level not in FEATURES:
+        raise KernelError(f"{what} is not a CPU level; the levels are {', '.join(FEATURES)}; {allowed}")
+    raise KernelError(f"{what} cannot be used here: {unusable()[level]}; {allowed}")
+
+
+@cache
+def load(level):
+    """The compiled module of a level; the caller has made sure that this machine can run it."""
+    return _import(level)
+
+
+def _import(name):
+    try:
+        return import_module(f"convsym.kernels.{name}")
+    except ImportError as error:
+        raise KernelError(
+            f"convsym.kernels.{name} was built but does not load ({error}); install convsym again with "
+            "`pip install --force-reinstall --no-deps .`"
+        ) from error
+
+
+def _up_to(level):
+    names = tuple(FEATURES)
+    return names[: names.index(level) + 1]
