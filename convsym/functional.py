@@ -110,8 +110,8 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
     array([[[ 8., 12.],
             [20., 24.]]])
     >>> conv2d(x, w, np.array([0.5]), padding=((0, 0), (1, -1)))
-    array([[[3.5, 8.5],
-            [9.5, 20.5]]])
+    array([[[ 3.5,  8.5],
+            [ 9.5, 20.5]]])
     """
     return _convolve(2, input, weight, bias, stride, padding, dilation, groups, algorithm)
 
