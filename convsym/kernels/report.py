@@ -28,13 +28,12 @@ def config():
     True
     """
     record = levels.build_record()
-    in_use = problem = None
+    usable, missing, in_use, problem = [], record["missing"], None, None
     try:
-        in_use = levels.in_use()
         usable, missing = list(levels.usable()), levels.unusable()
+        in_use = levels.in_use()
     except KernelError as error:
         problem = str(error)
-        usable, missing = [], record["missing"]
     return {
         "version": __version__,
         "levels": {"built": list(levels.built()), "usable": usable, "in_use": in_use},
