@@ -6,6 +6,7 @@ from convsym.figures.images import image_grid
 from convsym.figures.layers import layer_by_layer, stack_and_shift, stacked_result
 from convsym.figures.matrices import matrix, matrix_vector, toeplitz
 from convsym.figures.planes import padding_plane, window
+from convsym.figures.relations import axis_relation
 from convsym.figures.svg import EMPTY, GRADIENT, INPUT, KERNEL, OUTPUT, PADDING, WINDOW, Role
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "WINDOW",
     "Role",
     "Shape",
+    "axis_relation",
     "dimension_boxes",
     "image_grid",
     "layer_by_layer",

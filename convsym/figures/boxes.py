@@ -15,7 +15,7 @@ SLOPE = 0.55
 class Shape:
     """An array to draw: its name, its size along each axis, what each axis is called, and its role.
 
-    The first axis counts boxes (samples or kernels), the second is the depth (channels), the rest are spatial.
+    The first axis counts boxes (samples or kernels), the second is the depth (channels), the rest are space.
     """
 
     name: str

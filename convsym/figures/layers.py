@@ -83,7 +83,7 @@ def stack_and_shift(
     high = measure(outputs * CELL, f"{outputs} rows", vertical=True)
     left = above([beside([sheets, high], gap=4, align=1), size], gap=4, align=0)
     words = (
-        f"{kernels} kernels of {len(set(taps.values()))} weights; each gives a sheet of {outputs} rows, every row "
+        f"{kernels} kernels of {len(set(taps.values()))} weights; each gives a sheet of {outputs} rows, all "
         f"the same kernel shifted, and the sheets stack to a matrix of {kernels * outputs} × {inputs}."
     )
     return figure(
@@ -96,7 +96,7 @@ def stack_and_shift(
 
 
 def stacked(front: Part, names: list[str]) -> Part:
-    """Draw sheets behind one another, the first in front, each with its name on the strip left visible."""
+    """Draw sheets behind one another, the first in front, each with its name on what shows of it."""
     count = len(names)
     depth = OFFSET * (count - 1)
     body = []

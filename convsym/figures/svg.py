@@ -215,7 +215,7 @@ def figure(part: Part, title: str, description: str, roles: Sequence[Role] = (),
     width = max(part.width, text_width(title, 16), 320)
     rows = [text(title, 16, bold=True), part]
     rows += [wrapped(note, width)] if note else []
-    rows += [legend(roles, width)] if roles else []
+    rows += [legend(list(dict.fromkeys(roles)), width)] if roles else []
     whole = framed(above(rows, gap=14), 20)
     head = (element("title", escape(clean(title))), element("desc", escape(clean(description))))
     ground = element(
