@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil, floor, log10
+from math import ceil, floor, isfinite, log10
 
 import numpy as np
 
@@ -93,7 +93,8 @@ def _stems(values: np.ndarray, base: int, role: Role, width: float = 560, height
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Return round numbers that cover a range: multiples of 1, 2 or 5 times a power of ten."""
-    raw = (high - low or 1.0) / count
+    high = high if high > low else low + 1
+    raw = (high - low) / count
     scale = 10.0 ** floor(log10(raw))
     step = next(scale * m for m in (1, 2, 5, 10) if scale * m >= raw * 0.999)
     return [round(i * step, 10) for i in range(floor(low / step + 1e-9), ceil(high / step - 1e-9) + 1)]
@@ -131,7 +132,7 @@ def line_chart(
     str
         SVG text.
     """
-    values = [float(v) for line in series.values() for v in line]
+    values = [float(v) for line in series.values() for v in line if isfinite(v)] or [0.0]
     marks = ticks(min(values) if low is None else low, max(values))
     length = max(len(line) for line in series.values())
     left, top, width, height = 64, 10, 460, 230
@@ -160,7 +161,9 @@ def line_chart(
         )
     )
     for (name, line), (color, dash) in zip(series.items(), STROKES, strict=False):
-        points = " ".join(",".join(map(number, place(n, float(v)))) for n, v in enumerate(line))
+        drawn = [place(n, float(v)) for n, v in enumerate(line) if isfinite(v)]
+        points = " ".join(",".join(map(number, point)) for point in drawn)
+        body += [element("circle", cx=x, cy=y, r=3, fill=color) for x, y in drawn[-1:]]
         body.append(
             element(
                 "polyline",

@@ -25,7 +25,8 @@ section { margin: 2.5rem 0; padding-top: 1.75rem; border-top: 1px solid var(--ru
 .tile { padding: .9rem 1rem; border: 1px solid var(--rule); border-radius: .6rem; background: var(--soft); }
 .tile b { display: block; font-size: 1.5rem; line-height: 1.3; }
 .tile span { color: var(--muted); font-size: .9rem; }
-pre { margin: .4rem 0; padding: .55rem .8rem; overflow-x: auto; border-radius: .4rem; background: var(--soft);
+pre { margin: .4rem 0; padding: .55rem .8rem; white-space: pre-wrap; overflow-wrap: anywhere; border-radius: .4rem;
+  background: var(--soft);
   font: .86rem/1.5 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; }
 .math { padding: .6rem 0; overflow-x: auto; font-size: 1.15rem; }
 ol { padding-left: 1.4rem; }
