@@ -41,11 +41,12 @@ def compute(geometry, result, operands, algorithm):
         In the caller's shape.
     """
     check_algorithm(algorithm)
-    grouped = {
-        name: gate.layout(array).reshape(geometry.shapes[primal(name)]) for name, array in operands.items()
-    }
-    value = _reference if algorithm == "reference" else _direct
-    return value(geometry, result, grouped).reshape(geometry.public_shapes[primal(result)])
+    shapes = geometry.shapes
+    grouped = {name: gate.layout(array).reshape(shapes[primal(name)]) for name, array in operands.items()}
+    out = np.zeros(shapes[primal(result)], next(iter(grouped.values())).dtype)
+    work = _reference if algorithm == "reference" else _direct
+    work(geometry, result, grouped, out)
+    return out.reshape(geometry.public_shapes[primal(result)])
 
 
 def add_bias(output, bias, rank):
@@ -65,19 +66,18 @@ def primal(name):
     return name.removeprefix("d")
 
 
-def _direct(geometry, result, operands):
+def _direct(geometry, result, operands, out):
     """The loop nest of the derived rule, compiled."""
-    dtype = next(iter(operands.values())).dtype
-    out = np.zeros(geometry.shapes[primal(result)], dtype)
-    return kernels.run(f"conv{geometry.rank}d_{result}", out, operands, geometry.parameters)
+    kernels.run(f"conv{geometry.rank}d_{result}", out, operands, geometry.parameters)
 
 
-def _reference(geometry, result, operands):
+def _reference(geometry, result, operands, out):
     """The formula itself, evaluated exactly as it is written; slow, for comparison. Loads SymPy."""
     from convsym.ops import registry
 
     op = registry[f"conv{geometry.rank}d"]
-    raise NotImplementedError(op)
+    rule = op.grouped if result == "y" else op.grouped_rules[primal(result)]
+    out[...] = rule(**operands, **geometry.parameters, sizes={result: out.shape})
 
 
 def _flat_spatial(array, rank):

@@ -8,6 +8,7 @@ unaligned and non-contiguous ones are copied; everything else is a TypeError tha
 import numpy as np
 
 DTYPES = ("float32", "float64")
+_CHARS = tuple(np.dtype(name).char for name in DTYPES)
 
 
 def accept(value, name):
@@ -30,6 +31,8 @@ def accept(value, name):
     TypeError
         When `value` is no array, is masked, or has a dtype without kernels.
     """
+    if type(value) is np.ndarray and value.dtype.isnative and value.dtype.char in _CHARS:
+        return value
     if not isinstance(value, np.ndarray):
         raise TypeError(_no_array(value, name))
     if isinstance(value, np.ma.MaskedArray):
@@ -37,7 +40,7 @@ def accept(value, name):
             f"{name} is a masked array, and its mask would be ignored; fill it first: {name}.filled(0)"
         )
     native = value.dtype.newbyteorder("=")
-    if native.name not in DTYPES or native.kind != "f":
+    if native.char not in _CHARS:
         raise TypeError(
             f"{name} has dtype {value.dtype}, and the dtypes computed are {' and '.join(DTYPES)}; "
             + _dtype_fix(native, name)
@@ -64,7 +67,8 @@ def same_dtype(arrays):
 
 def layout(array):
     """The array as a kernel reads it: C-contiguous and aligned, copied only if it is not."""
-    return np.require(array, requirements=("C_CONTIGUOUS", "ALIGNED"))
+    flags = array.flags
+    return array if flags.c_contiguous and flags.aligned else array.copy(order="C")
 
 
 def _no_array(value, name):

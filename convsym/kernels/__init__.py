@@ -19,7 +19,7 @@ __all__ = ["config", "get_num_threads", "in_use", "run", "set_num_threads", "sho
 BLOCK_WORK = 2**23
 # Multiply-adds from which a team of threads pays.
 THREADED_WORK = 2**16
-_SUFFIX = {"float32": "f32", "float64": "f64"}
+_SUFFIX = {"f": "f32", "d": "f64"}  # by the character of the dtype
 
 
 def run(name, out, operands, parameters, threads=None):
@@ -44,10 +44,10 @@ def run(name, out, operands, parameters, threads=None):
         `out`.
     """
     kernel = KERNELS[name]
-    compiled = getattr(load(in_use()), f"{name}_{_SUFFIX[out.dtype.name]}")
-    items = prod(out.shape[axis] for axis in kernel.owners)
-    arrays = {**operands, kernel.result: out}
-    work = prod(arrays[array].shape[axis] for array, axis in kernel.extents)
+    compiled = getattr(load(in_use()), f"{name}_{_SUFFIX[out.dtype.char]}")
+    shapes = {kernel.result: out.shape, **{key: operands[key].shape for key in kernel.operands}}
+    items = prod([out.shape[axis] for axis in kernel.owners])
+    work = prod([shapes[array][axis] for array, axis in kernel.extents])
     if work == 0:
         return out
     arguments = [
