@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log2
 
-from convsym.figures.svg import MUTED, Part, Role, above, beside, element, figure, number, text, text_width
+from convsym.figures.svg import (
+    MUTED,
+    Part,
+    Role,
+    above,
+    beside,
+    element,
+    figure,
+    label,
+    number,
+    text,
+    text_width,
+)
 
 SLOPE = 0.55
 
@@ -113,30 +125,16 @@ def _cuboid(width: float, height: float, depth: float, shape: Shape) -> Part:
             **data,
         )
 
+    shown = [(0, dy), (width, dy), (width, dy + height), (0, dy + height)]
     body = [
         face([(0, dy), (dx, 0), (dx + width, 0), (width, dy)], 0.55),
         face([(width, dy), (width + dx, 0), (width + dx, height), (width, height + dy)], 0.75),
-        face(
-            [(0, dy), (width, dy), (width, dy + height), (0, dy + height)],
-            1,
-            data_shape=",".join(map(str, sizes)),
-        ),
+        face(shown, 1, data_shape=",".join(map(str, sizes))),
     ]
     marks = [
         (sizes[-1], left + width / 2, dy + height + 12, "middle"),
         (sizes[1], left + width + dx / 2 + 6, dy / 2 + height + 10, "start"),
     ]
     marks += [(sizes[2], left - 5, dy + height / 2, "end")] if len(sizes) == 4 else []
-    for size, x, y, anchor in marks:
-        body.append(
-            element(
-                "text",
-                str(size),
-                x=x,
-                y=y + 4,
-                font_size=11,
-                fill=MUTED,
-                text_anchor=anchor if anchor != "start" else None,
-            )
-        )
+    body += [label(size, x, y, 11, anchor=anchor, color=MUTED) for size, x, y, anchor in marks]
     return Part(left + max(width + dx, width + dx / 2 + right) + 2, dy + height + 22, tuple(body))

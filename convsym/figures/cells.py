@@ -81,28 +81,16 @@ def draw(
                 plain.append(label(dots, x + width / 2, y + height / 2, font, color=MUTED))
                 continue
             item = cell(row, column)
-            if item is None:
-                continue
-            marks = dict(item.data)
-            if item.strong:
-                strong.append(
-                    box(
-                        x,
-                        y,
-                        width,
-                        height,
-                        replace(item.role, line=item.strong.line, dash=""),
-                        stroke=2.5,
-                        **marks,
-                    )
-                )
-            else:
-                plain.append(box(x, y, width, height, item.role, **marks))
-            if item.words:
-                (strong if item.strong else plain).append(
-                    label(item.words, x + width / 2, y + height / 2, font, mono=True)
-                )
+            if item is not None:
+                (strong if item.strong else plain).append(_cell(item, x, y, width, height, font))
     return Part(len(columns.shown) * width, len(rows.shown) * height, (*plain, *strong))
+
+
+def _cell(item: Cell, x: float, y: float, width: float, height: float, font: float) -> str:
+    """One cell with its words."""
+    role = replace(item.role, line=item.strong.line, dash="") if item.strong else item.role
+    shape = box(x, y, width, height, role, stroke=2.5 if item.strong else 1, **dict(item.data))
+    return shape + (label(item.words, x + width / 2, y + height / 2, font, mono=True) if item.words else "")
 
 
 def row_labels(axis: Axis, height: float = CELL, *, name: str = "", base: int = 0, font: float = 11) -> Part:

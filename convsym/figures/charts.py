@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil, floor, isfinite, log10
 
 import numpy as np
@@ -24,6 +25,7 @@ from convsym.figures.svg import (
 )
 
 STROKES = ((INK, ""), (WINDOW.line, "7 3"), (INPUT.line, "2 3"), (MUTED, "9 3 2 3"))
+LEFT, TOP, WIDTH, HEIGHT = 64, 10, 340, 200
 
 
 def signal(
@@ -134,51 +136,51 @@ def line_chart(
     """
     values = [float(v) for line in series.values() for v in line if isfinite(v)] or [0.0]
     marks = ticks(min(values) if low is None else low, max(values))
-    length = max(len(line) for line in series.values())
-    left, top, width, height = 64, 10, 460, 230
-
-    def place(n: int, value: float) -> tuple[float, float]:
-        return (
-            left + width * (n / max(length - 1, 1)),
-            top + height * (1 - (value - marks[0]) / (marks[-1] - marks[0])),
-        )
-
-    body = []
-    for mark in marks:
-        y = place(0, mark)[1]
-        body.append(element("path", d=f"M {left} {number(y)} H {left + width}", stroke=RULE, fill="none"))
-        body.append(
-            label(f"{mark:.0%}" if percent else f"{mark:g}", left - 8, y, 11, anchor="end", color=MUTED)
-        )
-    for n in range(0, length, max(1, ceil(length / 12))):
-        body.append(label(n + first, place(n, marks[0])[0], top + height + 14, 11, color=MUTED))
-    body.append(label(x_label, left + width / 2, top + height + 34, 12, color=MUTED))
-    body.append(
-        element(
-            "g",
-            label(y_label, 0, 0, 12, color=MUTED),
-            transform=f"translate(12 {top + height / 2}) rotate(-90)",
-        )
-    )
+    frame = _Frame(marks[0], marks[-1], max(len(line) for line in series.values()))
+    body = frame.grid(marks, first, percent)
+    body.append(label(x_label, LEFT + WIDTH / 2, TOP + HEIGHT + 34, 12, color=MUTED))
+    turned = f"translate(12 {TOP + HEIGHT / 2}) rotate(-90)"
+    body.append(element("g", label(y_label, 0, 0, 12, color=MUTED), transform=turned))
     for (name, line), (color, dash) in zip(series.items(), STROKES, strict=False):
-        drawn = [place(n, float(v)) for n, v in enumerate(line) if isfinite(v)]
-        points = " ".join(",".join(map(number, point)) for point in drawn)
-        body += [element("circle", cx=x, cy=y, r=3, fill=color) for x, y in drawn[-1:]]
-        body.append(
-            element(
-                "polyline",
-                points=points,
-                fill="none",
-                stroke=color,
-                stroke_width=2,
-                stroke_dasharray=dash,
-                data_series=name,
-            )
-        )
-    chart = Part(left + width + 12, top + height + 44, tuple(body))
+        body += frame.line(name, line, color, dash)
+    chart = Part(LEFT + WIDTH + 12, TOP + HEIGHT + 44, tuple(body))
     key = above([_key(name, *stroke) for name, stroke in zip(series, STROKES, strict=False)], gap=4, align=0)
     last = "; ".join(f"{name} ends at {float(line[-1]):.4g}" for name, line in series.items())
     return figure(above([chart, key], gap=8), title, f"{y_label} against {x_label}: {last}.")
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """The field of a chart: the values at its lower and upper edge, and how many points it is wide."""
+
+    low: float
+    high: float
+    length: int
+
+    def place(self, n: int, value: float) -> tuple[float, float]:
+        """Return the pixel of the n-th value."""
+        share = (value - self.low) / (self.high - self.low)
+        return LEFT + WIDTH * n / max(self.length - 1, 1), TOP + HEIGHT * (1 - share)
+
+    def grid(self, marks: Sequence[float], first: int, percent: bool) -> list[str]:
+        """Draw a rule for every mark, and the numbers on both axes."""
+        body = []
+        for mark in marks:
+            y = self.place(0, mark)[1]
+            words = f"{mark:.0%}" if percent else f"{mark:g}"
+            body.append(element("path", d=f"M {LEFT} {number(y)} H {LEFT + WIDTH}", stroke=RULE, fill="none"))
+            body.append(label(words, LEFT - 8, y, 11, anchor="end", color=MUTED))
+        for n in range(0, self.length, max(1, ceil(self.length / 12))):
+            body.append(label(n + first, self.place(n, self.low)[0], TOP + HEIGHT + 14, 11, color=MUTED))
+        return body
+
+    def line(self, name: str, values: Sequence[float], color: str, dash: str) -> list[str]:
+        """Draw a series and a dot at its end; values that are not finite have no place."""
+        drawn = [self.place(n, float(v)) for n, v in enumerate(values) if isfinite(v)]
+        points = " ".join(",".join(map(number, point)) for point in drawn)
+        stroke = {"stroke": color, "stroke_width": 2, "stroke_dasharray": dash}
+        dots = [element("circle", cx=x, cy=y, r=3, fill=color) for x, y in drawn[-1:]]
+        return [element("polyline", points=points, fill="none", data_series=name, **stroke), *dots]
 
 
 def _key(name: str, color: str, dash: str) -> Part:

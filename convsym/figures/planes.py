@@ -62,26 +62,23 @@ def window(
     axes = [_padded_axis(axis, size) for axis, size in zip(relations, input_shape, strict=True)]
     plane = _plane(axes, input_shape, [taps], roles[0], base, taps_shown=True)
     kernel = draw(
-        Axis.of(0, kernel_shape[0]),
-        Axis.of(0, kernel_shape[1]),
+        *_axes(kernel_shape),
         lambda i, j: Cell(roles[1], _pair(i, j, base), data=(("kernel", f"{i},{j}"),)),
         font=10,
     )
     output = draw(
-        Axis.of(0, output_shape[0]),
-        Axis.of(0, output_shape[1]),
-        lambda i, j: Cell(roles[2], strong=WINDOW if (i, j) == tuple(at) else None),
+        *_axes(output_shape), lambda i, j: Cell(roles[2], strong=WINDOW if (i, j) == tuple(at) else None)
     )
+    shapes = (input_shape, kernel_shape, output_shape)
     parts = [
-        above([part, text(f"{name} {each[0]}×{each[1]}", mono=True, color=role.line)], gap=6)
-        for part, name, each, role in zip(
-            (plane, kernel, output), names, (input_shape, kernel_shape, output_shape), roles, strict=True
-        )
+        above([part, text(f"{name} {shape[0]}×{shape[1]}", mono=True, color=role.line)], gap=6)
+        for part, name, shape, role in zip((plane, kernel, output), names, shapes, roles, strict=True)
     ]
     place = ", ".join(str(i + base) for i in at)
     words = f"Framed: the cells that {names[2]}[{place}] sums over, and the kernel element each one meets."
     padded = any(
-        u < 0 or u >= size for axis, size in zip(relations, input_shape, strict=True) for u in axis[:, 2]
+        ((axis[:, 2] < 0) | (axis[:, 2] >= size)).any()
+        for axis, size in zip(relations, input_shape, strict=True)
     )
     return figure(
         beside([parts[0], text("⋆", 20), parts[1], text("=", 20), parts[2]], gap=14),
@@ -172,6 +169,11 @@ def _plane(
     corner = beside([labels, grid], gap=6)
     top = column_labels(axes[1], width, base=base)
     return above([top, corner], gap=4, align=1)
+
+
+def _axes(shape: Sequence[int]) -> tuple[Axis, Axis]:
+    """Both axes of a small plane."""
+    return Axis.of(0, shape[0]), Axis.of(0, shape[1])
 
 
 def _pair(i: int, j: int, base: int) -> str:

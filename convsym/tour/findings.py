@@ -19,7 +19,7 @@ WRONG = (
     "dy[n, k, (u + padding - r)//stride] * w[k, c, r], 0)"
 )
 INSTALL = 'pip install "convsym[prove]"'
-GEOMETRIES = 40
+GEOMETRIES = 100
 
 
 @dataclass(frozen=True)

@@ -46,8 +46,8 @@ def page(
     )
     summary = _tiles(derivation, refutation, check, training)
     body = "\n".join((
-        "<header><h1>convsym</h1><p>A convolution is one line of index notation. Everything below is that line "
-        "seen from another side: differentiated, proved, compiled, called, drawn.</p>",
+        "<header><h1>convsym</h1><p>A convolution is one line of index notation. Everything below is that "
+        "line seen from another side: differentiated, proved, compiled, called, drawn.</p>",
         summary, "</header>", "<main>", *sections, "</main>",
         f"<footer>convsym {escape(convsym.__version__)} · "
         "digits: E. Alpaydin and C. Kaynak, UCI, CC BY 4.0</footer>",
@@ -178,8 +178,8 @@ def _training(found: Training, split: Split) -> str:
     held = len(split.held_labels)
     words = (
         f"<p>Three convolutions with bias and relu, {len(split.train_labels):,} real digits to learn from, "
-        f"{held} held out: <b>{round(found.accuracy * held)} of {held}</b> are read correctly. Every gradient is "
-        "a derived rule.</p>"
+        f"{held} held out: <b>{round(found.accuracy * held)} of {held}</b> are read correctly. Every "
+        "gradient is a derived rule.</p>"
     )
     return _section(4, "A network that reads handwritten digits", [words, _figure(loss, accuracy)])
 

@@ -70,6 +70,7 @@ def counterexample_facts(proof: Proof) -> list[tuple[str, str]]:
         ("index", str(tuple(example.index))),
         ("expected", str(example.expected)),
         ("claimed", str(example.claimed)),
+        ("arrays", example.fill),
     ]
 
 

@@ -25,20 +25,20 @@ section { margin: 2.5rem 0; padding-top: 1.75rem; border-top: 1px solid var(--ru
 .tile { padding: .9rem 1rem; border: 1px solid var(--rule); border-radius: .6rem; background: var(--soft); }
 .tile b { display: block; font-size: 1.5rem; line-height: 1.3; }
 .tile span { color: var(--muted); font-size: .9rem; }
-pre { margin: .4rem 0; padding: .55rem .8rem; white-space: pre-wrap; overflow-wrap: anywhere; border-radius: .4rem;
-  background: var(--soft);
+pre { margin: .4rem 0; padding: .55rem .8rem; white-space: pre-wrap; overflow-wrap: anywhere;
+  border-radius: .4rem; background: var(--soft);
   font: .86rem/1.5 ui-monospace, 'DejaVu Sans Mono', Menlo, Consolas, monospace; }
 .math { padding: .6rem 0; overflow-x: auto; font-size: 1.15rem; }
 ol { padding-left: 1.4rem; }
 .lemma { color: var(--muted); font-size: .9rem; }
 summary { cursor: pointer; color: var(--accent); }
-.wide { overflow-x: auto; }
+.wide { overflow-x: auto; margin: .5rem 0 1rem; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .3rem 1.2rem .3rem 0; border-bottom: 1px solid var(--rule); text-align: left; }
 th { color: var(--muted); font-weight: 600; }
 .verdict { padding: .1rem .6rem; border: 1px solid currentColor; border-radius: 1rem; font-weight: 600; }
 .proved { color: var(--good); } .refuted { color: var(--bad); } .unknown { color: var(--open); }
-figure { display: flex; flex-wrap: wrap; gap: 1rem; margin: 1.25rem 0; }
+figure { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 1rem; margin: 1.25rem 0; }
 figure svg { max-width: 100%; height: auto; }
 dt { margin-top: .6rem; font-family: ui-monospace, 'DejaVu Sans Mono', monospace; font-size: .9rem; }
 dd { margin: 0; }
