@@ -21,7 +21,10 @@ FEATURES = {
     "v3": frozenset({"avx2", "fma", "bmi", "bmi2", "f16c", "lzcnt", "movbe"}),
     "v4": frozenset({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}),
 }
-HOW_TO_BUILD = "build them with `pip install .` in the source tree (a C compiler is needed)"
+HOW_TO_BUILD = (
+    "build them with `pip install .` in the source tree (a C compiler is needed) and run outside of that "
+    "tree, or with `pip install -e .`"
+)
 
 _RECORD = Path(__file__).with_name("_build.json")
 _forced = ContextVar("convsym_level", default=None)
@@ -87,7 +90,8 @@ def _chosen():
     if asked:
         return _checked(asked, f"CONVSYM_CPU={asked}", "unset CONVSYM_CPU or set it to")
     if not usable():
-        raise KernelError(f"the kernels are not compiled, so nothing can be computed; {HOW_TO_BUILD}")
+        place = _RECORD.parent
+        raise KernelError(f"no kernels are compiled in {place}, so nothing can be computed; {HOW_TO_BUILD}")
     return usable()[-1]
 
 

@@ -73,7 +73,7 @@ def show_config():
         *((name, facts[name] or "not installed") for name in _PACKAGES),
     ):
         if value not in (None, ""):
-            print(f"  {key:<16}{value}")
+            print(f"  {key:<18}{value}")
 
 
 def _installed(name):
