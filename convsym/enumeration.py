@@ -1,0 +1,273 @@
+"""The first road to the truth of a rule: exact integers over small geometries, against the formula's own Jacobian.
+
+The Jacobian comes from evaluating the *parent* formula on unit vectors; no derived object takes part. Geometries are
+visited from the smallest on, so that the first difference found is a minimal counter-example.
+"""
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+import sympy
+
+from . import evaluation
+from .expressions import accesses, array_of, indices_of, names, size
+from .formula import Formula
+
+FILL = ("entry j (flat, from 0) of array number a (from 0: the operands of the formula, then its output) is "
+        "{first} + (7j + 5a) % 11")
+_SPATIAL, _PLAIN, _MULTIPLIER, _ADDED = (1, 2, 3, 4, 0), (1, 2), (1, 2, 3), (0, 1, 2, -1)
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Concrete sizes of all arrays of a formula, its output included, and concrete parameters."""
+
+    shapes: dict
+    parameters: dict
+
+    @property
+    def env(self):
+        """Sizes and parameters by the names that stand in expressions."""
+        sizes = {size(a, axis).name: n for a, shape in self.shapes.items() for axis, n in enumerate(shape)}
+        return sizes | self.parameters
+
+
+def fill(formula, geometry):
+    """Integer arrays for the operands and the output (the cotangent), as `FILL` states."""
+    arrays, first = {}, first_value(formula)
+    for number, name in enumerate((*formula.operands, formula.output)):
+        shape = geometry.shapes[name]
+        flat = np.arange(int(np.prod(shape, dtype=np.int64)))
+        arrays[name] = (first + (7 * flat + 5 * number) % 11).astype(object).reshape(shape)
+    return arrays
+
+
+def first_value(formula):
+    """Smallest value of the fill: 1, or -5 where conditions read arrays and every case must occur."""
+    return -5 if any(accesses(c) for t in formula.terms for c in t.guard) else 1
+
+
+def expected(formula, wrt, geometry):
+    """The vector–Jacobian product by its definition: Σ dy·∂y/∂x with the Jacobian read off the formula itself."""
+    arrays = fill(formula, geometry)
+    cotangent = arrays.pop(formula.output)
+    source = arrays[wrt]
+    count = source.size
+    if is_linear(formula, wrt):
+        units = np.empty(count, dtype=object)
+        units[:] = list(np.eye(count, dtype=np.int64).astype(object)) if count else []
+        rows = _evaluate(formula, arrays | {wrt: units.reshape(source.shape)}, geometry)
+        total = sum((g * np.asarray(row) for g, row in zip(cotangent.flat, rows.flat, strict=True)), np.zeros(count, int))
+        return np.asarray(total, dtype=object).reshape(source.shape)
+    return _differentiated(formula, wrt, arrays, cotangent, geometry)
+
+
+def _differentiated(formula, wrt, arrays, cotangent, geometry):
+    """The same for formulas that are not linear in `wrt`: one entry at a time becomes a symbol, SymPy differentiates."""
+    source = arrays[wrt]
+    result = np.zeros(source.shape, dtype=object)
+    variable = sympy.Symbol("entry")
+    for place in np.ndindex(source.shape):
+        moved = source.copy()
+        moved[place] = variable
+        values = _evaluate(formula, arrays | {wrt: moved}, geometry, arrays)
+        slope = sum((g * sympy.diff(v, variable) for g, v in zip(cotangent.flat, values.flat, strict=True)), sympy.Integer(0))
+        value = sympy.sympify(slope, strict=True).subs(variable, source[place])
+        result[place] = int(value) if value.is_Integer else value
+    return result
+
+
+def is_linear(formula, wrt):
+    """Whether every term has `wrt` as exactly one factor, and no condition reads it."""
+    for term in formula.terms:
+        factors = [f for f in sympy.Mul.make_args(term.body) if any(array_of(a) == wrt for a in accesses(f))]
+        if len(factors) != 1 or accesses(factors[0]) != (factors[0],):
+            return False
+        if any(array_of(a) == wrt for c in term.guard for a in accesses(c)):
+            return False
+    return True
+
+
+def _evaluate(formula, arrays, geometry, deciding=None):
+    """The reference at a geometry; entries may be vectors or symbols. Conditions read `deciding`."""
+    env = geometry.env
+    extents = {i: max(0, int(evaluation.compiled(formula.range_of(i), True)(env))) for i in formula.indices}
+    out = np.zeros(geometry.shapes[formula.output], dtype=object)
+    for term in formula.terms:
+        for target, values, _ in evaluation.visit(term, formula.loops(term), extents, env, arrays, True, deciding):
+            evaluation.accumulate(out, target, values)
+    return out
+
+
+def evaluate_rule(rule, formula, wrt, geometry):
+    """A rule or a claim at a geometry of its parent, on the stated fill."""
+    arrays = fill(formula, geometry)
+    arrays["d" + formula.output] = arrays.pop(formula.output)
+    shapes = dict(geometry.shapes)
+    shapes["d" + formula.output] = shapes[formula.output]
+    shapes[rule.output] = shapes[wrt]
+    return _evaluate(rule, arrays, Geometry(shapes, geometry.parameters))
+
+
+def difference(rule, formula, wrt, geometry):
+    """First index where a rule differs from the Jacobian, with both values; None where they agree."""
+    want, have = expected(formula, wrt, geometry), evaluate_rule(rule, formula, wrt, geometry)
+    for place in np.ndindex(want.shape):
+        if want[place] != have[place]:
+            return tuple(int(p) for p in place), want[place], have[place]
+    return None
+
+
+# ------------------------------------------------------------------------------------------------ small geometries
+
+def geometries(formula, limit=250):
+    """Small geometries of a formula, smallest first, all of them satisfying its assumptions.
+
+    Variables are the sizes of axes (those that share an index are one) and the parameters. Each group of variables
+    that meet in one index expression is varied in full while the others rest, first with every plain axis of size 1,
+    then with sizes that tell the axes apart.
+
+    Parameters
+    ----------
+    formula : Formula
+    limit : int
+        Largest number of geometries for each group and pass.
+
+    Yields
+    ------
+    Geometry
+    """
+    space = Space(formula)
+    seen = set()
+    for wide in (False, True):
+        rest = space.resting(wide)
+        for group in space.groups:
+            for values in itertools.islice(_smallest_first({v: space.domains[v] for v in group}), limit):
+                geometry = space.geometry(rest | values)
+                if geometry is not None and (key := repr(geometry)) not in seen:
+                    seen.add(key)
+                    yield geometry
+
+
+def _smallest_first(domains):
+    """All assignments of a box, ordered by the sum of positions in the domains."""
+    variables = sorted(domains, key=str)
+    for total in range(sum(len(domains[v]) - 1 for v in variables) + 1):
+        for places in _compositions(total, [len(domains[v]) for v in variables]):
+            yield {v: domains[v][p] for v, p in zip(variables, places, strict=True)}
+
+
+def _compositions(total, lengths):
+    """All ways to write `total` as a sum of one number below each length."""
+    if not lengths:
+        if total == 0:
+            yield ()
+        return
+    for first in range(min(total, lengths[0] - 1) + 1):
+        for rest in _compositions(total - first, lengths[1:]):
+            yield (first, *rest)
+
+
+class Space:
+    """The size classes and parameters of a formula, and which of them meet."""
+
+    def __init__(self, formula: Formula):
+        self.formula = formula
+        self.classes = {}  # (array, axis) -> the class's representative
+        for array in (*formula.operands, formula.output):
+            for axis in range(formula.rank(array)):
+                self.classes[array, axis] = (array, axis)
+        for index in formula.indices:
+            places = formula.bare(index)
+            for place in places:
+                self.classes[place] = self.classes[places[0]]
+        self.fixed = {}  # class -> expression that decides it
+        for index in formula.indices:
+            for place in formula.bare(index):
+                if index in dict(formula.ranges):
+                    self.fixed[self.classes[place]] = (dict(formula.ranges)[index],)
+        outer = {self.classes[formula.output, axis] for axis in range(formula.rank(formula.output))}
+        constrained = any(formula.output + ".shape" in n for c in formula.assume for n in names(c))
+        for index in formula.indices:
+            place = next(iter(formula.bare(index)), None)
+            if place and place[0] == formula.output and self.classes[place] in outer and not constrained:
+                candidates = formula.output_size(index)
+                if candidates:
+                    self.fixed[self.classes[place]] = candidates
+        self.free = sorted(set(self.classes.values()) - set(self.fixed))
+        self._group()
+
+    def _group(self):
+        """Connected components of the variables that meet in an index expression or condition."""
+        meetings = []
+        for term in self.formula.terms:
+            reads = [(array_of(a), axis, e) for a in term.arrays() for axis, e in enumerate(indices_of(a))]
+            reads += [(self.formula.output, axis, e) for axis, e in enumerate(term.target)]
+            for array, axis, expr in reads:
+                meetings.append(self._variables(expr) | {self.classes[array, axis]})
+            meetings += [self._variables(c) for c in term.guard]
+        meetings += [self._variables(c) for c in self.formula.assume]
+        groups = []
+        for meeting in meetings:
+            touching = [g for g in groups if g & meeting]
+            groups = [g for g in groups if not g & meeting] + [set().union(meeting, *touching)]
+        spatial = {v for g in groups for v in g if len(g) > 1}
+        free = set(self.free) | set(self.formula.parameters)
+        ranged = set().union(*(names(e) for _, e in self.formula.ranges))
+        multipliers = {*self.formula.multipliers, *ranged}
+        self.domains = {v: (_SPATIAL if v in spatial else _PLAIN) if isinstance(v, tuple)
+                        else _MULTIPLIER if v in multipliers else _ADDED for v in free}
+        groups = [sorted((v for v in g if v in free), key=str) for g in groups]
+        self.groups = sorted(({str(v): v for v in g}.values() for g in groups if g), key=lambda g: str(list(g)))
+
+    def _variables(self, expr):
+        """Size classes and parameters that an expression depends on, through its indices' ranges too."""
+        found = set()
+        for name in names(expr):
+            if name in self.formula.indices:
+                places = self.formula.bare(name)
+                found |= {self.classes[places[0]]} if places else self._variables(self.formula.range_of(name))
+            elif ".shape[" in name:
+                array, axis = name[:-1].split(".shape[")
+                found.add(self.classes[array, int(axis)])
+            else:
+                found.add(name)
+        return found
+
+    def resting(self, wide):
+        """Values of variables that are not being varied: all small, or all sizes different."""
+        values = {}
+        for place, variable in enumerate(sorted(self.domains, key=str)):
+            if isinstance(variable, tuple):
+                values[variable] = 2 + place % 2 if wide else 1
+            else:
+                values[variable] = (2 if wide else 1) if variable in self.formula.multipliers else 1 if wide else 0
+        return values
+
+    def geometry_of(self, model):
+        """The geometry a solver's model names: sizes and parameters it leaves open are 1 and neutral."""
+        values = self.resting(False)
+        decided = {}
+        for place, variable in self.classes.items():
+            if size(*place).name in model:
+                decided[variable] = model[size(*place).name]
+        values |= {v: n for v, n in decided.items() if v in values}
+        values |= {p: model[p] for p in self.formula.parameters if p in model}
+        self.fixed = {v: (sympy.Integer(decided[v]),) if v in decided else e for v, e in self.fixed.items()}
+        return self.geometry(values)
+
+    def geometry(self, values):
+        """The geometry with these values, or None where an assumption fails."""
+        sizes = {v: n for v, n in values.items() if isinstance(v, tuple)}
+        parameters = {v: n for v, n in values.items() if not isinstance(v, tuple)}
+        env = {size(*place).name: sizes[c] for place, c in self.classes.items() if c in sizes} | parameters
+        for variable, candidates in self.fixed.items():
+            decided = max(0, min(int(evaluation.compiled(e, True)(env)) for e in candidates))
+            sizes[variable] = decided
+            env |= {size(*place).name: decided for place, c in self.classes.items() if c == variable}
+        if not all(evaluation.compiled(c, True)(env) for c in self.formula.assume):
+            return None
+        shapes = {array: tuple(sizes[self.classes[array, axis]] for axis in range(self.formula.rank(array)))
+                  for array in (*self.formula.operands, self.formula.output)}
+        return Geometry(shapes, parameters)

@@ -1,0 +1,183 @@
+"""The exact reference: a term is evaluated point by point of its index relation, as it is written.
+
+No loop bound, no size formula and no rewriting takes part: every point of the index space is visited, points whose
+guard fails are left out, reads outside an array give 0, writes outside are dropped. Index arithmetic is done on
+NumPy integer arrays, so a whole block of points is one step; values keep their type (int, Fraction, float, SymPy).
+"""
+
+import math
+from fractions import Fraction
+from functools import lru_cache, reduce
+from operator import add, eq, ge, gt, le, lt, mul, ne
+
+import numpy as np
+import sympy
+from sympy.logic.boolalg import And, Not, Or
+
+from .expressions import accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
+
+BLOCK = 200_000  # points visited in one step; bounds the memory of the reference
+
+_COMPARE = {sympy.Eq: eq, sympy.Ne: ne, sympy.Lt: lt, sympy.Le: le, sympy.Gt: gt, sympy.Ge: ge}
+_FLOAT = {sympy.exp: np.exp, sympy.log: np.log, sympy.tanh: np.tanh, sympy.sin: np.sin, sympy.cos: np.cos}
+
+
+def _inverse(value):
+    """1/value without leaving the integers' field of fractions."""
+    return Fraction(1, value) if isinstance(value, int) else 1 / value
+
+
+_exact_inverse = np.frompyfunc(_inverse, 1, 1)
+
+
+@lru_cache(maxsize=8192)
+def compiled(expr, exact):
+    """Turn an expression into a function of an environment.
+
+    Parameters
+    ----------
+    expr : sympy.Basic
+        Expression or condition.
+    exact : bool
+        Whether values are Python objects (quotients become Fractions) or NumPy floats.
+
+    Returns
+    -------
+    callable
+        ``fn(env)`` with ``env`` a dict from names and accesses to integers or arrays.
+    """
+    if is_access(expr):
+        return lambda env: env[expr]
+    if expr.is_Symbol:
+        name = expr.name
+        return lambda env: env[name]
+    if expr.is_Number:
+        value = int(expr) if expr.is_Integer else Fraction(int(expr.p), int(expr.q)) if exact else expr.p / expr.q
+        return lambda env: value
+    # Our own order, not SymPy's: the result of a floating-point sum must not change with SymPy's version.
+    ordered = sorted(expr.args, key=to_text) if isinstance(expr, (sympy.Add, sympy.Mul)) else expr.args
+    arguments = [compiled(a, exact) for a in ordered]
+    return _node(expr, arguments, exact)
+
+
+def _node(expr, arguments, exact):
+    """The function of an inner node, given the functions of its arguments."""
+    kind = type(expr)
+    if kind in (sympy.Add, sympy.Mul):
+        operation = add if kind is sympy.Add else mul
+        return lambda env: reduce(operation, [a(env) for a in arguments])
+    if kind in _COMPARE:
+        left, right = arguments
+        return lambda env: _COMPARE[kind](left(env), right(env))
+    if kind is floordiv:
+        return lambda env: arguments[0](env) // arguments[1](env)
+    if kind is ceildiv:
+        return lambda env: -(-arguments[0](env) // arguments[1](env))
+    if kind is mod:
+        return lambda env: arguments[0](env) % arguments[1](env)
+    if kind is sympy.Pow:
+        return _power(expr, arguments[0], exact)
+    if kind in (And, Or):
+        operation = np.logical_and if kind is And else np.logical_or
+        return lambda env: reduce(operation, [a(env) for a in arguments])
+    if kind is Not:
+        return lambda env: np.logical_not(arguments[0](env))
+    if exact:
+        function = np.frompyfunc(lambda value: kind(sympy.sympify(value, strict=True)), 1, 1)
+        return lambda env: function(arguments[0](env))
+    return lambda env: _FLOAT[kind](arguments[0](env))
+
+
+def _power(expr, base, exact):
+    exponent = expr.exp
+    if exponent == sympy.Rational(1, 2):
+        if exact:
+            root = np.frompyfunc(lambda value: sympy.sqrt(sympy.sympify(value, strict=True)), 1, 1)
+            return lambda env: root(base(env))
+        return lambda env: np.sqrt(base(env))
+    count = int(exponent)
+    if count >= 0:
+        return lambda env: base(env) ** count
+    if exact:
+        return lambda env: _exact_inverse(base(env)) ** -count
+    return lambda env: 1 / base(env) ** -count
+
+
+def selected(env, chosen):
+    """The environment restricted to chosen points."""
+    return {name: value[chosen] if isinstance(value, np.ndarray) and value.ndim else value
+            for name, value in env.items()}
+
+
+def read(array, index):
+    """Read `array` at index arrays; outside its range the value is 0."""
+    if not index:
+        return array[()]
+    index = np.broadcast_arrays(*index)
+    inside = np.logical_and.reduce([(0 <= i) & (i < n) for i, n in zip(index, array.shape, strict=True)])
+    if inside.all():
+        return array[tuple(index)]
+    values = np.zeros(inside.shape, dtype=array.dtype)
+    values[inside] = array[tuple(i[inside] for i in index)]
+    return values
+
+
+def points(loops, extents, start, stop):
+    """Index arrays of the points `start` … `stop` of the box that `extents` spans, last index fastest."""
+    shape = [extents[name] for name in loops]
+    if not shape:
+        return {}
+    return dict(zip(loops, np.unravel_index(np.arange(start, stop), shape), strict=True))
+
+
+def visit(term, loops, extents, env, arrays, exact, deciding=None):
+    """Yield ``(target index arrays, values, env)`` for each block of points of a term.
+
+    Parameters
+    ----------
+    term : object
+        With `target` (index expressions), `guard` (conditions) and `body`.
+    loops : tuple of str
+        The term's indices, slowest first.
+    extents : dict
+        Range of each index.
+    env : dict
+        Values of parameters and sizes by name.
+    arrays : dict
+        Arrays by name.
+    exact : bool
+        See `compiled`.
+    deciding : dict, optional
+        Arrays that the conditions read instead of `arrays`: an entry that is being varied does not change its case.
+    """
+    total = math.prod(extents[name] for name in loops)
+    for start in range(0, total, BLOCK):
+        here = env | points(loops, extents, start, min(start + BLOCK, total))
+        count = min(BLOCK, total - start)
+        for condition in term.guard:
+            known = _with_reads(condition, here, deciding or arrays)
+            chosen = np.broadcast_to(np.asarray(compiled(condition, exact)(known), bool), count)
+            here, count = selected(here, chosen), int(chosen.sum())
+        here = _with_reads(term.body, here, arrays)
+        values = np.broadcast_to(np.asarray(compiled(term.body, exact)(here), dtype=object if exact else None), count)
+        target = tuple(np.broadcast_to(np.asarray(compiled(e, exact)(here)), count) for e in term.target)
+        yield target, values, here
+
+
+def _with_reads(expr, env, arrays):
+    """The environment extended by the values of all accesses in `expr`."""
+    reads = {}
+    for reading in accesses(expr):
+        if reading not in env:
+            index = [np.asarray(compiled(i, True)(env)) for i in indices_of(reading)]
+            reads[reading] = read(arrays[array_of(reading)], index)
+    return env | reads
+
+
+def accumulate(out, target, values):
+    """Add values at target positions of `out`; positions outside are dropped."""
+    if not target:
+        out[()] = reduce(add, values, out[()])
+        return
+    inside = np.logical_and.reduce([(0 <= i) & (i < n) for i, n in zip(target, out.shape, strict=True)])
+    np.add.at(out, tuple(i[inside] for i in target), values[inside])

@@ -1,0 +1,306 @@
+"""The vocabulary of index notation, held as plain SymPy expressions.
+
+SymPy keeps the algebra; what it must not touch is kept opaque. Floor and ceiling division and remainder are undefined
+functions, because SymPy's own rewriting loses divisibility conditions; and text is printed here, in an order of our
+own, because SymPy's printing order may change with its version.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import sympy
+from sympy.core.function import UndefinedFunction
+from sympy.logic.boolalg import And, BooleanFunction, Not, Or
+
+floordiv = UndefinedFunction("floordiv")
+ceildiv = UndefinedFunction("ceildiv")
+mod = UndefinedFunction("mod")
+
+# Smooth functions of array values that a formula may use. What has a kink (abs, maximum, minimum) is read as a case
+# distinction, so that the one-sided value of its derivative can be seen.
+FUNCTIONS = {"exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt, "tanh": sympy.tanh, "sin": sympy.sin,
+             "cos": sympy.cos}  # fmt: skip
+_NAMES = {function: name for name, function in FUNCTIONS.items()}
+RELATIONS = {sympy.Eq: "==", sympy.Ne: "!=", sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">="}
+
+
+def symbol(name):
+    """The SymPy symbol of an index or a parameter (no assumptions: nothing is simplified behind our back)."""
+    return sympy.Symbol(name)
+
+
+def size(array, axis):
+    """The symbol that stands for the size of an array's axis; it prints as ``x.shape[2]``."""
+    return sympy.Symbol(f"{array}.shape[{axis}]")
+
+
+def access(array, indices):
+    """An access ``array[indices]``; without indices the array is 0-dimensional."""
+    if not indices:
+        return sympy.Symbol(f"{array}[()]")
+    return sympy.Indexed(sympy.IndexedBase(array), *indices)
+
+
+def is_access(expr):
+    """Whether an expression is an access to an array."""
+    return isinstance(expr, sympy.Indexed) or (expr.is_Symbol and expr.name.endswith("[()]"))
+
+
+def array_of(reading):
+    """Name of the array an access reads."""
+    return reading.base.label.name if isinstance(reading, sympy.Indexed) else reading.name[:-4]
+
+
+def indices_of(reading):
+    """Index expressions of an access."""
+    return tuple(reading.indices) if isinstance(reading, sympy.Indexed) else ()
+
+
+@lru_cache(maxsize=8192)
+def accesses(expr):
+    """All accesses in an expression, sorted by their text, each once."""
+    found = expr.atoms(sympy.Indexed) | {s for s in expr.atoms(sympy.Symbol) if is_access(s)}
+    return tuple(sorted(found, key=lambda a: (array_of(a), to_text(a))))
+
+
+@lru_cache(maxsize=8192)
+def names(expr):
+    """Names of the scalar symbols in an expression: indices, parameters and sizes, but no arrays."""
+    found = set()
+    stack = [expr]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, sympy.Indexed):
+            stack.extend(node.indices)
+        elif node.is_Symbol:
+            if not is_access(node):
+                found.add(node.name)
+        else:
+            stack.extend(node.args)
+    return frozenset(found)
+
+
+def conjuncts(condition):
+    """A condition as a flat tuple of conditions that must all hold."""
+    if isinstance(condition, And):
+        parts = sorted((p for arg in condition.args for p in conjuncts(arg)), key=to_text)
+        return tuple(parts)
+    return () if condition == sympy.true else (condition,)
+
+
+@lru_cache(maxsize=4096)
+def affine(expr, indices):
+    """Split an index expression into its index coefficients and the rest.
+
+    Parameters
+    ----------
+    expr : sympy.Expr
+        An index expression.
+    indices : tuple of str
+        The names that are indices.
+
+    Returns
+    -------
+    tuple or None
+        ``(((name, coefficient), …), rest)`` with ``expr = Σ coefficient·name + rest``, names in the order of `indices`
+        and no index in a coefficient or in the rest; None where the expression is not affine in its indices.
+    """
+    rest = sympy.expand(expr)
+    parts = []
+    for name in indices:
+        index = symbol(name)
+        if not rest.has(index):
+            continue
+        coefficient = rest.coeff(index)
+        rest = sympy.expand(rest - coefficient * index)
+        if rest.has(index):
+            return None
+        parts.append((name, coefficient))
+    free = {symbol(name) for name in indices}
+    if any(coefficient.free_symbols & free for _, coefficient in parts) or rest.free_symbols & free:
+        return None
+    return tuple(parts), rest
+
+
+def sign(coefficient):
+    """Sign of a coefficient when every parameter that multiplies is ≥ 1: 1, -1, or None if it is not known."""
+    number, rest = coefficient.as_coeff_Mul()
+    if any(not factor.is_Symbol for factor in sympy.Mul.make_args(rest) if factor != 1):
+        return None
+    return 1 if number > 0 else -1 if number < 0 else None
+
+
+# ---------------------------------------------------------------------------------------------- canonical text
+
+@lru_cache(maxsize=8192)
+def to_text(expr, order=(), indices=(), strength=0):
+    """Print an expression or condition as formula text.
+
+    Parameters
+    ----------
+    expr : sympy.Basic
+        What to print.
+    order : tuple of str
+        Names of indices, arrays and parameters in the order in which sums and products show them.
+    indices : tuple of str
+        Which of the names are indices: they come first in a sum and last among the scalars of a product.
+    strength : int
+        How strongly the surroundings bind; what binds less is put in parentheses.
+    """
+    return _Text(order, indices).show(expr, strength)
+
+
+class Ordering:
+    """Our own order of the summands and factors of an expression, the same for every printer."""
+
+    def __init__(self, order=(), indices=()):
+        self.rank = {name: position for position, name in enumerate(order)}
+        self.indices = frozenset(indices)
+
+    def key(self, expr):
+        """Sort key of a summand: arrays in their order, then indices, parameters, numbers."""
+        last = len(self.rank)
+        arrays = sorted(self.rank.get(array_of(a), last) for a in accesses(expr))
+        ranked = sorted(self.rank.get(n, last) for n in names(expr))
+        kind = 0 if arrays else 1 if names(expr) & self.indices else 2 if ranked else 3
+        return kind, arrays, ranked, sympy.srepr(expr)
+
+    def factor_key(self, factor):
+        """Parameters before indices before arrays, as one writes ``stride*o``."""
+        kind, arrays, ranked, tie = self.key(factor)
+        return -kind, arrays, ranked, tie
+
+    def addends(self, expr):
+        """Summands as ``[(is negative, absolute term), …]``, positive ones first."""
+        negative = [-t for t in expr.args if t.as_coeff_Mul()[0] < 0]
+        positive = [t for t in expr.args if t.as_coeff_Mul()[0] >= 0]
+        return [(False, t) for t in sorted(positive, key=self.key)] + [
+            (True, t) for t in sorted(negative, key=self.key)]
+
+    def factors(self, expr):
+        """Factors of a positive product: those above and those below the fraction bar."""
+        number, rest = expr.as_coeff_Mul()
+        above, below = [], []
+        for factor in sorted(sympy.Mul.make_args(rest), key=self.factor_key):
+            base, exponent = factor.as_base_exp()
+            if exponent.is_Integer and exponent < 0:
+                below.append(base**-exponent)
+            elif factor != 1:
+                above.append(factor)
+        if number.p != 1 or not above:
+            above.insert(0, sympy.Integer(number.p))
+        if number.q != 1:
+            below.insert(0, sympy.Integer(number.q))
+        return above, below
+
+
+class _Text(Ordering):
+    """Recursive printer; the number given to `show` is the binding strength of the surroundings."""
+
+    def show(self, expr, strength):
+        for kinds, method, own in _METHODS:
+            if isinstance(expr, kinds):
+                text = method(self, expr)
+                return f"({text})" if own < strength else text
+        return self.call(expr)
+
+    def number(self, expr):
+        return str(expr)
+
+    def name(self, expr):
+        return expr.name
+
+    def indexed(self, expr):
+        return f"{array_of(expr)}[{', '.join(self.show(i, 0) for i in expr.indices)}]"
+
+    def add(self, expr):
+        text = ""
+        for negative, term in self.addends(expr):
+            mark = (" - " if text else "-") if negative else " + " if text else ""
+            text += mark + self.show(term, 3 if negative else 2)
+        return text
+
+    def mul(self, expr):
+        if expr.as_coeff_Mul()[0] < 0:
+            return "-" + self.show(-expr, 3)
+        above, below = self.factors(expr)
+        return "*".join(self.show(f, 4) for f in above) + "".join("/" + self.show(f, 4) for f in below)
+
+    def power(self, expr):
+        base, exponent = expr.args
+        if exponent == sympy.Rational(1, 2):
+            return f"sqrt({self.show(base, 0)})"
+        if exponent.is_Integer and exponent < 0:
+            return "1/" + self.show(base**-exponent, 4)
+        return f"{self.show(base, 5)}**{self.show(exponent, 5)}"
+
+    def floor(self, expr):
+        return f"{self.show(expr.args[0], 3)}//{self.show(expr.args[1], 4)}"
+
+    def ceiling(self, expr):
+        return f"-(-{self.show(expr.args[0], 4)}//{self.show(expr.args[1], 4)})"
+
+    def remainder(self, expr):
+        return f"{self.show(expr.args[0], 3)} % {self.show(expr.args[1], 4)}"
+
+    def relation(self, expr):
+        return f"{self.show(expr.lhs, 1)} {RELATIONS[type(expr)]} {self.show(expr.rhs, 1)}"
+
+    def logic(self, expr):
+        if isinstance(expr, Not):
+            return "not " + self.show(expr.args[0], 1)
+        word = " and " if isinstance(expr, And) else " or "
+        return word.join(sorted(self.show(a, 1) for a in expr.args))
+
+    def call(self, expr):
+        return f"{_NAMES[type(expr)]}({self.show(expr.args[0], 0)})"
+
+
+# Kinds, how each is printed, and how strongly it binds (0 condition, 1 comparison, 2 sum, 3 product, 4 power, 5 atom).
+_METHODS = (
+    (sympy.Integer, _Text.number, 5),
+    (sympy.Number, _Text.number, 3),
+    (sympy.Indexed, _Text.indexed, 5),
+    (sympy.Symbol, _Text.name, 5),
+    (sympy.Add, _Text.add, 2),
+    (sympy.Mul, _Text.mul, 3),
+    (sympy.Pow, _Text.power, 4),
+    (floordiv, _Text.floor, 3),
+    (ceildiv, _Text.ceiling, 2),
+    (mod, _Text.remainder, 3),
+    (tuple(RELATIONS), _Text.relation, 1),
+    (BooleanFunction, _Text.logic, 0),
+    (Or, _Text.logic, 0),
+)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a formula: where its guard holds, `body` is added to the output at `target`.
+
+    Parameters
+    ----------
+    target : tuple of sympy.Expr
+        Index expressions of the written access.
+    body : sympy.Expr
+        Value; accesses in it are `sympy.Indexed`.
+    guard : tuple of sympy conditions
+        Conditions that must all hold.
+    """
+
+    target: tuple
+    body: sympy.Expr
+    guard: tuple = ()
+
+    def names(self):
+        """Names of all indices, parameters and sizes in the term."""
+        return set().union(*map(names, (*self.target, *self.guard, self.body)))
+
+    def arrays(self):
+        """All accesses of body and guard, each once."""
+        return tuple(dict.fromkeys(a for e in (self.body, *self.guard) for a in accesses(e)))
+
+    def replace(self, mapping):
+        """The term with symbols replaced simultaneously."""
+        return Term(tuple(e.xreplace(mapping) for e in self.target), self.body.xreplace(mapping),
+                    tuple(c.xreplace(mapping) for c in self.guard))

@@ -1,0 +1,407 @@
+"""Proofs: a derived rule, or a gradient somebody wrote by hand, holds for every size and parameter, or it does not."""
+
+import time
+from dataclasses import dataclass
+
+import sympy
+
+from . import solver
+from .derivation import Rule, interval, vjp
+from .enumeration import FILL, Space, difference, first_value, geometries
+from .errors import FormulaError, ProofError, nearest
+from .expressions import affine, array_of, floordiv, indices_of, mod, names, sign, size, symbol
+from .formula import Formula
+from .notation import latex
+
+
+@dataclass(frozen=True)
+class Obligation:
+    """One statement that had to hold: its name, its status (proved, refuted, unknown, checked) and the time it took."""
+
+    name: str
+    status: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """Concrete integers for which a claim is wrong.
+
+    Attributes
+    ----------
+    sizes : dict
+        Shape of every array of the formula.
+    params : dict
+        Integer parameters.
+    index : tuple of int
+        Where the claim's value is wrong.
+    expected, claimed : int
+        The true value there and the claim's, on the arrays that `fill` states.
+    fill : str
+        How the arrays are filled.
+    """
+
+    sizes: dict
+    params: dict
+    index: tuple
+    expected: int
+    claimed: int
+    fill: str
+
+    def __str__(self):
+        shapes = ", ".join(f"{name} {shape}" for name, shape in self.sizes.items())
+        params = ", ".join(f"{name}={value}" for name, value in self.params.items())
+        return (f"sizes {shapes}; {params + '; ' if params else ''}at index {self.index} the true value is "
+                f"{self.expected}, the claim gives {self.claimed} ({self.fill})")
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A verdict and what it rests on.
+
+    Attributes
+    ----------
+    statement : str
+        What was judged.
+    status : str
+        "proved" for all sizes and parameters, "refuted" by a counter-example, or "unknown".
+    obligations : tuple of Obligation
+    reason : str
+        Why, in a sentence.
+    seconds : float
+    counterexample : Counterexample or None
+    """
+
+    statement: str
+    status: str
+    obligations: tuple
+    reason: str
+    seconds: float
+    counterexample: Counterexample | None = None
+
+    def __bool__(self):
+        return self.status == "proved"
+
+    def __str__(self):
+        lines = [f"{self.status}: {self.statement}", f"  {self.reason}"]
+        lines += [f"  {o.status:8} {o.name} ({1000 * o.seconds:.0f} ms)" for o in self.obligations]
+        return "\n".join(lines)
+
+
+@latex.register
+def _(obj: Proof):
+    return rf"\text{{{obj.status}: }}\;\texttt{{{obj.statement.replace('_', chr(92) + '_').replace('%', chr(92) + '%')}}}"
+
+
+def prove(rule, budget=10.0):
+    """Prove a derived rule for every size, stride, dilation and padding.
+
+    Parameters
+    ----------
+    rule : Rule or Formula
+        What `vjp` returned; of a plain formula the size theorem and the loop bounds are proved.
+    budget : float
+        Seconds after which what is still open is "unknown".
+
+    Returns
+    -------
+    Proof
+        Without the prover, exact enumeration still refutes; what it does not refute is "unknown".
+
+    Examples
+    --------
+    >>> from convsym import Formula, vjp
+    >>> proof = prove(vjp(Formula("y[o] += x[stride*o + r - padding] * w[r]"), "x"))
+    >>> proof.counterexample is None
+    True
+    """
+    if not isinstance(rule, Formula):
+        raise FormulaError(f"prove takes a Rule or a Formula, not {type(rule).__name__}",
+                           hint="write prove(vjp(f, 'x'))")
+    judge = _Judge(f"{rule}", budget)
+    origin = rule.parent if isinstance(rule, Rule) else rule
+    hypotheses = assumptions(origin)
+    if isinstance(rule, Rule):
+        judge.enumerate((rule, rule.scatter), origin, rule.wrt)
+        renamed = _sizes_of(origin, rule.wrt)
+        judge.ask("relation: gather form ⇔ scatter form",
+                  lambda deadline: _same_relation(rule.scatter, rule, renamed, renamed, hypotheses, deadline))
+        judge.ask("no double count: what a point writes and reads determines it",
+                  lambda deadline: _determined(rule, renamed))
+        judge.ask("written once: the result's indices are distinct and run over its whole axes",
+                  lambda deadline: _written_once(rule))
+        loops = rule.scatter
+    else:
+        renamed, loops = {}, rule
+    for name, goal in (*_bound_statements(loops, renamed), *_size_statements(origin)):
+        judge.ask(name, lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
+    return judge.proof()
+
+
+def check(formula, *, wrt, claim, assume=(), budget=10.0):
+    """Judge a gradient somebody wrote by hand.
+
+    Parameters
+    ----------
+    formula : Formula
+        The forward formula.
+    wrt : str
+        The operand the claim is the gradient of.
+    claim : str or Formula
+        In scatter form (``dx[n, c, s*o + r] += dy[n, k, o] * w[k, c, r]``) or gather form
+        (``dx[n, c, u] += where((u - r) % s == 0, dy[n, k, (u - r)//s] * w[k, c, r], 0)``). Its parameters match the
+        formula's by name, its indices by position; ``dx`` and ``dy`` have the shapes of ``x`` and ``y``.
+    assume : str or sequence of str
+        Further assumptions, e.g. ``"w.shape[2] == 2*h + 1"``.
+    budget : float
+        Seconds.
+
+    Returns
+    -------
+    Proof
+        With a `counterexample` if the claim is refuted.
+
+    Raises
+    ------
+    FormulaError
+        The claim is not a formula, or names something the formula does not have.
+
+    Examples
+    --------
+    >>> from convsym import Formula
+    >>> f = Formula("y[o] += x[o + r] * w[r]")
+    >>> print(check(f, wrt="x", claim="dx[u] += dy[u + r] * w[r]").status)
+    refuted
+    """
+    start = time.monotonic()
+    if not isinstance(formula, Formula):
+        raise FormulaError(f"check judges gradients of a Formula, not of {type(formula).__name__}",
+                           hint="write check(Formula(...), wrt='x', claim='dx[...] += ...')")
+    formula = formula.assuming(assume) if assume else formula
+    rule = vjp(formula, wrt)
+    claim = read_claim(formula, wrt, claim)
+    judge = _Judge(f"∂({formula})/∂{wrt} is {claim}", budget, start)
+    judge.enumerate((claim,), formula, wrt)
+    renamed = _sizes_of(formula, wrt)
+    hypotheses = assumptions(formula)
+    judge.ask("relation: claim ⇔ derived rule",
+              lambda deadline: _same_relation(rule.scatter, claim, renamed, renamed, hypotheses, deadline),
+              lambda model: _replay(model, formula, claim, wrt))
+    return judge.proof()
+
+
+def read_claim(formula, wrt, claim):
+    """A claimed gradient as a formula whose names fit those of the formula it is about."""
+    if not isinstance(claim, Formula):
+        # An index that the claim nowhere leaves alone keeps the range it has in the formula.
+        ranges = {n: formula.show(formula.range_of(n)) for n in Formula(claim).parameters if n in formula.indices}
+        claim = Formula(claim, ranges=ranges)
+    result, cotangent = "d" + wrt, "d" + formula.output
+    if claim.output != result:
+        raise FormulaError(f"the claim writes {claim.output}, but the gradient with respect to {wrt} is named {result}",
+                           claim.text, 0, f"write {result}[...] += ...")
+    ranks = {name: formula.rank(name) for name in formula.operands}
+    ranks |= {cotangent: formula.rank(formula.output), result: ranks[wrt]}
+    for name in (result, *claim.operands):
+        if name not in ranks:
+            raise FormulaError(f"the claim reads {name!r}, which is neither {cotangent} nor an operand of the formula",
+                               claim.text, claim.text.find(name), nearest(name, ranks))
+        if claim.rank(name) != ranks[name]:
+            raise FormulaError(f"{name} has {claim.rank(name)} indices in the claim and {ranks[name]} in the formula "
+                               f"{formula}", claim.text, claim.text.find(name), "an array keeps its number of axes")
+    for name in claim.parameters:
+        if name not in formula.parameters:
+            raise FormulaError(f"the claim uses the parameter {name!r}, which the formula does not have", claim.text,
+                               claim.text.find(name), nearest(name, formula.parameters))
+    for name in claim.multipliers:
+        if name not in formula.multipliers and _divides(claim, name):
+            raise FormulaError(f"the claim divides by {name}, which may be 0 in the formula", claim.text,
+                               claim.text.find(name), "only parameters that multiply an index are known to be ≥ 1")
+    return claim
+
+
+def _divides(claim, name):
+    reads = [e for t in claim.terms for a in t.arrays() for e in indices_of(a)]
+    nodes = [n for e in (*reads, *(c for t in claim.terms for c in t.guard)) for n in sympy.preorder_traversal(e)]
+    return any(isinstance(n, (floordiv, mod)) and name in names(n.args[1]) for n in nodes)
+
+
+def _replay(model, formula, claim, wrt):
+    """A solver's counter-model as concrete numbers, if they show the difference."""
+    geometry = Space(formula).geometry_of(model)
+    found = geometry and difference(claim, formula, wrt, geometry)
+    return _counterexample(formula, geometry, found) if found else None
+
+
+def _counterexample(formula, geometry, found):
+    return Counterexample(geometry.shapes, geometry.parameters, *found, FILL.format(first=first_value(formula)))
+
+
+def assumptions(formula):
+    """What every proof about a formula may assume.
+
+    Sizes are ≥ 0, sizes of axes that share an index are equal, parameters that multiply or divide are ≥ 1, ranges are
+    what they are called, and what the formula itself assumes.
+    """
+    conditions = list(formula.assume)
+    for array in (formula.output, *formula.operands):
+        conditions += [sympy.Ge(size(array, axis), 0) for axis in range(formula.rank(array))]
+    for index in formula.indices:
+        places = [size(*place) for place in formula.bare(index)]
+        if index in dict(formula.ranges):
+            places.append(dict(formula.ranges)[index])
+        conditions += [sympy.Eq(places[0], other) for other in places[1:]]
+    conditions += [sympy.Ge(symbol(p), 1) for p in formula.multipliers]
+    return [c for c in conditions if c != sympy.true]
+
+
+def _sizes_of(formula, wrt):
+    return {"d" + formula.output: formula.output, "d" + wrt: wrt}
+
+
+# -------------------------------------------------------------------------------------------------- obligations
+
+class _Judge:
+    """Collects obligations within a budget and turns them into a verdict."""
+
+    def __init__(self, statement, budget, start=None):
+        self.statement, self.start = statement, time.monotonic() if start is None else start
+        self.deadline = self.start + budget
+        self.obligations, self.counterexample, self.open = [], None, []
+
+    def enumerate(self, rules, formula, wrt):
+        """Exact comparison over small geometries; for at most a third of the budget."""
+        begin, count = time.monotonic(), 0
+        limit = begin + (self.deadline - begin) / 3
+        for geometry in geometries(formula, limit=120):
+            count += 1
+            for rule in rules:
+                found = difference(rule, formula, wrt, geometry)
+                if found:
+                    self.counterexample = _counterexample(formula, geometry, found)
+                    self._add(f"exact integers, geometry {count}", "refuted", begin)
+                    return
+            if time.monotonic() > limit:
+                break
+        self._add(f"exact integers over {count} small geometries", "checked", begin)
+
+    def ask(self, name, question, replay=None):
+        """Put one question to the prover, unless the answer is settled already."""
+        if self.counterexample is not None:
+            return
+        begin = time.monotonic()
+        if solver.z3() is None:
+            self.open.append(solver.MISSING)
+            return
+        try:
+            verdict = question(self.deadline)
+        except ProofError as error:
+            self.open.append(str(error))
+            self._add(name, "unknown", begin)
+            return
+        status = verdict.status
+        if status == "refuted" and replay is not None:
+            self.counterexample = replay(verdict.model)
+            if self.counterexample is None:
+                status = "unknown"
+                self.open.append("the prover's counter-model shows no difference in numbers")
+        elif status == "refuted":
+            self.open.append(f"the prover refutes the obligation {name!r} with {verdict.model}")
+        elif status == "unknown":
+            self.open.append(f"the prover did not decide {name!r} within the budget")
+        self._add(name, status, begin)
+
+    def _add(self, name, status, begin):
+        self.obligations.append(Obligation(name, status, time.monotonic() - begin))
+
+    def proof(self):
+        seconds = time.monotonic() - self.start
+        done = tuple(self.obligations)
+        if self.counterexample is not None:
+            return Proof(self.statement, "refuted", done, f"counter-example: {self.counterexample}", seconds,
+                         self.counterexample)
+        if self.open:
+            return Proof(self.statement, "unknown", done, self.open[0], seconds)
+        return Proof(self.statement, "proved", done,
+                     "for every size and every value of the parameters (integers that multiply are ≥ 1)", seconds)
+
+
+def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline):
+    """Two formulas for one array are the same function of the arrays they read."""
+    left = [solver.keyed(truth, t, truth_sizes) for t in truth.terms]
+    right = [solver.keyed(claim, t, claim_sizes) for t in claim.terms]
+    in_bounds = _key_bounds(truth, truth_sizes)
+    verdict = solver.Verdict("proved", {})
+    for shape in dict.fromkeys(k.shape for k in (*left, *right)):
+        sides = [[k for k in side if k.shape == shape] for side in (left, right)]
+        verdict = solver.equal_counts([*hypotheses, *in_bounds(shape)], *sides, deadline)
+        if verdict.status != "proved":
+            break
+    return verdict
+
+
+def _key_bounds(formula, rename):
+    """Conditions that the components of a key lie inside the arrays they index."""
+    def bounds(shape):
+        found = []
+        for name in sorted({s.name for s in shape.free_symbols if "#" in s.name} | {"out#0"}):
+            array, occurrence = name.split("#")
+            if array.count("[") or not occurrence.isdigit():
+                continue
+            owner = formula.output if array == "out" else array
+            for axis in range(formula.rank(owner)):
+                component = solver.key(array, int(occurrence), axis)
+                found += [sympy.Ge(component, 0), sympy.Lt(component, size(rename.get(owner, owner), axis))]
+        return found
+
+    return bounds
+
+
+def _determined(rule, rename):
+    """Raises where an index is no function of what its point reads and writes."""
+    for term in rule.terms:
+        solver.keyed(rule, term, rename)
+    return solver.Verdict("proved", {})
+
+
+def _written_once(rule):
+    """Distinct bare indices, each running over exactly the axis it writes."""
+    for term in rule.terms:
+        bare = [e.name for e in term.target if e.is_Symbol]
+        whole = all((rule.output, axis) in rule.bare(name) for axis, name in enumerate(bare))
+        if len(bare) < len(term.target) or len(set(bare)) < len(bare) or not whole:
+            raise ProofError("the gather form does not own each element by an index of its own")
+    return solver.Verdict("proved", {})
+
+
+def _bound_statements(formula, rename):
+    """For each access and each index in it: the solved loop bounds hold exactly where the access is in range."""
+    seen = set()
+    for term in formula.terms:
+        places = [(array_of(a), axis, e) for a in term.arrays() for axis, e in enumerate(indices_of(a))]
+        places += [(formula.output, axis, e) for axis, e in enumerate(term.target)]
+        for array, axis, expr in places:
+            parts = affine(expr, formula.indices)
+            if expr.is_Symbol or parts is None or (array, axis, expr) in seen:
+                continue
+            seen.add((array, axis, expr))
+            length = size(rename.get(array, array), axis)
+            for name, coefficient in parts[0]:
+                if sign(coefficient) == 1:
+                    lower, upper = interval(expr, name, length)
+                    inside = (sympy.Ge(expr, 0), sympy.Lt(expr, length))
+                    within = (sympy.Ge(symbol(name), lower), sympy.Lt(symbol(name), upper))
+                    yield f"bounds of {name}: inside axis {axis} of {array} ⇔ within the solved bounds", (inside, within)
+
+
+def _size_statements(formula):
+    """For each output index sized by its reads: the last index still reads inside, the next one does not."""
+    for index in formula.indices:
+        places = formula.bare(index)
+        if not places or places[0][0] != formula.output or index in dict(formula.sizes) | dict(formula.ranges):
+            continue
+        for last in formula.last_reads(index):
+            largest = sympy.And(
+                sympy.Le(last.read.xreplace({symbol(index): last.size - 1}), last.limit, evaluate=False),
+                sympy.Gt(last.read.xreplace({symbol(index): last.size}), last.limit, evaluate=False), evaluate=False)
+            yield f"size: {formula.show(last.size)} is the largest {index} range whose last read is inside", largest
