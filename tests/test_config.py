@@ -136,10 +136,10 @@ def test_without_kernels_the_import_works_and_a_call_says_how_to_build(tmp_path)
     """
     lines = run_python(program).splitlines()
     assert lines[0] == "{'built': [], 'usable': [], 'in_use': None} the kernels are not compiled"
+    place = tmp_path / "convsym" / "kernels"
     assert lines[1] == (
-        f"no kernels are compiled in {tmp_path / 'convsym' / 'kernels'}, so nothing can be computed; "
-        "build them with `pip install .` in the source tree (a C compiler is needed) and run outside of that tree, or with "
-        "`pip install -e .`"
+        f"no kernels are compiled in {place}, so nothing can be computed; build them with `pip install .` in "
+        "the source tree (a C compiler is needed) and run outside of that tree, or with `pip install -e .`"
     )
 
 
