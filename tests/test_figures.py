@@ -50,6 +50,9 @@ def every_figure():
         "stack_and_shift": lambda t: figures.stack_and_shift(points, outputs, 7, title=t),
         "stacked_result": lambda t: figures.stacked_result(plain[0], kernels[:, 0], result, title=t),
         "layer_by_layer": lambda t: figures.layer_by_layer(points, plain, kernels, 1, title=t),
+        "composition": lambda t: figures.composition(
+            relation(5, 2)[0], relation(7, 3)[0], (plain[0, :2], plain[0, :3]), (4, 5, 7), title=t
+        ),
         "signal": lambda t: figures.signal(plain, channels=[t], title=t),
         "line_chart": lambda t: figures.line_chart({t: [3, 2, 1]}, x_label=t, y_label=t, title=t),
         "image_grid": lambda t: figures.image_grid(square[None], [t], marks=[False], title=t),
@@ -194,6 +197,22 @@ def test_indices_are_printed_from_the_base_that_was_asked_for():
     assert ">w₀<" in zero and ">x4<" in zero and ">w₃<" not in zero
     assert ">w₀<" not in one and ">x5<" in one and ">w₃<" in one
     assert marked(zero, "row", "column", "tap") == marked(one, "row", "column", "tap")
+
+
+def test_composed_layers_are_the_product_of_their_matrices():
+    inner, hidden = relation(9, 3, stride=2)
+    outer, outputs = relation(hidden, 2)
+    first, second = np.array([1, -1, 2]), np.array([3, 4])
+    svg = figures.composition(outer, inner, (second, first), (outputs, hidden, 9))
+    cells = marked(svg, "row", "column")
+    paths = {(i, u) for i, _, j in outer.tolist() for h, _, u in inner.tolist() if j == h}
+    assert len(cells) == len(outer) + len(inner) + len(paths)
+    assert set(cells[-len(paths) :]) == paths
+    both = CONV(x=CONV(x=np.eye(9, dtype=int)[4], w=first, stride=2), w=second)
+    shown = [each.text for each in ET.fromstring(svg).iter(SVG + "text")]
+    for value in both:
+        assert str(value) in shown
+    assert "the earlier 3, both together 5" in svg
 
 
 def test_a_matrix_vector_product_read_either_way_shows_the_product():
