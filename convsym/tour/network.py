@@ -118,13 +118,15 @@ def gradients(parameters: Parameters, images: np.ndarray, targets: np.ndarray) -
 
 def relu(x: np.ndarray) -> np.ndarray:
     """Return max(x, 0), by the kernel of the registry's formula."""
-    return kernels.run("relu_y", np.zeros(x.size, x.dtype), {"x": x.ravel()}, {}).reshape(x.shape)
+    rows = x.reshape(len(x), -1)
+    return kernels.run("relu_y", np.zeros_like(rows), {"x": rows}, {}).reshape(x.shape)
 
 
 def relu_gradient(dy: np.ndarray, x: np.ndarray) -> np.ndarray:
     """Return dx of relu, by the derived rule."""
-    operands = {"dy": dy.ravel(), "x": x.ravel()}
-    return kernels.run("relu_dx", np.zeros(x.size, x.dtype), operands, {}).reshape(x.shape)
+    rows = x.reshape(len(x), -1)
+    operands = {"dy": dy.reshape(rows.shape), "x": rows}
+    return kernels.run("relu_dx", np.zeros_like(rows), operands, {}).reshape(x.shape)
 
 
 def squared_error(z: np.ndarray, targets: np.ndarray) -> np.ndarray:
