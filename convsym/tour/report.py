@@ -11,7 +11,7 @@ import convsym
 from convsym import figures
 from convsym.digits import Split
 from convsym.proofs import Proof
-from convsym.tour.findings import INSTALL, Derivation, KernelCheck, Refutation
+from convsym.tour.findings import Derivation, KernelCheck, Refutation
 from convsym.tour.network import LAYERS
 from convsym.tour.show import counterexample_facts
 from convsym.tour.style import STYLE
@@ -88,8 +88,6 @@ def _derivation(found: Derivation) -> str:
             f"<details open><summary>Derivation</summary><ol>{steps}</ol></details>",
             _proof(proof),
         ]
-    if not found.prover:
-        parts.append(f"<p>The prover is not installed; this adds it:</p>{_code(INSTALL)}")
     return _section(1, "One line, its gradients, and their proof", parts)
 
 
@@ -222,10 +220,10 @@ def _figure(*pictures: str) -> str:
 
 def _proof(proof: Proof) -> str:
     """A verdict with its obligations."""
-    rows = [(each.name, each.status, f"{each.seconds * 1e3:.0f} ms") for each in proof.obligations]
-    reason = f"<p>{escape(proof.reason)}</p>" if proof.status != "proved" and proof.reason else ""
+    rows = [(each.status, each.name, f"{each.seconds * 1e3:.0f} ms") for each in proof.obligations]
+    reason = f"<p>{escape(proof.reason)}</p>" if proof.status == "unknown" else ""
     head = f'<p><span class="verdict {proof.status}">{proof.status}</span> in {proof.seconds:.2f} s</p>'
-    return head + reason + (_table(("obligation", "status", "time"), rows) if rows else "")
+    return head + reason + (_table(("status", "obligation", "time"), rows) if rows else "")
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from convsym.proofs import Proof
-from convsym.tour.findings import INSTALL, Derivation, KernelCheck, Refutation
+from convsym.tour.findings import Derivation, KernelCheck, Refutation
 from convsym.tour.terminal import Terminal
 from convsym.tour.training import Epoch, Training
 
-COLORS = {"proved": "green", "refuted": "red", "unknown": "yellow"}
+COLORS = {"proved": "green", "checked": "green", "refuted": "red", "unknown": "yellow"}
 
 
 def show_derivation(terminal: Terminal, found: Derivation) -> None:
@@ -23,22 +23,17 @@ def show_derivation(terminal: Terminal, found: Derivation) -> None:
             terminal.paragraph(step.text, indent=6, hang=4)
         terminal.write()
         show_proof(terminal, proof, f"d{rule.wrt}")
-    if not found.prover:
-        terminal.write()
-        terminal.paragraph(
-            "The prover is not installed, so small geometries were compared exactly instead. This adds it:",
-            indent=2,
-        )
-        terminal.code(INSTALL, "bold")
 
 
 def show_proof(terminal: Terminal, proof: Proof, name: str) -> None:
     """Write a verdict with its obligations, and why where it is not a proof."""
-    color = COLORS[proof.status]
-    terminal.write(f"  {name} is {terminal.styled(proof.status, 'bold', color)} in {proof.seconds:.2f} s")
-    terminal.facts((each.name, f"{each.status}, {each.seconds * 1e3:.0f} ms") for each in proof.obligations)
-    if proof.status != "proved" and proof.reason:
-        terminal.paragraph(proof.reason, indent=4)
+    verdict = terminal.styled(proof.status, "bold", COLORS[proof.status])
+    terminal.write(f"  {name} is {verdict} in {proof.seconds:.2f} s")
+    for each in proof.obligations:
+        words = f"{each.name} ({each.seconds * 1e3:.0f} ms)"
+        terminal.fact(each.status, words, len("refuted"), name_style=COLORS[each.status])
+    if proof.status == "unknown":
+        terminal.paragraph(proof.reason, "yellow", indent=4)
 
 
 def show_refutation(terminal: Terminal, found: Refutation) -> None:

@@ -33,8 +33,8 @@ class Terminal:
         )
 
     def styled(self, words: str, *styles: str) -> str:
-        """Return the words with color codes, or as they are where color is not wanted."""
-        if not self.color:
+        """Return the words with color codes, or as they are where color is not wanted or none is given."""
+        if not (self.color and styles):
             return words
         return f"\x1b[{';'.join(STYLES[style] for style in styles)}m{words}\x1b[0m"
 
@@ -58,7 +58,7 @@ class Terminal:
     def paragraph(self, words: str, *styles: str, indent: int = 0, hang: int = 0) -> None:
         """Write text broken at the width; lines after the first hang further in."""
         for line in self.broken(words, indent, hang):
-            self.write(self.styled(line, *styles) if styles else line)
+            self.write(self.styled(line, *styles))
 
     def broken(self, words: str, indent: int = 0, hang: int = 0) -> list[str]:
         """Return the text as lines that fit the width."""
@@ -76,15 +76,12 @@ class Terminal:
         for name, value in table:
             self.fact(name, value, left, *styles)
 
-    def fact(self, name: str, value: str, left: int, *styles: str) -> None:
-        """Write a name and, beside it (below it where it is narrow), its value."""
-        lines = self.broken(value, 4 + left + 2)
-        first = lines[0].strip()
-        self.write(
-            f"    {self.styled(name.ljust(left), 'dim')}  {self.styled(first, *styles) if styles else first}"
-        )
-        for line in lines[1:]:
-            self.write(self.styled(line, *styles) if styles else line)
+    def fact(self, name: str, value: str, left: int, *styles: str, name_style: str = "dim") -> None:
+        """Write a name and its value beside it, in as many lines as it takes."""
+        first, *rest = self.broken(value, 4 + left + 2)
+        self.write(f"    {self.styled(name.ljust(left), name_style)}  {self.styled(first.strip(), *styles)}")
+        for line in rest:
+            self.write(self.styled(line, *styles))
 
     def bar(self, done: int, total: int, words: str) -> None:
         """Redraw the progress bar in place; nothing where a line cannot be redrawn."""
