@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import sympy
 
-from .errors import FormulaError, nearest
-from .expressions import Term, access, accesses, affine, array_of, ceildiv, floordiv, indices_of, mod, names, sign, symbol, to_text
-from .formula import Formula
-from .notation import Layout, expression_layout, formula_layout, latex, mathml, row, to_latex, to_mathml
+from convsym.errors import FormulaError, nearest
+from convsym.expressions import Term, access, accesses, affine, array_of, ceildiv, floordiv, indices_of, mod, names, sign, symbol, to_text
+from convsym.formula import Formula
+from convsym.notation import Layout, expression_layout, formula_layout, latex, mathml, row, to_latex, to_mathml
 
 FRESH = ("i", "j", "u", "v", "a", "b", "s", "t")  # names for new target indices, in order of preference
 
@@ -340,7 +340,7 @@ def _eliminate(scatter, term, name, expr, unknown, cotangent, steps):
         sympy.Ge(solution, 0), sympy.Lt(solution, scatter.range_of(unknown)))
     steps.append(_elimination_step(scatter, name, expr, unknown, solution, (*divides, *inside)))
     replaced = term.replace({symbol(unknown): solution})
-    return Term(replaced.target, replaced.body, (*divides, *inside, *replaced.guard))
+    return Term(replaced.target, replaced.body, (*replaced.guard, *divides, *inside))
 
 
 def _zero_outside(term, index, cotangent):

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 import sympy
 
-from . import evaluation
-from .expressions import accesses, array_of, indices_of, names, size
-from .formula import Formula
+from convsym import evaluation
+from convsym.expressions import accesses, array_of, indices_of, names, size
+from convsym.formula import Formula
 
-FILL = ("entry j (flat, from 0) of array number a (from 0: the operands of the formula, then its output) is "
-        "{first} + (7j + 5a) % 11")
+# (first value, step, modulus) of the integer fill; where conditions read arrays, every case has to occur early.
+_FILL, _FILL_CASES = (1, 7, 11), (-1, 1, 3)
 _SPATIAL, _PLAIN, _MULTIPLIER, _ADDED = (1, 2, 3, 4, 0), (1, 2), (1, 2, 3), (0, 1, 2, -1)
 
 
@@ -34,18 +34,24 @@ class Geometry:
 
 
 def fill(formula, geometry):
-    """Integer arrays for the operands and the output (the cotangent), as `FILL` states."""
-    arrays, first = {}, first_value(formula)
+    """Integer arrays for the operands and the output (the cotangent), as `stated_fill` says."""
+    arrays, (first, step, modulus) = {}, _numbers(formula)
     for number, name in enumerate((*formula.operands, formula.output)):
         shape = geometry.shapes[name]
         flat = np.arange(int(np.prod(shape, dtype=np.int64)))
-        arrays[name] = (first + (7 * flat + 5 * number) % 11).astype(object).reshape(shape)
+        arrays[name] = (first + (step * flat + 5 * number) % modulus).astype(object).reshape(shape)
     return arrays
 
 
-def first_value(formula):
-    """Smallest value of the fill: 1, or -5 where conditions read arrays and every case must occur."""
-    return -5 if any(accesses(c) for t in formula.terms for c in t.guard) else 1
+def stated_fill(formula):
+    """The integer fill in words."""
+    first, step, modulus = _numbers(formula)
+    arrays = ", ".join(f"{name} {number}" for number, name in enumerate((*formula.operands, formula.output)))
+    return f"flat entry j of array number a is {first} + ({step}*j + 5*a) % {modulus}; numbers: {arrays}"
+
+
+def _numbers(formula):
+    return _FILL_CASES if any(accesses(c) for t in formula.terms for c in t.guard) else _FILL
 
 
 def expected(formula, wrt, geometry):

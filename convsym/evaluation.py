@@ -14,7 +14,7 @@ import numpy as np
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
-from .expressions import accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
+from convsym.expressions import accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
 
 BLOCK = 200_000  # points visited in one step; bounds the memory of the reference
 

@@ -8,11 +8,11 @@ from numbers import Number
 import numpy as np
 import sympy
 
-from . import evaluation
-from .errors import FormulaError, ShapeError, nearest
-from .expressions import Term, accesses, affine, array_of, floordiv, indices_of, mod, names, size, symbol, to_text
-from .parsing import parse, parse_condition, parse_scalar
-from .sizes import last_reads
+from convsym import evaluation
+from convsym.errors import FormulaError, ShapeError, nearest
+from convsym.expressions import Term, accesses, affine, array_of, floordiv, indices_of, mod, names, size, symbol, to_text
+from convsym.parsing import parse, parse_condition, parse_scalar
+from convsym.sizes import last_reads
 
 
 @dataclass(frozen=True, init=False, repr=False)

@@ -11,8 +11,8 @@ from xml.sax.saxutils import escape
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
-from .expressions import FUNCTIONS, Ordering, access, array_of, floordiv, indices_of, is_access, mod
-from .formula import Formula
+from convsym.expressions import FUNCTIONS, Ordering, access, array_of, floordiv, indices_of, is_access, mod
+from convsym.formula import Formula
 
 _RELATIONS = {sympy.Eq: "=", sympy.Ne: "≠", sympy.Lt: "<", sympy.Le: "≤", sympy.Gt: ">", sympy.Ge: "≥"}
 _LATEX = {"≠": r"\ne", "≤": r"\le", "≥": r"\ge", "∂": r"\partial", "⇔": r"\iff", "∣": r"\mid", "·": r"\cdot",

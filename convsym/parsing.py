@@ -11,8 +11,8 @@ from fractions import Fraction
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
-from .errors import FormulaError, nearest
-from .expressions import FUNCTIONS, Term, access, conjuncts, floordiv, mod, size, symbol
+from convsym.errors import FormulaError, nearest
+from convsym.expressions import FUNCTIONS, Term, access, conjuncts, floordiv, mod, size, symbol
 
 MAX_TEXT, MAX_DEPTH, MAX_INTEGER, MAX_POWER = 10_000, 50, 10**12, 16
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")

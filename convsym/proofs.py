@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import sympy
 
-from . import solver
-from .derivation import Rule, interval, vjp
-from .enumeration import FILL, Space, difference, first_value, geometries
-from .errors import FormulaError, ProofError, nearest
-from .expressions import affine, array_of, floordiv, indices_of, mod, names, sign, size, symbol
-from .formula import Formula
-from .notation import latex
+from convsym import solver
+from convsym.derivation import Rule, interval, vjp
+from convsym.enumeration import Space, difference, geometries, stated_fill
+from convsym.errors import FormulaError, ProofError, nearest
+from convsym.expressions import affine, array_of, floordiv, indices_of, mod, names, sign, size, symbol
+from convsym.formula import Formula
+from convsym.notation import latex
 
 
 @dataclass(frozen=True)
@@ -234,7 +234,7 @@ def _replay(model, formula, claim, wrt):
 
 
 def _counterexample(formula, geometry, found):
-    return Counterexample(geometry.shapes, geometry.parameters, *found, FILL.format(first=first_value(formula)))
+    return Counterexample(geometry.shapes, geometry.parameters, *found, stated_fill(formula))
 
 
 def assumptions(formula):

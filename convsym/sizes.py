@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sympy
 
-from .expressions import accesses, affine, array_of, floordiv, indices_of, names, sign, size, symbol
+from convsym.expressions import accesses, affine, array_of, floordiv, indices_of, names, sign, size, symbol
 
 
 @dataclass(frozen=True)

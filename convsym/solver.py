@@ -12,8 +12,8 @@ from functools import lru_cache
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
-from .errors import ProofError
-from .expressions import accesses, affine, array_of, ceildiv, floordiv, indices_of, mod, names, sign, size, symbol
+from convsym.errors import ProofError
+from convsym.expressions import accesses, affine, array_of, ceildiv, floordiv, indices_of, mod, names, sign, size, symbol
 
 MISSING = "the prover Z3 is not installed; add it with  pip install 'convsym[prove]'"
 

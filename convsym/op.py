@@ -1,0 +1,142 @@
+"""An Op: a formula with a name, from which rules, proofs, kernels, tests and pages follow."""
+
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from convsym.derivation import grouped, vjp
+from convsym.expressions import Term, access, array_of, indices_of, names, symbol
+from convsym.formula import Formula
+from convsym.notation import latex, mathml
+
+
+@dataclass(frozen=True)
+class Op:
+    """A named formula of the registry.
+
+    Attributes
+    ----------
+    name : str
+        Name in the registry, e.g. ``"conv2d"``.
+    formula : Formula
+        The forward formula; spatial letters and their parameters carry the axis number (``o0``, ``stride0``).
+    doc : str
+        What it is, in prose.
+    rank : int or None
+        Number of spatial axes, for ops that exist for several.
+    differentiable : tuple of str
+        The operands rules are derived for.
+    lane : str or None
+        The index that compiled loops run along; None for an op that has no kernels.
+    groups : dict
+        Where a group axis stands in each array of the compiled formula; empty without groups.
+    defaults : dict
+        Default of each parameter, by its name without axis number.
+    """
+
+    name: str
+    formula: Formula
+    doc: str
+    rank: int | None = None
+    differentiable: tuple = ()
+    lane: str | None = None
+    groups: dict = field(default_factory=dict, hash=False)
+    defaults: dict = field(default_factory=dict, hash=False)
+
+    @cached_property
+    def rules(self):
+        """The derived rules by operand."""
+        return {name: vjp(self.formula, name) for name in self.differentiable}
+
+    @cached_property
+    def grouped(self):
+        """The formula with the group axis that its kernels carry; the formula itself where there is none."""
+        return grouped(self.formula, self.groups) if self.groups else self.formula
+
+    @cached_property
+    def grouped_rules(self):
+        """The rules of `grouped` by operand."""
+        return {name: vjp(self.grouped, name) for name in self.differentiable}
+
+    def __str__(self):
+        return f"{self.name}: {self.formula}"
+
+
+@latex.register
+def _(obj: Op):
+    return latex(obj.formula)
+
+
+@mathml.register
+def _(obj: Op):
+    return mathml(obj.formula)
+
+
+def declare(name, text, *, doc, spatial="", ranks=(None,), symmetric=(), lane=None, wrt=None, groups=None,
+            defaults=None, ranges=None, assume=()):
+    """Declare one op, or one for each rank.
+
+    Parameters
+    ----------
+    name : str
+        With `ranks`, the names are ``name1d``, ``name2d``, ….
+    text : str
+        Formula text, with one letter for each kind of spatial index.
+    doc : str
+        Prose; the docstring of the op's file.
+    spatial : str
+        Letters that are repeated for each spatial axis, e.g. ``"o r"``; the parameters that stand in a subscript with
+        one of them are repeated with it.
+    ranks : sequence of int
+        Numbers of spatial axes.
+    symmetric : sequence of str
+        Padding parameters that pad the far side too.
+    lane : str, optional
+        Index (or spatial letter, of which the fastest axis is taken) along which compiled loops run.
+    wrt : str, optional
+        Operands to differentiate by; all of them by default.
+    groups, defaults : dict, optional
+        See `Op`.
+    ranges, assume : optional
+        See `Formula`.
+
+    Returns
+    -------
+    tuple of Op
+    """
+    template = Formula(text, symmetric=symmetric, ranges=ranges, assume=assume)
+    letters = spatial.split()
+    ops = []
+    for rank in ranks:
+        formula = template if rank is None else _repeated(template, letters, rank)
+        along = lane if lane is None or lane not in letters or rank is None else f"{lane}{rank - 1}"
+        ops.append(Op(name if rank is None else f"{name}{rank}d", formula, doc.strip(), rank,
+                      tuple((wrt or " ".join(formula.operands)).split()), along, dict(groups or {}),
+                      dict(defaults or {})))  # fmt: skip
+    return tuple(ops)
+
+
+def _repeated(template, letters, rank):
+    """The formula with every spatial subscript written once for each axis."""
+    own = {symbol(letter) for letter in letters}
+    local = set()  # parameters that belong to an axis
+
+    def wider(indices):
+        result = []
+        for expr in indices:
+            if not expr.free_symbols & own:
+                result.append(expr)
+                continue
+            local.update(names(expr) - set(letters))
+            result += [expr.xreplace({symbol(n): symbol(f"{n}{axis}") for n in names(expr)}) for axis in range(rank)]
+        return tuple(result)
+
+    terms = []
+    for term in template.terms:
+        reads = {a: access(array_of(a), wider(indices_of(a))) for a in term.arrays()}
+        terms.append(Term(wider(term.target), term.body.xreplace(reads), tuple(c.xreplace(reads) for c in term.guard)))
+    axes = range(rank)
+    order = [new for n in template.order
+             for new in ([f"{n}{axis}" for axis in axes] if n in local or n in letters else [n])]
+    symmetric = [f"{n}{axis}" for n in template.symmetric for axis in axes]
+    wide = Formula.of(template.output, template.operator, terms, like=template, order=order)
+    return Formula(str(wide), symmetric=symmetric)
