@@ -16,13 +16,12 @@ import numpy as np
 import pytest
 
 from convsym.digits import split_digits
-from convsym.tour import findings, main, network, training
+from convsym.kernels._generated.rules import KERNELS
+from convsym.tour import comparison, main, network, training
 from convsym.tour.terminal import Terminal
 
 ESCAPE = "\x1b["
-PROGRAM = (
-    "import sys; from pathlib import Path; from convsym.tour import main; sys.exit(main(Path(sys.argv[1]){}))"
-)
+PROGRAM = "import sys; from pathlib import Path; from convsym.tour import main; sys.exit(main(Path(sys.argv[1]){}))"
 SHORT = ", epochs=1"
 NO_PROVER = "import sys; sys.modules['z3'] = sys.modules['islpy'] = None; "
 
@@ -203,9 +202,7 @@ def test_ctrl_c_leaves_with_one_sentence(tmp_path, moment):
 
 
 def test_a_reader_that_leaves_early_causes_no_traceback(tmp_path):
-    child = subprocess.Popen(
-        command(tmp_path, PROGRAM.format(SHORT)), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
+    child = subprocess.Popen(command(tmp_path, PROGRAM.format(SHORT)), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     child.stdout.readline()
     child.stdout.close()
     errors = child.stderr.read()
@@ -247,17 +244,27 @@ def test_the_gradients_of_the_network_are_those_of_its_loss():
 
 def test_differing_bits_are_counted():
     a = np.array([1.0, 2.0], np.float32)
-    assert findings.differing_bits(a, a.copy()) == 0
-    assert findings.differing_bits(a, np.array([1.0, -2.0], np.float32)) == 1
-    assert findings.differing_bits(a, a[:1]) == 64
+    assert comparison.differing_bits(a, a.copy()) == 0
+    assert comparison.differing_bits(a, np.array([1.0, -2.0], np.float32)) == 1
+    assert comparison.differing_bits(a, a[:1]) == 64
 
 
 def test_a_wrong_kernel_is_found_by_the_comparison(monkeypatch):
     """A mutant: the gradient of the neighbor one step to the left."""
-    right = findings.grad.conv1d_input
-    monkeypatch.setattr(findings.grad, "conv1d_input", lambda *a, **k: np.roll(right(*a, **k), 1, axis=-1))
-    check = findings.compare(0)
+    right = comparison.kernels.run
+
+    def run_mutant(name, out, operands, parameters):
+        right(name, out, operands, parameters)
+        return np.roll(out, 1, axis=-1) if name == "conv1d_dx" else out
+
+    monkeypatch.setattr(comparison.kernels, "run", run_mutant)
+    check = comparison.compare(0)
     assert {each.kernel for each in check.comparisons if each.differing} == {"conv1d_dx"}
+
+
+def test_every_kernel_of_the_registry_is_compared():
+    compared = {each.kernel for each in comparison.compare(1).comparisons}
+    assert compared == set(KERNELS)
 
 
 def test_a_report_cut_short_leaves_the_old_one(tmp_path, monkeypatch):

@@ -9,6 +9,7 @@ from typing import TextIO
 
 from convsym.digits import Split, split_digits
 from convsym.tour import findings, show
+from convsym.tour.comparison import compare
 from convsym.tour.report import page
 from convsym.tour.terminal import Terminal
 from convsym.tour.training import Epoch, Training, train
@@ -66,7 +67,7 @@ def _walk(terminal: Terminal, output: Path, seed: int, epochs: int, report: bool
     show.show_derivation(terminal, derivation)
     refutation = findings.refute(derivation.formula)
     show.show_refutation(terminal, refutation)
-    check = findings.compare(seed)
+    check = compare(seed)
     show.show_kernels(terminal, check)
     split = split_digits()
     show.show_training_start(terminal, len(split.train_labels), len(split.held_labels))

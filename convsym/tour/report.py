@@ -11,7 +11,8 @@ import convsym
 from convsym import figures
 from convsym.digits import Split
 from convsym.proofs import Proof
-from convsym.tour.findings import Derivation, KernelCheck, Refutation
+from convsym.tour.comparison import PRINTED, KernelCheck
+from convsym.tour.findings import Derivation, Refutation
 from convsym.tour.network import LAYERS
 from convsym.tour.show import counterexample_facts
 from convsym.tour.style import STYLE
@@ -20,9 +21,7 @@ from convsym.tour.training import Training
 SHOWN = 30
 
 
-def page(
-    derivation: Derivation, refutation: Refutation, check: KernelCheck, training: Training, split: Split
-) -> str:
+def page(derivation: Derivation, refutation: Refutation, check: KernelCheck, training: Training, split: Split) -> str:
     """Return the report.
 
     Parameters
@@ -119,18 +118,14 @@ def _refutation(found: Refutation) -> str:
 
 def _kernels(found: KernelCheck) -> str:
     """Section 3: every kernel with its rule and the bits that differ, and one window of a layer."""
-    rows = [
-        (each.kernel, str(each.geometries), f"{each.numbers:,}", str(each.differing))
-        for each in found.comparisons
-    ]
-    rules = "".join(
-        f"<dt>{escape(each.kernel)}</dt><dd>{_math(each.rule)}</dd>" for each in found.comparisons
-    )
+    rows = [(each.kernel, str(each.geometries), f"{each.numbers:,}", str(each.differing)) for each in found.comparisons]
+    rules = "".join(f"<dt>{escape(each.kernel)}</dt><dd>{_math(each.rule)}</dd>" for each in found.comparisons)
     return _section(3, "The kernels that the rules became", [
         f"<p>CPU level {escape(found.level)}, threads {found.threads}; compared with the exact reference on "
         "integers, over random sizes, strides, dilations and paddings.</p>",
         _table(("kernel", "geometries", "numbers", "differing bits"), rows),
         f"<details><summary>What each computes</summary><dl>{rules}</dl></details>",
+        f"<details><summary>What {PRINTED} became</summary>{_code(found.source)}</details>",
         _window(found),
     ])  # fmt: skip
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from convsym.proofs import Proof
-from convsym.tour.findings import Derivation, KernelCheck, Refutation
+from convsym.tour.comparison import KernelCheck
+from convsym.tour.findings import Derivation, Refutation
 from convsym.tour.terminal import Terminal
 from convsym.tour.training import Epoch, Training
 
@@ -39,9 +40,7 @@ def show_proof(terminal: Terminal, proof: Proof, name: str) -> None:
 def show_refutation(terminal: Terminal, found: Refutation) -> None:
     """Write the wrong gradient, its counter-example, and the right one."""
     terminal.heading(2, "A gradient written by hand, refuted")
-    terminal.paragraph(
-        "Somebody forgot the dilation when solving for o. Tests with dilation 1 all pass:", indent=2
-    )
+    terminal.paragraph("Somebody forgot the dilation when solving for o. Tests with dilation 1 all pass:", indent=2)
     terminal.code(found.claim)
     terminal.write()
     show_proof(terminal, found.verdict, "This claim")
@@ -98,8 +97,7 @@ def show_epoch(terminal: Terminal, epoch: Epoch) -> None:
     """Write one line for an epoch."""
     accuracy = terminal.styled(f"{epoch.accuracy:.1%}", "bold")
     terminal.write(
-        f"    epoch {epoch.number:2d}  loss {epoch.loss:.4f}  "
-        f"held-out loss {epoch.held_loss:.4f}  read {accuracy}"
+        f"    epoch {epoch.number:2d}  loss {epoch.loss:.4f}  held-out loss {epoch.held_loss:.4f}  read {accuracy}"
     )
 
 

@@ -28,9 +28,7 @@ class Terminal:
         settings = os.environ if environ is None else environ
         live = stream.isatty() and settings.get("TERM") != "dumb"
         columns = shutil.get_terminal_size((80, 24)).columns if live else 80
-        return cls(
-            stream, live and not settings.get("NO_COLOR"), live, max(NARROWEST, min(WIDEST, columns - 1))
-        )
+        return cls(stream, live and not settings.get("NO_COLOR"), live, max(NARROWEST, min(WIDEST, columns - 1)))
 
     def styled(self, words: str, *styles: str) -> str:
         """Return the words with color codes, or as they are where color is not wanted or none is given."""

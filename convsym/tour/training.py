@@ -58,8 +58,7 @@ class Adam:
         keep, keep_square, n = 0.9, 0.99, self.steps + 1
         mean = tuple(keep * m + (1 - keep) * g for m, g in zip(self.mean, gradient.arrays, strict=True))
         square = tuple(
-            keep_square * s + (1 - keep_square) * g * g
-            for s, g in zip(self.square, gradient.arrays, strict=True)
+            keep_square * s + (1 - keep_square) * g * g for s, g in zip(self.square, gradient.arrays, strict=True)
         )
         moved = [
             array - rate * (m / (1 - keep**n)) / (np.sqrt(s / (1 - keep_square**n)) + 1e-8)
