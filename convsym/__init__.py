@@ -12,11 +12,14 @@ from convsym._version import __version__
 
 _MODULE_OF = {
     "Formula": "formula",
+    "Rule": "derivation",
     "vjp": "derivation",
+    "Proof": "proofs",
     "prove": "proofs",
     "check": "proofs",
     "latex": "notation",
     "mathml": "notation",
+    "Op": "op",
     "registry": "ops",
     "conv1d": "functional",
     "conv2d": "functional",

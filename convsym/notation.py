@@ -110,7 +110,7 @@ def formula_layout(formula):
             parts.append("-" if negative else "+")
         draw = _Draw(formula, exact=term.guard)
         left = {e.name for e in term.target if e.is_Symbol}
-        summed = [Layout("name", (n,)) for n in formula.loops(term) if n not in left]
+        summed = [_name(n) for n in formula.loops(term) if n not in left]
         if summed and bare:
             parts.append(Layout("sum", (row(*_joined(summed)),)))
         parts += [row("[", draw.expr(c), "]") for c in term.guard]
@@ -225,6 +225,26 @@ def _name(name):
     if len(bare) == 1 and bare != name:
         return row(*(Layout("word", ("d",)) for _ in range(len(name) - 1)), Layout("name", (bare,)))
     return Layout("name", (name,))
+
+
+def derivation_latex(formula, steps):
+    """The derivation line by line as an ``align*`` environment, each line with the lemma it uses.
+
+    Parameters
+    ----------
+    formula : Formula
+        What is differentiated.
+    steps : sequence of Step
+
+    Returns
+    -------
+    str
+    """
+    lines = [rf"  & {latex(formula)} && \text{{formula}}"]
+    for step in steps:
+        lemma = step.lemma.replace("δ", r"$\delta$")
+        lines.append(rf"  & {step.latex} && \text{{{lemma}}}")
+    return "\\begin{align*}\n" + " \\\\\n".join(lines) + "\n\\end{align*}"
 
 
 # --------------------------------------------------------------------------------------------------- two printers

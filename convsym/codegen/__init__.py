@@ -1,7 +1,7 @@
 """Formulas to source text: pure functions from the registry to file contents; nothing is written here."""
 
 from convsym.codegen.cython import DTYPES, HEADER, kernel_text
-from convsym.codegen.nest import nest
+from convsym.codegen.loops import nest
 from convsym.codegen.rules import rules_text
 
 __all__ = ["generate", "nests"]

@@ -10,6 +10,7 @@ from itertools import count
 
 import sympy
 
+from convsym.codegen.safe import safe
 from convsym.derivation import Rule, gather, interval
 from convsym.errors import KernelError
 from convsym.expressions import accesses, affine, array_of, indices_of, names, sign, size, symbol
@@ -79,7 +80,7 @@ class Nest:
         return any(symbol(self.lane) in e.free_symbols for e in self.target)
 
 
-def nest(name, formula, lane):
+def nest(name, formula, lane=None):
     """Lower a formula or rule to a loop nest.
 
     Parameters
@@ -88,8 +89,8 @@ def nest(name, formula, lane):
         Kernel name.
     formula : Formula or Rule
         A rule is gathered over all axes but those the lane moves.
-    lane : str
-        Index of the innermost loop.
+    lane : str, optional
+        Index of the innermost loop; by default the fastest index of the (parent's) output.
 
     Returns
     -------
@@ -100,13 +101,23 @@ def nest(name, formula, lane):
     KernelError
         The formula is outside of what the plain kernels print.
     """
+    if lane is None:
+        lane = _fastest(formula.parent if isinstance(formula, Rule) else formula)
     if isinstance(formula, Rule):
         cotangent = "d" + formula.parent.output
         axes = [a for a, e in enumerate(formula.scatter.terms[0].target) if e == symbol(lane) or lane not in names(e)]
         formula = gather(formula.scatter, axes, cotangent)
+    formula, changed = safe(formula)
+    lane = changed.get(lane, lane)
     if len(formula.terms) != 1:
         raise KernelError(f"{name}: a plain kernel has one term, this formula has {len(formula.terms)}: {formula}")
     return _Lowering(name, formula, lane).run()
+
+
+def _fastest(formula):
+    """The last index that stands alone in the written access, or else the last index of all."""
+    bare = [e.name for e in formula.terms[0].target if e.is_Symbol and e.name in formula.indices]
+    return bare[-1] if bare else formula.indices[-1]
 
 
 class _Lowering:

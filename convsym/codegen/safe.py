@@ -1,0 +1,67 @@
+"""Names of users that would mean something else in generated code."""
+
+import keyword
+import re
+
+import sympy
+
+from convsym.expressions import Term, access, array_of, indices_of, symbol
+from convsym.formula import Formula
+
+# Words of C and Cython, of the printers' own variables, and of the functions they call.
+_WORDS = frozenset("""
+    auto bint bool case char complex const cdef cimport cpdef ctypedef cppclass default define defined DEF do double else
+    ELIF ELSE enum extern float for gil goto IF if include inline int item lane lanes len long lower max min nogil
+    noexcept NULL object prange public range readonly register restrict return row self short signed sizeof size_t
+    Py_ssize_t start static stop struct switch threads total typedef typename union unsigned upper void volatile while
+    floordiv ceildiv floormod numpy np cython zeros shape
+""".split()) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)  # fmt: skip
+_TEMPORARY = re.compile(r"[abp]\d+\Z|_")
+
+
+def safe(formula):
+    """The formula with every name that generated code could mistake for its own changed by a trailing underscore.
+
+    Parameters
+    ----------
+    formula : Formula
+        A plain formula; of a rule, its gather or scatter form.
+
+    Returns
+    -------
+    Formula
+        The same object where no name needs a change.
+    dict
+        New name by old name, of those that changed.
+    """
+    taken = {formula.output, *formula.operands, *formula.indices, *formula.parameters}
+    change = {}
+    for name in sorted(taken):
+        if name in _WORDS or _TEMPORARY.match(name):
+            new = name.lstrip("_") + "_"
+            while new in taken or not new.rstrip("_"):
+                new = "v" + new
+            change[name] = new
+            taken.add(new)
+    return (_renamed(formula, change) if change else formula), change
+
+
+def _renamed(formula, change):
+    def word(name):
+        return change.get(name, name)
+
+    def expression(expr):
+        sizes = {s: sympy.Symbol(word(s.name.split(".")[0]) + s.name[s.name.index("."):])
+                 for s in expr.atoms(sympy.Symbol) if ".shape[" in s.name}
+        return expr.xreplace({symbol(old): symbol(new) for old, new in change.items()} | sizes)
+
+    terms = []
+    for term in formula.terms:
+        reads = {a: access(word(array_of(a)), tuple(map(expression, indices_of(a)))) for a in term.arrays()}
+        marks = {a: sympy.Dummy() for a in reads}
+        back = {marks[a]: new for a, new in reads.items()}
+        terms.append(Term(tuple(map(expression, term.target)), expression(term.body.xreplace(marks)).xreplace(back),
+                          tuple(expression(c.xreplace(marks)).xreplace(back) for c in term.guard)))
+    ranges = {word(n): expression(e) for n, e in formula.ranges}
+    return Formula.of(word(formula.output), formula.operator, terms, like=formula, order=map(word, formula.order),
+                      ranges=ranges)
