@@ -12,9 +12,9 @@ from convsym._version import __version__
 
 _MODULE_OF = {
     "Formula": "formula",
-    "Rule": "derivation",
+    "Rule": "rule",
     "vjp": "derivation",
-    "Proof": "proofs",
+    "Proof": "verdict",
     "prove": "proofs",
     "check": "proofs",
     "latex": "notation",

@@ -49,7 +49,8 @@ def main(argv=None):
 
 def _parser():
     parser = argparse.ArgumentParser(
-        prog="convsym", description="Convolutions as one line of index notation: derived, proved, compiled, explained.")
+        prog="convsym", description="Convolutions as one line of index notation: derived, proved, compiled, explained."
+    )
     parser.add_argument("--version", action="version", version=f"convsym {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -59,8 +60,11 @@ def _parser():
         return made
 
     def formula(made, wrt_required):
-        made.add_argument("formula", metavar="FORMULA|OP", help='formula text such as "y[o] += x[o + r] * w[r]", or the '
-                          "name of a registered op such as conv2d")
+        made.add_argument(
+            "formula",
+            metavar="FORMULA|OP",
+            help='formula text such as "y[o] += x[o + r] * w[r]", or the name of a registered op such as conv2d',
+        )
         made.add_argument("--wrt", metavar="NAME", required=wrt_required, help="operand to differentiate by")
 
     derive = command("derive", _derive, "derive the gradient of a formula, with its steps")
@@ -71,11 +75,18 @@ def _parser():
     check = command("check", _check, "prove or refute a gradient written by hand")
     formula(check, True)
     check.add_argument("--claim", metavar="TEXT", required=True, help='e.g. "dx[o + r] += dy[o] * w[r]"')
-    check.add_argument("--assume", metavar="TEXT", action="append", default=[],
-                       help='an assumption, e.g. "w.shape[0] == 2*h + 1"; may be repeated')
+    check.add_argument(
+        "--assume",
+        metavar="TEXT",
+        action="append",
+        default=[],
+        help='an assumption, e.g. "w.shape[0] == 2*h + 1"; may be repeated',
+    )
     for made in (prove, check):
         made.add_argument("--json", action="store_true", help="print JSON")
-        made.add_argument("--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for one proof (default: 10)")
+        made.add_argument(
+            "--budget", type=_seconds, default=10.0, metavar="SECONDS", help="time for one proof (default: 10)"
+        )
     command("info", _info, "print version, CPU levels, compiler, threads")
     doc = command("doc", _doc, "write the generated pages, or check that they are fresh")
     generate = command("generate", _generate, "write the generated kernels, or check that they are fresh")
@@ -83,7 +94,9 @@ def _parser():
         made.add_argument("directory", nargs="?", type=Path, default=Path(default), help=f"default: {default}")
         made.add_argument("--check", action="store_true", help="write nothing; exit 1 and name what is stale")
     tour = command("tour", _tour, "see the whole idea work, in under half a minute")
-    tour.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="where the report goes (default: here)")
+    tour.add_argument(
+        "--output", type=Path, default=Path(), metavar="DIR", help="where the report goes (default: here)"
+    )
     tour.add_argument("--seed", type=int, default=0)
     tour.add_argument("--no-report", action="store_true", help="write no convsym-tour.html")
     return parser
@@ -156,8 +169,13 @@ def _check(arguments):
     from convsym.codegen.record import proof_record
     from convsym.proofs import check
 
-    proof = check(_formula(arguments.formula), wrt=arguments.wrt, claim=arguments.claim,
-                  assume=tuple(arguments.assume), budget=arguments.budget)
+    proof = check(
+        _formula(arguments.formula),
+        wrt=arguments.wrt,
+        claim=arguments.claim,
+        assume=tuple(arguments.assume),
+        budget=arguments.budget,
+    )
     print(json.dumps(proof_record(proof), indent=2, ensure_ascii=False) if arguments.json else proof)
     return EXIT[proof.status]
 
@@ -184,8 +202,11 @@ def _generate(arguments):
 
 def _write_or_check(files, directory, check):
     """Write files below a directory; or name those that differ, and fail."""
-    stale = [name for name, text in files.items()
-             if not (directory / name).is_file() or (directory / name).read_text(encoding="utf-8") != text]
+    stale = [
+        name
+        for name, text in files.items()
+        if not (directory / name).is_file() or (directory / name).read_text(encoding="utf-8") != text
+    ]
     if check:
         for name in stale:
             print(f"stale: {directory / name}", file=sys.stderr)

@@ -64,13 +64,15 @@ def expected(formula, wrt, geometry):
         units = np.empty(count, dtype=object)
         units[:] = list(np.eye(count, dtype=np.int64).astype(object)) if count else []
         rows = _evaluate(formula, arrays | {wrt: units.reshape(source.shape)}, geometry)
-        total = sum((g * np.asarray(row) for g, row in zip(cotangent.flat, rows.flat, strict=True)), np.zeros(count, int))
+        total = sum(
+            (g * np.asarray(row) for g, row in zip(cotangent.flat, rows.flat, strict=True)), np.zeros(count, int)
+        )
         return np.asarray(total, dtype=object).reshape(source.shape)
     return _differentiated(formula, wrt, arrays, cotangent, geometry)
 
 
 def _differentiated(formula, wrt, arrays, cotangent, geometry):
-    """The same for formulas that are not linear in `wrt`: one entry at a time becomes a symbol, SymPy differentiates."""
+    """The same where the formula is not linear in `wrt`: entry by entry becomes a symbol, and SymPy differentiates."""
     source = arrays[wrt]
     result = np.zeros(source.shape, dtype=object)
     variable = sympy.Symbol("entry")
@@ -78,7 +80,9 @@ def _differentiated(formula, wrt, arrays, cotangent, geometry):
         moved = source.copy()
         moved[place] = variable
         values = _evaluate(formula, arrays | {wrt: moved}, geometry, arrays)
-        slope = sum((g * sympy.diff(v, variable) for g, v in zip(cotangent.flat, values.flat, strict=True)), sympy.Integer(0))
+        slope = sum(
+            (g * sympy.diff(v, variable) for g, v in zip(cotangent.flat, values.flat, strict=True)), sympy.Integer(0)
+        )
         value = sympy.sympify(slope, strict=True).subs(variable, source[place])
         result[place] = int(value) if value.is_Integer else value
     return result
@@ -126,6 +130,7 @@ def difference(rule, formula, wrt, geometry):
 
 
 # ------------------------------------------------------------------------------------------------ small geometries
+
 
 def geometries(formula, limit=250):
     """Small geometries of a formula, smallest first, all of them satisfying its assumptions.
@@ -222,8 +227,14 @@ class Space:
         free = set(self.free) | set(self.formula.parameters)
         ranged = set().union(*(names(e) for _, e in self.formula.ranges))
         multipliers = {*self.formula.multipliers, *ranged}
-        self.domains = {v: (_SPATIAL if v in spatial else _PLAIN) if isinstance(v, tuple)
-                        else _MULTIPLIER if v in multipliers else _ADDED for v in free}
+        self.domains = {
+            v: (_SPATIAL if v in spatial else _PLAIN)
+            if isinstance(v, tuple)
+            else _MULTIPLIER
+            if v in multipliers
+            else _ADDED
+            for v in free
+        }
         groups = [sorted((v for v in g if v in free), key=str) for g in groups]
         self.groups = sorted(({str(v): v for v in g}.values() for g in groups if g), key=lambda g: str(list(g)))
 
@@ -274,6 +285,8 @@ class Space:
             env |= {size(*place).name: decided for place, c in self.classes.items() if c == variable}
         if not all(evaluation.compiled(c, True)(env) for c in self.formula.assume):
             return None
-        shapes = {array: tuple(sizes[self.classes[array, axis]] for axis in range(self.formula.rank(array)))
-                  for array in (*self.formula.operands, self.formula.output)}
+        shapes = {
+            array: tuple(sizes[self.classes[array, axis]] for axis in range(self.formula.rank(array)))
+            for array in (*self.formula.operands, self.formula.output)
+        }
         return Geometry(shapes, parameters)

@@ -105,8 +105,9 @@ def _power(expr, base, exact):
 
 def selected(env, chosen):
     """The environment restricted to chosen points."""
-    return {name: value[chosen] if isinstance(value, np.ndarray) and value.ndim else value
-            for name, value in env.items()}
+    return {
+        name: value[chosen] if isinstance(value, np.ndarray) and value.ndim else value for name, value in env.items()
+    }
 
 
 def read(array, index):
@@ -114,7 +115,7 @@ def read(array, index):
     if not index:
         return array[()]
     index = np.broadcast_arrays(*index)
-    inside = np.logical_and.reduce([(0 <= i) & (i < n) for i, n in zip(index, array.shape, strict=True)])
+    inside = np.logical_and.reduce([(i >= 0) & (i < n) for i, n in zip(index, array.shape, strict=True)])
     if inside.all():
         return array[tuple(index)]
     values = np.zeros(inside.shape, dtype=array.dtype)
@@ -179,5 +180,5 @@ def accumulate(out, target, values):
     if not target:
         out[()] = reduce(add, values, out[()])
         return
-    inside = np.logical_and.reduce([(0 <= i) & (i < n) for i, n in zip(target, out.shape, strict=True)])
+    inside = np.logical_and.reduce([(i >= 0) & (i < n) for i, n in zip(target, out.shape, strict=True)])
     np.add.at(out, tuple(i[inside] for i in target), values[inside])

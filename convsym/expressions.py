@@ -18,8 +18,14 @@ mod = UndefinedFunction("mod")
 
 # Smooth functions of array values that a formula may use. What has a kink (abs, maximum, minimum) is read as a case
 # distinction, so that the one-sided value of its derivative can be seen.
-FUNCTIONS = {"exp": sympy.exp, "log": sympy.log, "sqrt": sympy.sqrt, "tanh": sympy.tanh, "sin": sympy.sin,
-             "cos": sympy.cos}  # fmt: skip
+FUNCTIONS = {
+    "exp": sympy.exp,
+    "log": sympy.log,
+    "sqrt": sympy.sqrt,
+    "tanh": sympy.tanh,
+    "sin": sympy.sin,
+    "cos": sympy.cos,
+}
 _NAMES = {function: name for name, function in FUNCTIONS.items()}
 RELATIONS = {sympy.Eq: "==", sympy.Ne: "!=", sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">="}
 
@@ -32,6 +38,11 @@ def symbol(name):
 def size(array, axis):
     """The symbol that stands for the size of an array's axis; it prints as ``x.shape[2]``."""
     return sympy.Symbol(f"{array}.shape[{axis}]")
+
+
+def stands_alone(expr):
+    """Whether an index expression is a single name, which makes that name an index."""
+    return expr.is_Symbol and ".shape[" not in expr.name
 
 
 def access(array, indices):
@@ -132,6 +143,7 @@ def sign(coefficient):
 
 # ---------------------------------------------------------------------------------------------- canonical text
 
+
 @lru_cache(maxsize=8192)
 def to_text(expr, order=(), indices=(), strength=0):
     """Print an expression or condition as formula text.
@@ -175,7 +187,8 @@ class Ordering:
         negative = [-t for t in expr.args if t.as_coeff_Mul()[0] < 0]
         positive = [t for t in expr.args if t.as_coeff_Mul()[0] >= 0]
         return [(False, t) for t in sorted(positive, key=self.key)] + [
-            (True, t) for t in sorted(negative, key=self.key)]
+            (True, t) for t in sorted(negative, key=self.key)
+        ]
 
     def factors(self, expr):
         """Factors of a positive product: those above and those below the fraction bar."""
@@ -302,5 +315,8 @@ class Term:
 
     def replace(self, mapping):
         """The term with symbols replaced simultaneously."""
-        return Term(tuple(e.xreplace(mapping) for e in self.target), self.body.xreplace(mapping),
-                    tuple(c.xreplace(mapping) for c in self.guard))
+        return Term(
+            tuple(e.xreplace(mapping) for e in self.target),
+            self.body.xreplace(mapping),
+            tuple(c.xreplace(mapping) for c in self.guard),
+        )

@@ -15,10 +15,29 @@ from convsym.expressions import FUNCTIONS, Ordering, access, array_of, floordiv,
 from convsym.formula import Formula
 
 _RELATIONS = {sympy.Eq: "=", sympy.Ne: "≠", sympy.Lt: "<", sympy.Le: "≤", sympy.Gt: ">", sympy.Ge: "≥"}
-_LATEX = {"≠": r"\ne", "≤": r"\le", "≥": r"\ge", "∂": r"\partial", "⇔": r"\iff", "∣": r"\mid", "·": r"\cdot",
-          "∧": r"\land", "∨": r"\lor", "¬": r"\lnot", "…": r"\dots", "⌊": r"\left\lfloor", "⌋": r"\right\rfloor",
-          "+=": r"\mathrel{+}=", "mod": r"\bmod", "(": r"\left(", ")": r"\right)", "[": r"\left[", "]": r"\right]",
-          "{": r"\{", "}": r"\}"}  # fmt: skip
+_LATEX = {
+    "≠": r"\ne",
+    "≤": r"\le",
+    "≥": r"\ge",
+    "∂": r"\partial",
+    "⇔": r"\iff",
+    "∣": r"\mid",
+    "·": r"\cdot",
+    "∧": r"\land",
+    "∨": r"\lor",
+    "¬": r"\lnot",
+    "…": r"\dots",
+    "⌊": r"\left\lfloor",
+    "⌋": r"\right\rfloor",
+    "+=": r"\mathrel{+}=",
+    "mod": r"\bmod",
+    "(": r"\left(",
+    ")": r"\right)",
+    "[": r"\left[",
+    "]": r"\right]",
+    "{": r"\{",
+    "}": r"\}",
+}
 _OPEN, _CLOSE = frozenset("([⌊"), frozenset(")]⌋")
 
 
@@ -96,14 +115,18 @@ def _(obj: Formula):
 
 # ------------------------------------------------------------------------------------------------------ layout
 
+
 def formula_layout(formula):
     """Layout of a formula: ``y_T = Σ … body``, guards as Iverson brackets; a scatter form keeps its ``+=``."""
     bare = all(e.is_Symbol and e.name in formula.indices for t in formula.terms for e in t.target)
     parts = []
     for position, term in enumerate(formula.terms):
         if not position or term.target != formula.terms[position - 1].target:
-            parts += [*([",", Layout("thin", ())] if position else []),
-                      _Draw(formula).expr(access(formula.output, term.target)), "=" if bare else "+="]
+            parts += [
+                *([",", Layout("thin", ())] if position else []),
+                _Draw(formula).expr(access(formula.output, term.target)),
+                "=" if bare else "+=",
+            ]
             position = 0
         negative = term.body.as_coeff_Mul()[0] < 0
         if negative or position:
@@ -220,7 +243,7 @@ def _name(name):
         return Layout("sub", (row("|", _name(array), "|"), row(axis)))
     stem = name.rstrip("0123456789")
     if stem != name and stem and not stem.endswith("_"):
-        return Layout("sub", (_name(stem), row(name[len(stem):])))
+        return Layout("sub", (_name(stem), row(name[len(stem) :])))
     bare = name.lstrip("d")
     if len(bare) == 1 and bare != name:
         return row(*(Layout("word", ("d",)) for _ in range(len(name) - 1)), Layout("name", (bare,)))
@@ -249,6 +272,7 @@ def derivation_latex(formula, steps):
 
 # --------------------------------------------------------------------------------------------------- two printers
 
+
 def to_latex(node):
     """LaTeX of a layout."""
     kind, parts = node.kind, node.parts
@@ -274,13 +298,15 @@ def to_latex(node):
 def _spaced(texts):
     line = ""
     for text in texts:
-        tight = not line or text == "," or line.endswith((r"\left(", r"\left[", "|")) or text in (r"\right)", r"\right]")
+        tight = (
+            not line or text == "," or line.endswith((r"\left(", r"\left[", "|")) or text in (r"\right)", r"\right]")
+        )
         line += text if tight or line.endswith(r"\mathrm{d}") else " " + text
     return line
 
 
 def _grouped(base):
-    return base if len(base) == 1 or base.startswith(r"\mathit{") and base.count("{") == 1 else f"{{{base}}}"
+    return base if len(base) == 1 or (base.startswith(r"\mathit{") and base.count("{") == 1) else f"{{{base}}}"
 
 
 def to_mathml(node):

@@ -71,8 +71,21 @@ def _(obj: Op):
     return mathml(obj.formula)
 
 
-def declare(name, text, *, doc, spatial="", ranks=(None,), symmetric=(), lane=None, wrt=None, groups=None,
-            defaults=None, ranges=None, assume=()):
+def declare(
+    name,
+    text,
+    *,
+    doc,
+    spatial="",
+    ranks=(None,),
+    symmetric=(),
+    lane=None,
+    wrt=None,
+    groups=None,
+    defaults=None,
+    ranges=None,
+    assume=(),
+):
     """Declare one op, or one for each rank.
 
     Parameters
@@ -109,9 +122,18 @@ def declare(name, text, *, doc, spatial="", ranks=(None,), symmetric=(), lane=No
     for rank in ranks:
         formula = template if rank is None else _repeated(template, letters, rank)
         along = lane if lane is None or lane not in letters or rank is None else f"{lane}{rank - 1}"
-        ops.append(Op(name if rank is None else f"{name}{rank}d", formula, doc.strip(), rank,
-                      tuple((wrt or " ".join(formula.operands)).split()), along, dict(groups or {}),
-                      dict(defaults or {})))  # fmt: skip
+        ops.append(
+            Op(
+                name if rank is None else f"{name}{rank}d",
+                formula,
+                doc.strip(),
+                rank,
+                tuple((wrt or " ".join(formula.operands)).split()),
+                along,
+                dict(groups or {}),
+                dict(defaults or {}),
+            )
+        )
     return tuple(ops)
 
 
@@ -135,8 +157,9 @@ def _repeated(template, letters, rank):
         reads = {a: access(array_of(a), wider(indices_of(a))) for a in term.arrays()}
         terms.append(Term(wider(term.target), term.body.xreplace(reads), tuple(c.xreplace(reads) for c in term.guard)))
     axes = range(rank)
-    order = [new for n in template.order
-             for new in ([f"{n}{axis}" for axis in axes] if n in local or n in letters else [n])]
+    order = [
+        new for n in template.order for new in ([f"{n}{axis}" for axis in axes] if n in local or n in letters else [n])
+    ]
     symmetric = [f"{n}{axis}" for n in template.symmetric for axis in axes]
     wide = Formula.of(template.output, template.operator, terms, like=template, order=order)
     return Formula(str(wide), symmetric=symmetric)

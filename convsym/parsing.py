@@ -16,8 +16,14 @@ from convsym.expressions import FUNCTIONS, Term, access, conjuncts, floordiv, mo
 
 MAX_TEXT, MAX_DEPTH, MAX_INTEGER, MAX_POWER = 10_000, 50, 10**12, 16
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
-_COMPARE = {ast.Eq: sympy.Eq, ast.NotEq: sympy.Ne, ast.Lt: sympy.Lt, ast.LtE: sympy.Le, ast.Gt: sympy.Gt,
-            ast.GtE: sympy.Ge}  # fmt: skip
+_COMPARE = {
+    ast.Eq: sympy.Eq,
+    ast.NotEq: sympy.Ne,
+    ast.Lt: sympy.Lt,
+    ast.LtE: sympy.Le,
+    ast.Gt: sympy.Gt,
+    ast.GtE: sympy.Ge,
+}
 _KINKED = {"abs": 1, "maximum": 2, "minimum": 2}
 
 
@@ -39,7 +45,8 @@ def parse(text):
     Parameters
     ----------
     text : str
-        One statement (or several that add to one array, separated by ``;``), e.g. ``"y[o] += x[o + r] * w[r]"``; at most 10,000 ASCII characters.
+        One statement (or several that add to one array, separated by ``;``), e.g. ``"y[o] += x[o + r] * w[r]"``; at
+        most 10,000 ASCII characters.
 
     Returns
     -------
@@ -68,8 +75,10 @@ def parse_condition(text):
 class _Reader:
     def __init__(self, text):
         if not isinstance(text, str):
-            raise FormulaError(f"a formula is a str, not {type(text).__name__}",
-                               hint='write for instance Formula("y[o] += x[o + r] * w[r]")')
+            raise FormulaError(
+                f"a formula is a str, not {type(text).__name__}",
+                hint='write for instance Formula("y[o] += x[o + r] * w[r]")',
+            )
         if len(text) > MAX_TEXT:
             raise FormulaError(f"the text has {len(text)} characters; at most {MAX_TEXT} are read")
         self.text = text
@@ -87,7 +96,9 @@ class _Reader:
 
     def column(self, node):
         lines = self.text.split("\n")
-        return sum(len(line) + 1 for line in lines[: node.lineno - 1]) + node.col_offset - self.shift * (node.lineno == 1)
+        return (
+            sum(len(line) + 1 for line in lines[: node.lineno - 1]) + node.col_offset - self.shift * (node.lineno == 1)
+        )
 
     shift = 0
 
@@ -104,13 +115,13 @@ class _Reader:
             tree = ast.parse(source, mode=mode)
         except SyntaxError as error:
             column = None if error.offset is None else min(error.offset - 1 - self.shift, len(self.text))
-            self.fail(f"this is not a formula: {error.msg}", column,
-                      "a formula reads like  y[o] += x[o + r] * w[r]")
+            self.fail(f"this is not a formula: {error.msg}", column, "a formula reads like  y[o] += x[o + r] * w[r]")
         except (RecursionError, MemoryError, ValueError):
             self.fail("the text is nested too deeply to be read", None)
         if _depth(tree) > 4 * MAX_DEPTH:
-            self.fail(f"the expression is more than {4 * MAX_DEPTH} operations deep", None,
-                      "split the formula into several")
+            self.fail(
+                f"the expression is more than {4 * MAX_DEPTH} operations deep", None, "split the formula into several"
+            )
         return tree
 
     def expression(self, what):
@@ -128,8 +139,11 @@ class _Reader:
         ranges, terms = {}, []
         for node, head in zip(tree.body, heads, strict=True):
             if head != (output, operator):
-                self.fail(f"a formula writes one array in one way: {output} {operator} ..., then {' '.join(head)} ...",
-                          node, "make it a second formula")
+                self.fail(
+                    f"a formula writes one array in one way: {output} {operator} ..., then {' '.join(head)} ...",
+                    node,
+                    "make it a second formula",
+                )
             target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
             _, left = self.subscript(target)
             value, found = self.ranges(node.value)
@@ -150,8 +164,12 @@ class _Reader:
         return target.value.id, operator
 
     def terms(self, left, value):
-        terms = [Term(left, -body if negative else body, guard) for negative, addend in _addends(value)
-                 for guard, body in self.cases(addend) if body != 0]
+        terms = [
+            Term(left, -body if negative else body, guard)
+            for negative, addend in _addends(value)
+            for guard, body in self.cases(addend)
+            if body != 0
+        ]
         if not terms:
             self.fail("the right side is zero everywhere", value, "nothing is left to add")
         return terms
@@ -163,9 +181,16 @@ class _Reader:
             return node, ranges
         for part in node.generators:
             call = part.iter
-            if not (isinstance(part.target, ast.Name) and not part.ifs and not part.is_async
-                    and isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "range"
-                    and len(call.args) == 1 and not call.keywords):
+            if not (
+                isinstance(part.target, ast.Name)
+                and not part.ifs
+                and not part.is_async
+                and isinstance(call, ast.Call)
+                and isinstance(call.func, ast.Name)
+                and call.func.id == "range"
+                and len(call.args) == 1
+                and not call.keywords
+            ):
                 self.fail("a range reads  for r in range(size)", part.target)
             ranges[self.name(part.target)] = self.index(call.args[0])
         return node.elt, ranges
@@ -201,8 +226,11 @@ class _Reader:
         array = self.name(node.value)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         if self.ranks.setdefault(array, len(parts)) != len(parts):
-            self.fail(f"{array} has {len(parts)} indices here and {self.ranks[array]} before", node,
-                      "an array has one number of axes")
+            self.fail(
+                f"{array} has {len(parts)} indices here and {self.ranks[array]} before",
+                node,
+                "an array has one number of axes",
+            )
         return array, tuple(self.index(part) for part in parts)
 
     def index(self, node):
@@ -217,16 +245,24 @@ class _Reader:
         if isinstance(node, ast.Subscript) and self.shape_of(node) is not None:
             return self.shape_of(node)
         if isinstance(node, ast.BinOp):
-            operation = {ast.Add: sympy.Add, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: sympy.expand(a * b),
-                         ast.FloorDiv: floordiv, ast.Mod: mod}.get(type(node.op))  # fmt: skip
+            operation = {
+                ast.Add: sympy.Add,
+                ast.Sub: lambda a, b: a - b,
+                ast.Mult: lambda a, b: sympy.expand(a * b),
+                ast.FloorDiv: floordiv,
+                ast.Mod: mod,
+            }.get(type(node.op))
             if operation is None:
                 self.fail("an index may use + - * // % only", node, "write // for the floor of a quotient")
             left, right = self.index(node.left), self.index(node.right)
             if operation in (floordiv, mod) and right.is_Integer and right < 1:
                 self.fail(f"the divisor of // and % is at least 1, not {right}", node.right)
             return operation(left, right)
-        self.fail("an index may hold names, integers and + - * // % only", node,
-                  "an array of indices is not a formula of this kind" if isinstance(node, ast.Subscript) else None)
+        self.fail(
+            "an index may hold names, integers and + - * // % only",
+            node,
+            "an array of indices is not a formula of this kind" if isinstance(node, ast.Subscript) else None,
+        )
 
     def condition(self, node, value):
         """A condition; `value` reads what stands on either side of a comparison."""
@@ -239,8 +275,7 @@ class _Reader:
             for operator in node.ops:
                 if type(operator) not in _COMPARE:
                     self.fail("a condition compares with == != < <= > >=", node)
-            return And(*(_COMPARE[type(o)](a, b)
-                         for o, a, b in zip(node.ops, sides[:-1], sides[1:], strict=True)))
+            return And(*(_COMPARE[type(o)](a, b) for o, a, b in zip(node.ops, sides[:-1], sides[1:], strict=True)))
         self.fail("a condition is a comparison, or several joined by and, or, not", node, "write  where(i < n, a, b)")
 
     def plain(self, node):
@@ -266,8 +301,11 @@ class _Reader:
             return self.binary(node)
         if isinstance(node, ast.Call):
             return self.call(node)
-        self.fail("this is not allowed in a formula", node,
-                  "allowed: names, numbers, accesses, + - * / **, where and " + ", ".join(sorted(FUNCTIONS | _KINKED)))
+        self.fail(
+            "this is not allowed in a formula",
+            node,
+            "allowed: names, numbers, accesses, + - * / **, where and " + ", ".join(sorted(FUNCTIONS | _KINKED)),
+        )
 
     def number(self, node):
         if isinstance(node.value, float):
@@ -286,8 +324,12 @@ class _Reader:
             return [(guard, value**exponent) for guard, value in self.cases(node.left)]
         if isinstance(node.op, ast.FloorDiv | ast.Mod):
             return [((), self.index(node))]
-        operation = {ast.Add: lambda a, b: a + b, ast.Sub: lambda a, b: a - b, ast.Mult: lambda a, b: a * b,
-                     ast.Div: lambda a, b: a / b}.get(type(node.op))  # fmt: skip
+        operation = {
+            ast.Add: lambda a, b: a + b,
+            ast.Sub: lambda a, b: a - b,
+            ast.Mult: lambda a, b: a * b,
+            ast.Div: lambda a, b: a / b,
+        }.get(type(node.op))
         if operation is None:
             self.fail("this operator is not allowed in a formula", node, "allowed: + - * / ** and // % of indices")
         right = self.cases(node.right)
@@ -305,8 +347,7 @@ class _Reader:
         if name == "where":
             condition = self.condition(node.args[0], self.plain)
             yes, no = self.cases(node.args[1]), self.cases(node.args[2])
-            return ([(conjuncts(condition) + g, v) for g, v in yes]
-                    + [(conjuncts(Not(condition)) + g, v) for g, v in no])  # fmt: skip
+            return [(conjuncts(condition) + g, v) for g, v in yes] + [(conjuncts(Not(condition)) + g, v) for g, v in no]
         arguments = [self.cases(argument) for argument in node.args]
         if name in FUNCTIONS:
             return [(guard, FUNCTIONS[name](value)) for guard, value in arguments[0]]
@@ -324,7 +365,7 @@ class _Reader:
         cases = []
         for guard, first, second in pairs:
             condition = compare(first, second)
-            cases += [(guard + (condition,), first), (guard + (Not(condition),), second)]
+            cases += [((*guard, condition), first), ((*guard, Not(condition)), second)]
         return cases
 
 

@@ -1,96 +1,20 @@
 """Proofs: a derived rule, or a gradient somebody wrote by hand, holds for every size and parameter, or it does not."""
 
 import time
-from dataclasses import dataclass
 
 import sympy
 
 from convsym import solver
-from convsym.derivation import Rule, interval, vjp
+from convsym.claims import read_claim
+from convsym.derivation import vjp
+from convsym.elimination import interval
 from convsym.enumeration import Space, difference, geometries, stated_fill
-from convsym.errors import FormulaError, ProofError, nearest
-from convsym.expressions import affine, array_of, floordiv, indices_of, mod, names, sign, size, symbol
+from convsym.errors import FormulaError, ProofError
+from convsym.expressions import affine, array_of, indices_of, sign, size, symbol
 from convsym.formula import Formula
-from convsym.notation import latex
-
-
-@dataclass(frozen=True)
-class Obligation:
-    """One statement that had to hold: its name, its status (proved, refuted, unknown, checked) and the time it took."""
-
-    name: str
-    status: str
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Counterexample:
-    """Concrete integers for which a claim is wrong.
-
-    Attributes
-    ----------
-    sizes : dict
-        Shape of every array of the formula.
-    params : dict
-        Integer parameters.
-    index : tuple of int
-        Where the claim's value is wrong.
-    expected, claimed : int
-        The true value there and the claim's, on the arrays that `fill` states.
-    fill : str
-        How the arrays are filled.
-    """
-
-    sizes: dict
-    params: dict
-    index: tuple
-    expected: int
-    claimed: int
-    fill: str
-
-    def __str__(self):
-        shapes = ", ".join(f"{name} {shape}" for name, shape in self.sizes.items())
-        params = ", ".join(f"{name}={value}" for name, value in self.params.items())
-        return (f"sizes {shapes}; {params + '; ' if params else ''}at index {self.index} the true value is "
-                f"{self.expected}, the claim gives {self.claimed} ({self.fill})")
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A verdict and what it rests on.
-
-    Attributes
-    ----------
-    statement : str
-        What was judged.
-    status : str
-        "proved" for all sizes and parameters, "refuted" by a counter-example, or "unknown".
-    obligations : tuple of Obligation
-    reason : str
-        Why, in a sentence.
-    seconds : float
-    counterexample : Counterexample or None
-    """
-
-    statement: str
-    status: str
-    obligations: tuple
-    reason: str
-    seconds: float
-    counterexample: Counterexample | None = None
-
-    def __bool__(self):
-        return self.status == "proved"
-
-    def __str__(self):
-        lines = [f"{self.status}: {self.statement}", f"  {self.reason}"]
-        lines += [f"  {o.status:8} {o.name} ({1000 * o.seconds:.0f} ms)" for o in self.obligations]
-        return "\n".join(lines)
-
-
-@latex.register
-def _(obj: Proof):
-    return rf"\text{{{obj.status}: }}\;\texttt{{{obj.statement.replace('_', chr(92) + '_').replace('%', chr(92) + '%')}}}"
+from convsym.relations import key, keyed
+from convsym.rule import Rule
+from convsym.verdict import Counterexample, Obligation, Proof
 
 
 def prove(rule, budget=10.0):
@@ -116,20 +40,26 @@ def prove(rule, budget=10.0):
     True
     """
     if not isinstance(rule, Formula):
-        raise FormulaError(f"prove takes a Rule or a Formula, not {type(rule).__name__}",
-                           hint="write prove(vjp(f, 'x'))")
+        raise FormulaError(
+            f"prove takes a Rule or a Formula, not {type(rule).__name__}", hint="write prove(vjp(f, 'x'))"
+        )
     judge = _Judge(f"{rule}", budget)
     origin = rule.parent if isinstance(rule, Rule) else rule
     hypotheses = assumptions(origin)
     if isinstance(rule, Rule):
         judge.enumerate((rule, rule.scatter), origin, rule.wrt)
         renamed = _sizes_of(origin, rule.wrt)
-        judge.ask("relation: gather form ⇔ scatter form",
-                  lambda deadline: _same_relation(rule.scatter, rule, renamed, renamed, hypotheses, deadline))
-        judge.ask("no double count: what a point writes and reads determines it",
-                  lambda deadline: _determined(rule, renamed))
-        judge.ask("written once: the result's indices are distinct and run over its whole axes",
-                  lambda deadline: _written_once(rule))
+        judge.ask(
+            "relation: gather form ⇔ scatter form",
+            lambda deadline: _same_relation(rule.scatter, rule, renamed, renamed, hypotheses, deadline),
+        )
+        judge.ask(
+            "no double count: what a point writes and reads determines it", lambda deadline: _determined(rule, renamed)
+        )
+        judge.ask(
+            "written once: the result's indices are distinct and run over its whole axes",
+            lambda deadline: _written_once(rule),
+        )
         loops = rule.scatter
     else:
         renamed, loops = {}, rule
@@ -175,8 +105,10 @@ def check(formula, *, wrt, claim, assume=(), budget=10.0):
     """
     start = time.monotonic()
     if not isinstance(formula, Formula):
-        raise FormulaError(f"check judges gradients of a Formula, not of {type(formula).__name__}",
-                           hint="write check(Formula(...), wrt='x', claim='dx[...] += ...')")
+        raise FormulaError(
+            f"check judges gradients of a Formula, not of {type(formula).__name__}",
+            hint="write check(Formula(...), wrt='x', claim='dx[...] += ...')",
+        )
     formula = formula.assuming(assume) if assume else formula
     rule = vjp(formula, wrt)
     claim = read_claim(formula, wrt, claim)
@@ -184,46 +116,12 @@ def check(formula, *, wrt, claim, assume=(), budget=10.0):
     judge.enumerate((claim,), formula, wrt)
     renamed = _sizes_of(formula, wrt)
     hypotheses = assumptions(formula)
-    judge.ask("relation: claim ⇔ derived rule",
-              lambda deadline: _same_relation(rule.scatter, claim, renamed, renamed, hypotheses, deadline),
-              lambda model: _replay(model, formula, claim, wrt))
+    judge.ask(
+        "relation: claim ⇔ derived rule",
+        lambda deadline: _same_relation(rule.scatter, claim, renamed, renamed, hypotheses, deadline),
+        lambda model: _replay(model, formula, claim, wrt),
+    )
     return judge.proof()
-
-
-def read_claim(formula, wrt, claim):
-    """A claimed gradient as a formula whose names fit those of the formula it is about."""
-    if not isinstance(claim, Formula):
-        # An index that the claim nowhere leaves alone keeps the range it has in the formula.
-        ranges = {n: formula.show(formula.range_of(n)) for n in Formula(claim).parameters if n in formula.indices}
-        claim = Formula(claim, ranges=ranges)
-    result, cotangent = "d" + wrt, "d" + formula.output
-    if claim.output != result:
-        raise FormulaError(f"the claim writes {claim.output}, but the gradient with respect to {wrt} is named {result}",
-                           claim.text, 0, f"write {result}[...] += ...")
-    ranks = {name: formula.rank(name) for name in formula.operands}
-    ranks |= {cotangent: formula.rank(formula.output), result: ranks[wrt]}
-    for name in (result, *claim.operands):
-        if name not in ranks:
-            raise FormulaError(f"the claim reads {name!r}, which is neither {cotangent} nor an operand of the formula",
-                               claim.text, claim.text.find(name), nearest(name, ranks))
-        if claim.rank(name) != ranks[name]:
-            raise FormulaError(f"{name} has {claim.rank(name)} indices in the claim and {ranks[name]} in the formula "
-                               f"{formula}", claim.text, claim.text.find(name), "an array keeps its number of axes")
-    for name in claim.parameters:
-        if name not in formula.parameters:
-            raise FormulaError(f"the claim uses the parameter {name!r}, which the formula does not have", claim.text,
-                               claim.text.find(name), nearest(name, formula.parameters))
-    for name in claim.multipliers:
-        if name not in formula.multipliers and _divides(claim, name):
-            raise FormulaError(f"the claim divides by {name}, which may be 0 in the formula", claim.text,
-                               claim.text.find(name), "only parameters that multiply an index are known to be ≥ 1")
-    return claim
-
-
-def _divides(claim, name):
-    reads = [e for t in claim.terms for a in t.arrays() for e in indices_of(a)]
-    nodes = [n for e in (*reads, *(c for t in claim.terms for c in t.guard)) for n in sympy.preorder_traversal(e)]
-    return any(isinstance(n, (floordiv, mod)) and name in names(n.args[1]) for n in nodes)
 
 
 def _replay(model, formula, claim, wrt):
@@ -260,6 +158,7 @@ def _sizes_of(formula, wrt):
 
 
 # -------------------------------------------------------------------------------------------------- obligations
+
 
 class _Judge:
     """Collects obligations within a budget and turns them into a verdict."""
@@ -318,18 +217,24 @@ class _Judge:
         seconds = time.monotonic() - self.start
         done = tuple(self.obligations)
         if self.counterexample is not None:
-            return Proof(self.statement, "refuted", done, f"counter-example: {self.counterexample}", seconds,
-                         self.counterexample)
+            return Proof(
+                self.statement, "refuted", done, f"counter-example: {self.counterexample}", seconds, self.counterexample
+            )
         if self.open:
             return Proof(self.statement, "unknown", done, self.open[0], seconds)
-        return Proof(self.statement, "proved", done,
-                     "for every size and every value of the parameters (integers that multiply are ≥ 1)", seconds)
+        return Proof(
+            self.statement,
+            "proved",
+            done,
+            "for every size and every value of the parameters (integers that multiply are ≥ 1)",
+            seconds,
+        )
 
 
 def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline):
     """Two formulas for one array are the same function of the arrays they read."""
-    left = [solver.keyed(truth, t, truth_sizes) for t in truth.terms]
-    right = [solver.keyed(claim, t, claim_sizes) for t in claim.terms]
+    left = [keyed(truth, t, truth_sizes) for t in truth.terms]
+    right = [keyed(claim, t, claim_sizes) for t in claim.terms]
     in_bounds = _key_bounds(truth, truth_sizes)
     verdict = solver.Verdict("proved", {})
     for shape in dict.fromkeys(k.shape for k in (*left, *right)):
@@ -342,6 +247,7 @@ def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline)
 
 def _key_bounds(formula, rename):
     """Conditions that the components of a key lie inside the arrays they index."""
+
     def bounds(shape):
         found = []
         for name in sorted({s.name for s in shape.free_symbols if "#" in s.name} | {"out#0"}):
@@ -350,7 +256,7 @@ def _key_bounds(formula, rename):
                 continue
             owner = formula.output if array == "out" else array
             for axis in range(formula.rank(owner)):
-                component = solver.key(array, int(occurrence), axis)
+                component = key(array, int(occurrence), axis)
                 found += [sympy.Ge(component, 0), sympy.Lt(component, size(rename.get(owner, owner), axis))]
         return found
 
@@ -360,7 +266,7 @@ def _key_bounds(formula, rename):
 def _determined(rule, rename):
     """Raises where an index is no function of what its point reads and writes."""
     for term in rule.terms:
-        solver.keyed(rule, term, rename)
+        keyed(rule, term, rename)
     return solver.Verdict("proved", {})
 
 
@@ -391,7 +297,10 @@ def _bound_statements(formula, rename):
                     lower, upper = interval(expr, name, length)
                     inside = (sympy.Ge(expr, 0), sympy.Lt(expr, length))
                     within = (sympy.Ge(symbol(name), lower), sympy.Lt(symbol(name), upper))
-                    yield f"bounds of {name}: inside axis {axis} of {array} ⇔ within the solved bounds", (inside, within)
+                    yield (
+                        f"bounds of {name}: inside axis {axis} of {array} ⇔ within the solved bounds",
+                        (inside, within),
+                    )
 
 
 def _size_statements(formula):
@@ -403,5 +312,7 @@ def _size_statements(formula):
         for last in formula.last_reads(index):
             largest = sympy.And(
                 sympy.Le(last.read.xreplace({symbol(index): last.size - 1}), last.limit, evaluate=False),
-                sympy.Gt(last.read.xreplace({symbol(index): last.size}), last.limit, evaluate=False), evaluate=False)
+                sympy.Gt(last.read.xreplace({symbol(index): last.size}), last.limit, evaluate=False),
+                evaluate=False,
+            )
             yield f"size: {formula.show(last.size)} is the largest {index} range whose last read is inside", largest

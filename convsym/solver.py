@@ -1,9 +1,4 @@
-"""The second road: Z3 decides index statements with sizes, strides, dilations and paddings all symbolic.
-
-A term becomes a *keyed relation*. Its key is everything that can be observed of a point: where it writes and which
-entries it reads. Each loop index is a function of the key, so a point is counted once by construction of the key, and
-two formulas are equal exactly when, for every key, their coefficients add up to the same number.
-"""
+"""The second road: Z3 decides index statements with sizes, strides, dilations and paddings all symbolic."""
 
 import time
 from dataclasses import dataclass
@@ -13,7 +8,7 @@ import sympy
 from sympy.logic.boolalg import And, Not, Or
 
 from convsym.errors import ProofError
-from convsym.expressions import accesses, affine, array_of, ceildiv, floordiv, indices_of, mod, names, sign, size, symbol
+from convsym.expressions import ceildiv, floordiv, mod, names
 
 MISSING = "the prover Z3 is not installed; add it with  pip install 'convsym[prove]'"
 
@@ -27,132 +22,6 @@ def z3():
         return None
     return module
 
-
-@dataclass(frozen=True)
-class Keyed:
-    """One term as a relation on its key.
-
-    Attributes
-    ----------
-    shape : sympy.Expr
-        The body with every access replaced by a placeholder, without its coefficient: what two terms must share to be
-        comparable.
-    coefficient : sympy.Expr
-        Number or product of scalar parameters.
-    conditions : tuple
-        Conditions on key symbols, sizes and parameters under which the point exists.
-    """
-
-    shape: sympy.Basic
-    coefficient: sympy.Expr
-    conditions: tuple
-
-
-def key(array, occurrence, axis):
-    """The symbol of one component of a key, e.g. ``dy#0[2]``."""
-    return sympy.Symbol(f"{array}#{occurrence}[{axis}]")
-
-
-def keyed(formula, term, rename):
-    """Turn a term into a relation on its key.
-
-    Parameters
-    ----------
-    formula : Formula
-    term : Term
-    rename : dict
-        From an array's name to the array whose sizes it has.
-
-    Returns
-    -------
-    Keyed
-
-    Raises
-    ------
-    ProofError
-        An index is no function of the key, so that points could coincide.
-    """
-    body = sympy.expand(term.body) if isinstance(term.body, sympy.Add) else term.body
-    reads = sorted(dict.fromkeys(a for e in (body, *term.guard) for a in accesses(e)),
-                   key=lambda a: (array_of(a), str(indices_of(a))))
-    equations, placeholders, counts = [], {}, {}
-    for reading in reads:
-        array = array_of(reading)
-        occurrence = counts[array] = counts.get(array, -1) + 1
-        placeholders[reading] = sympy.Symbol(f"{array}#{occurrence}")
-        equations += [(e, key(array, occurrence, axis)) for axis, e in enumerate(indices_of(reading))]
-    equations += [(e, key("out", 0, axis)) for axis, e in enumerate(term.target)]
-    solution, open_equations = _solve_indices(formula, formula.loops(term), equations)
-    sizes = {symbol(n): _renamed_size(n, rename) for t in (term,) for n in _size_names(formula, t)}
-    conditions = [sympy.Eq(left.xreplace(solution), right) for left, right in open_equations]
-    for name in formula.loops(term):
-        conditions += [sympy.Ge(solution[symbol(name)], 0),
-                       sympy.Lt(solution[symbol(name)], formula.range_of(name))]
-    guards = [c for c in term.guard if not accesses(c)]
-    data = sorted((str(c.xreplace(placeholders)) for c in term.guard if accesses(c)))
-    conditions += [c.xreplace(solution) for c in guards]
-    coefficient, shape = _primitive(body.xreplace(placeholders), set(placeholders.values()))
-    conditions = tuple(c.xreplace(sizes) for c in conditions if c != sympy.true)
-    return Keyed(sympy.Tuple(shape, *map(sympy.Symbol, data)), coefficient, conditions)
-
-
-def _size_names(formula, term):
-    expressions = [formula.range_of(n) for n in formula.loops(term)]
-    found = set().union(term.names(), *map(names, expressions))
-    return {n for n in found if ".shape[" in n}
-
-
-def _renamed_size(name, rename):
-    array, axis = name[:-1].split(".shape[")
-    return size(rename.get(array, array), int(axis))
-
-
-def _primitive(body, placeholders):
-    """Coefficient and coefficient-free shape of a body; the sign convention makes a shape and its negative equal."""
-    if isinstance(body, sympy.Add):
-        content, rest = sympy.expand(body).as_content_primitive()
-        leading = min(rest.args, key=lambda t: sympy.srepr(abs(t.as_coeff_Mul()[0]) * t.as_coeff_Mul()[1]))
-        return (-content, -rest) if leading.as_coeff_Mul()[0] < 0 else (content, rest)
-    parts = [_primitive(f, placeholders) if isinstance(f, sympy.Add) else
-             (sympy.S.One, f) if f.free_symbols & placeholders else (f, sympy.S.One) for f in sympy.Mul.make_args(body)]
-    return sympy.Mul(*(c for c, _ in parts)), sympy.Mul(*(s for _, s in parts))
-
-
-def _solve_indices(formula, loops, equations):
-    """Every loop index as an expression of the key, and the equations that remain as conditions."""
-    solution, remaining = {}, list(equations)
-    unknown = set(loops)
-    while unknown:
-        found = _next_solution(formula, unknown, remaining, solution)
-        if found is None:
-            raise ProofError(f"the index {min(unknown)} is not determined by what {formula} reads and writes, so its "
-                             "points cannot be told apart")
-        name, value, used = found
-        solution[symbol(name)] = value
-        unknown.remove(name)
-        if used is not None:
-            remaining.remove(used)
-    return solution, remaining
-
-
-def _next_solution(formula, unknown, equations, solution):
-    """An index that stands alone in an access, or else one that a single equation decides."""
-    for equation in equations:
-        if equation[0].is_Symbol and equation[0].name in unknown:
-            return equation[0].name, equation[1], equation
-    for left, right in equations:
-        parts = affine(left, formula.indices)
-        inside = [(n, c) for n, c in parts[0] if n in unknown] if parts else []
-        if len(inside) == 1 and sign(inside[0][1]) is not None:
-            name, coefficient = inside[0]
-            difference = (right - (left - coefficient * symbol(name)).xreplace(solution)).expand()
-            if sign(coefficient) < 0:
-                coefficient, difference = -coefficient, -difference
-            return name, difference if coefficient == 1 else floordiv(difference, coefficient), None
-    return None
-
-
-# ------------------------------------------------------------------------------------------------- translation
 
 class Translator:
     """SymPy expressions and conditions to Z3, over unbounded integers; floor division needs a positive divisor."""
@@ -197,9 +66,14 @@ class Translator:
         if isinstance(expr, Not):
             return m.Not(self.condition(expr.args[0]))
         left, right = self.term(expr.lhs), self.term(expr.rhs)
-        return {sympy.Eq: lambda: left == right, sympy.Ne: lambda: left != right, sympy.Lt: lambda: left < right,
-                sympy.Le: lambda: left <= right, sympy.Gt: lambda: left > right,
-                sympy.Ge: lambda: left >= right}[type(expr)]()  # fmt: skip
+        return {
+            sympy.Eq: lambda: left == right,
+            sympy.Ne: lambda: left != right,
+            sympy.Lt: lambda: left < right,
+            sympy.Le: lambda: left <= right,
+            sympy.Gt: lambda: left > right,
+            sympy.Ge: lambda: left >= right,
+        }[type(expr)]()
 
 
 @dataclass(frozen=True)
@@ -234,8 +108,9 @@ def valid(hypotheses, goal, deadline):
         sides = [And(*(c for c in side if c in part)) for side in (left, right)]
         if sides[0] == sides[1]:
             continue
-        verdict = _decide(tuple(c for c in (*hypotheses, *common) if c in part),
-                          Or(And(*sides), And(*map(Not, sides))), deadline)
+        verdict = _decide(
+            tuple(c for c in (*hypotheses, *common) if c in part), Or(And(*sides), And(*map(Not, sides))), deadline
+        )
         if verdict.status != "proved":
             return verdict
     return Verdict("proved", {})
@@ -292,9 +167,19 @@ def equal_counts(hypotheses, left, right, deadline):
     m, translate = z3(), Translator()
 
     def total(relations):
-        return m.Sum(*(m.If(m.And(*map(translate.condition, k.conditions)), m.ToReal(translate.term(k.coefficient))
-                            if m.is_int(translate.term(k.coefficient)) else translate.term(k.coefficient), m.Q(0, 1))
-                       for k in relations), m.Q(0, 1))
+        return m.Sum(
+            *(
+                m.If(
+                    m.And(*map(translate.condition, k.conditions)),
+                    m.ToReal(translate.term(k.coefficient))
+                    if m.is_int(translate.term(k.coefficient))
+                    else translate.term(k.coefficient),
+                    m.Q(0, 1),
+                )
+                for k in relations
+            ),
+            m.Q(0, 1),
+        )
 
     return _refute([translate.condition(c) for c in hypotheses], total(left) == total(right), translate, deadline)
 

@@ -9,7 +9,17 @@ import sympy
 
 from convsym.errors import KernelError
 from convsym.expressions import (
-    Ordering, accesses, affine, array_of, ceildiv, floordiv, indices_of, is_access, mod, names, symbol,
+    Ordering,
+    accesses,
+    affine,
+    array_of,
+    ceildiv,
+    floordiv,
+    indices_of,
+    is_access,
+    mod,
+    names,
+    symbol,
 )  # fmt: skip
 
 DTYPES = {"f32": "float", "f64": "double"}
@@ -72,7 +82,8 @@ class _C(Ordering):
             if below and self.ctype is None:
                 raise KernelError(f"the quotient {expr} cannot stand in an index")
             return "*".join(self.show(f, inner=True) for f in above) + "".join(
-                "/" + self.show(f, inner=True) for f in below)
+                "/" + self.show(f, inner=True) for f in below
+            )
         if isinstance(expr, sympy.Pow) and expr.exp.is_Integer and expr.exp > 0:
             return "*".join([self.show(expr.base, inner=True)] * int(expr.exp))
         raise KernelError(f"no kernel text for {expr}")
@@ -118,7 +129,9 @@ class _Kernel:
         formula = self.nest.formula
         self.emit(1, f'"""{formula}')
         self.emit(1, "")
-        self.emit(1, f"Adds owner items start ... stop of the result; `{formula.output}` is IN and OUT, the others are IN.")
+        self.emit(
+            1, f"Adds owner items start ... stop of the result; `{formula.output}` is IN and OUT, the others are IN."
+        )
         self.emit(1, '"""')
         self.emit(1, "cdef Py_ssize_t item")
         for index in formula.indices:

@@ -11,9 +11,10 @@ from itertools import count
 import sympy
 
 from convsym.codegen.safe import safe
-from convsym.derivation import Rule, gather, interval
+from convsym.elimination import gather, interval
 from convsym.errors import KernelError
 from convsym.expressions import accesses, affine, array_of, indices_of, names, sign, size, symbol
+from convsym.rule import Rule
 
 
 @dataclass(frozen=True)
@@ -146,8 +147,19 @@ class _Lowering:
         guard = tuple(c.xreplace(swap) for c in self.term.guard if accesses(c))
         levels = self._levels([n for n, _ in owners], inner)
         loops = tuple(Loop(n, self.formula.range_of(n), levels[n]) for n in inner)
-        return Nest(self.name, self.formula, owners, levels[None], loops, self.lane, tuple(dict.fromkeys(self.lower)),
-                    tuple(dict.fromkeys(self.upper)), target, self.term.body.xreplace(swap), guard)
+        return Nest(
+            self.name,
+            self.formula,
+            owners,
+            levels[None],
+            loops,
+            self.lane,
+            tuple(dict.fromkeys(self.lower)),
+            tuple(dict.fromkeys(self.upper)),
+            target,
+            self.term.body.xreplace(swap),
+            guard,
+        )
 
     def _place(self, array, indices):
         """Index expressions of an access, every one that needs a check replaced by its checked position."""
@@ -189,4 +201,3 @@ class _Lowering:
             levels[level] = tuple(ready)
             left = [c for c in left if c not in ready]
         return levels
-

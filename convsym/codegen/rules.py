@@ -2,9 +2,9 @@
 
 import sympy
 
+from convsym.codegen.cython import HEADER
 from convsym.errors import KernelError
 from convsym.expressions import array_of, ceildiv, floordiv, indices_of, names, size, symbol, to_text
-from convsym.codegen.cython import HEADER
 
 _DOC = '''"""Signatures of the compiled kernels, and the size rules derived from the formulas."""
 
@@ -31,8 +31,14 @@ def rules_text(nests, op):
         formula = nest.formula
         loops = [n for n, _ in nest.owners] + [loop.index for loop in nest.loops] + [nest.lane]
         extents = tuple(formula.bare(n)[0] for n in loops)
-        fields = (nest.name, formula.output, formula.operands, formula.parameters,
-                  tuple(axis for _, axis in nest.owners), extents)
+        fields = (
+            nest.name,
+            formula.output,
+            formula.operands,
+            formula.parameters,
+            tuple(axis for _, axis in nest.owners),
+            extents,
+        )
         lines.append(f"    {nest.name!r}: Kernel{fields!r},")
     lines.append("}\n\n\n")
     return "\n".join(lines) + "\n\n".join(size_rules(op))
@@ -41,19 +47,28 @@ def rules_text(nests, op):
 def size_rules(op):
     """Output size of the op's one spatial axis, and the total padding that keeps the size, both derived."""
     formula = op.formula
-    index, = [n for n in formula.indices if formula.bare(n)[0][0] == formula.output]
-    padding, = formula.symmetric
+    (index,) = [n for n in formula.indices if formula.bare(n)[0][0] == formula.output]
+    (padding,) = formula.symmetric
     high = symbol(f"{padding}_high")
-    last, = formula.last_reads(index, {padding: high})
+    (last,) = formula.last_reads(index, {padding: high})
     outer, inner = _sizes(formula, index)
     rename = {size(*outer): symbol("i"), size(*inner): symbol("r")} | {
-        symbol(p): symbol(p.rstrip("0123456789")) for p in formula.parameters}
+        symbol(p): symbol(p.rstrip("0123456789")) for p in formula.parameters
+    }
     rename |= {symbol(padding): symbol("low"), high: symbol("high")}
     count = last.size.xreplace(rename)
-    yield _function("output_size", ("i", "r", "stride", "dilation", "low", "high"), f"max(0, {to_text(count)})",
-                    f"Size of the output along one axis: the largest {index} range whose last read lies inside.")
-    yield _function("same_padding", ("r", "dilation"), to_text(_same(count)),
-                    "Total padding (both sides) with which the output keeps the input's size at stride 1.")
+    yield _function(
+        "output_size",
+        ("i", "r", "stride", "dilation", "low", "high"),
+        f"max(0, {to_text(count)})",
+        f"Size of the output along one axis: the largest {index} range whose last read lies inside.",
+    )
+    yield _function(
+        "same_padding",
+        ("r", "dilation"),
+        to_text(_same(count)),
+        "Total padding (both sides) with which the output keeps the input's size at stride 1.",
+    )
 
 
 def _sizes(formula, index):
@@ -62,7 +77,7 @@ def _sizes(formula, index):
         for reading in term.arrays():
             for axis, expr in enumerate(indices_of(reading)):
                 if index in names(expr) and not expr.is_Symbol:
-                    other, = [n for n in formula.indices if n in names(expr) and n != index]
+                    (other,) = [n for n in formula.indices if n in names(expr) and n != index]
                     return (array_of(reading), axis), formula.bare(other)[0]
     raise KernelError(f"{formula} has no axis that {index} slides over")
 
@@ -70,7 +85,9 @@ def _sizes(formula, index):
 def _same(count):
     """Solve ``count == i`` for the total padding at stride 1."""
     low, high, i = symbol("low"), symbol("high"), symbol("i")
-    unit = count.xreplace({symbol("stride"): sympy.S.One}).replace(floordiv, lambda a, b: a if b == 1 else floordiv(a, b))
+    unit = count.xreplace({symbol("stride"): sympy.S.One}).replace(
+        floordiv, lambda a, b: a if b == 1 else floordiv(a, b)
+    )
     total = symbol("total")
     solved = sympy.solve(sympy.Eq(unit.xreplace({low: total - high}), i), total)
     if len(solved) != 1 or solved[0].has(floordiv, ceildiv, i):

@@ -10,12 +10,12 @@ from convsym.formula import Formula
 
 # Words of C and Cython, of the printers' own variables, and of the functions they call.
 _WORDS = frozenset("""
-    auto bint bool case char complex const cdef cimport cpdef ctypedef cppclass default define defined DEF do double else
-    ELIF ELSE enum extern float for gil goto IF if include inline int item lane lanes len long lower max min nogil
-    noexcept NULL object prange public range readonly register restrict return row self short signed sizeof size_t
-    Py_ssize_t start static stop struct switch threads total typedef typename union unsigned upper void volatile while
-    floordiv ceildiv floormod numpy np cython zeros shape
-""".split()) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)  # fmt: skip
+auto bint bool case char complex const cdef cimport cpdef ctypedef cppclass default define defined DEF do double else
+ELIF ELSE enum extern float for gil goto IF if include inline int item lane lanes len long lower max min nogil noexcept
+NULL object prange public range readonly register restrict return row self short signed sizeof size_t Py_ssize_t start
+static stop struct switch threads total typedef typename union unsigned upper void volatile while floordiv ceildiv
+floormod numpy np cython zeros shape
+""".split()) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)  # noqa: SIM905 - a table of words
 _TEMPORARY = re.compile(r"[abp]\d+\Z|_")
 
 
@@ -51,8 +51,11 @@ def _renamed(formula, change):
         return change.get(name, name)
 
     def expression(expr):
-        sizes = {s: sympy.Symbol(word(s.name.split(".")[0]) + s.name[s.name.index("."):])
-                 for s in expr.atoms(sympy.Symbol) if ".shape[" in s.name}
+        sizes = {
+            s: sympy.Symbol(word(s.name.split(".")[0]) + s.name[s.name.index(".") :])
+            for s in expr.atoms(sympy.Symbol)
+            if ".shape[" in s.name
+        }
         return expr.xreplace({symbol(old): symbol(new) for old, new in change.items()} | sizes)
 
     terms = []
@@ -60,8 +63,14 @@ def _renamed(formula, change):
         reads = {a: access(word(array_of(a)), tuple(map(expression, indices_of(a)))) for a in term.arrays()}
         marks = {a: sympy.Dummy() for a in reads}
         back = {marks[a]: new for a, new in reads.items()}
-        terms.append(Term(tuple(map(expression, term.target)), expression(term.body.xreplace(marks)).xreplace(back),
-                          tuple(expression(c.xreplace(marks)).xreplace(back) for c in term.guard)))
+        terms.append(
+            Term(
+                tuple(map(expression, term.target)),
+                expression(term.body.xreplace(marks)).xreplace(back),
+                tuple(expression(c.xreplace(marks)).xreplace(back) for c in term.guard),
+            )
+        )
     ranges = {word(n): expression(e) for n, e in formula.ranges}
-    return Formula.of(word(formula.output), formula.operator, terms, like=formula, order=map(word, formula.order),
-                      ranges=ranges)
+    return Formula.of(
+        word(formula.output), formula.operator, terms, like=formula, order=map(word, formula.order), ranges=ranges
+    )

@@ -1,0 +1,179 @@
+"""A call of a formula: arrays, parameters and sizes by name become numbers, and every point is visited."""
+
+from fractions import Fraction
+from numbers import Number
+
+import numpy as np
+import sympy
+
+from convsym import evaluation
+from convsym.errors import FormulaError, ShapeError, nearest
+from convsym.expressions import array_of, indices_of, names, size, stands_alone
+
+
+def evaluate(formula, values, sizes):
+    """Evaluate a formula by the exact reference; see `Formula.__call__`.
+
+    Parameters
+    ----------
+    formula : Formula
+    values : dict
+        Arrays and parameters by name.
+    sizes : dict
+        Sizes of output indices, or the output's shape, by name.
+
+    Returns
+    -------
+    numpy.ndarray
+    """
+    arrays, exact, dtype = _arrays(formula, values)
+    env = _parameters(formula, values)
+    env |= {size(name, axis).name: n for name, a in arrays.items() for axis, n in enumerate(a.shape)}
+    extents = _extents(formula, env, sizes)
+    shape = sizes.get(formula.output) or _shape(formula, extents, env, arrays, exact)
+    out = np.zeros(tuple(shape), dtype=object if exact else dtype)
+    for term in formula.terms:
+        for target, result, _ in evaluation.visit(term, formula.loops(term), extents, env, arrays, exact):
+            evaluation.accumulate(out, target, result)
+    return _narrow(out) if exact and dtype.kind != "O" else out
+
+
+def relation(formula, sizes, parameters):
+    """The points of the index relation; see `Formula.relation`."""
+    env = _parameters(formula, parameters)
+    env |= {size(name, axis).name: n for name, shape in sizes.items() for axis, n in enumerate(shape)}
+    extents = _extents(formula, env, {})
+    ones = {name: np.ones(sizes[name], dtype=object) for name in formula.operands}
+    columns = {}
+    for term in formula.terms:
+        for target, values, here in evaluation.visit(term, formula.loops(term), extents, env, ones, True):
+            inside = (values != 0) & np.logical_and.reduce(
+                [(t >= 0) & (t < n) for t, n in zip(target, sizes[formula.output], strict=True)] or [True]
+            )
+            found = {name: here[name] for name in formula.loops(term)}
+            found |= {f"{formula.output}[{axis}]": t for axis, t in enumerate(target)}
+            for reading in term.arrays():
+                found |= {
+                    f"{array_of(reading)}[{axis}]": evaluation.compiled(e, True)(here)
+                    for axis, e in enumerate(indices_of(reading))
+                }
+            for name, column in found.items():
+                columns.setdefault(name, []).append(np.broadcast_to(column, len(inside))[inside])
+    return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def _shape(formula, extents, env, arrays, exact):
+    """Shape of the output: ranges of bare indices, last written index + 1 of the others."""
+    shape = []
+    for axis, expr in enumerate(formula.terms[0].target):
+        if stands_alone(expr) and expr.name in extents:
+            shape.append(extents[expr.name])
+            continue
+        last = -1
+        for term in formula.terms:
+            for target, _, _ in evaluation.visit(term, formula.loops(term), extents, env, arrays, exact):
+                last = max(last, int(target[axis].max(initial=-1)))
+        shape.append(last + 1)
+    return shape
+
+
+def _arrays(formula, values):
+    """Operands as arrays, whether they are exact, and the type of the result."""
+    known = (*formula.operands, *formula.parameters)
+    for name in values:
+        if name not in known:
+            raise FormulaError(
+                f"{name!r} is neither an operand nor a parameter", str(formula), None, nearest(name, known)
+            )
+    found = {}
+    for name in formula.operands:
+        if name not in values:
+            raise FormulaError(
+                f"the operand {name!r} is missing",
+                str(formula),
+                None,
+                f"call it with {', '.join(n + '=...' for n in formula.operands)}",
+            )
+        array = np.asarray(values[name])
+        if array.dtype.kind not in "iufcO" or not all(isinstance(v, Number | sympy.Basic) for v in array.flat[:1]):
+            raise FormulaError(f"{name} holds {array.dtype}; a formula is evaluated on numbers")
+        if array.ndim != formula.rank(name):
+            raise ShapeError(
+                f"{name} has {array.ndim} axes {array.shape}; the formula reads it with {formula.rank(name)}: {formula}"
+            )
+        found[name] = array
+    dtype = np.result_type(*found.values()) if found else np.dtype(np.int64)
+    exact = dtype.kind in "iuO"
+    return {n: a.astype(object if exact else dtype) for n, a in found.items()}, exact, dtype
+
+
+def _parameters(formula, values):
+    """Values of the parameters; those left out are neutral."""
+    env, multipliers = {}, formula.multipliers
+    inside = set().union(
+        *(names(e) for t in formula.terms for a in t.arrays() for e in indices_of(a)),
+        *(names(e) for t in formula.terms for e in t.target),
+    )
+    for name in formula.parameters:
+        if name not in values:
+            if name not in inside:
+                raise FormulaError(f"the parameter {name!r} is missing", str(formula), None, f"call it with {name}=...")
+            env[name] = 1 if name in multipliers else 0
+            continue
+        value = values[name]
+        if name in inside:
+            if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
+                raise FormulaError(f"the parameter {name} is {value!r}; it stands in an index, so it is an integer")
+            value = int(value)
+        elif not isinstance(value, Number | sympy.Basic):
+            raise FormulaError(f"the parameter {name} is {value!r}; it is a number")
+        if name in multipliers and value < 1:
+            raise FormulaError(
+                f"the parameter {name} is {value}; it multiplies an index or divides, so it is at least 1"
+            )
+        env[name] = Fraction(value) if isinstance(value, Fraction) else value
+    return env
+
+
+def _extents(formula, env, sizes):
+    """Range of every index as an integer."""
+    extents = {}
+    ranges = dict(formula.ranges)
+    for index in formula.indices:
+        agree = {place: env[size(*place).name] for place in formula.bare(index) if size(*place).name in env}
+        if index in ranges:
+            extents[index] = max(0, int(evaluation.compiled(ranges[index], True)(env)))
+        elif agree:
+            extents[index] = next(iter(agree.values()))
+        for (array, axis), n in agree.items():
+            if n != extents[index]:
+                raise ShapeError(
+                    f"{array} has size {n} on axis {axis}, but index {index} runs to {extents[index]} "
+                    f"elsewhere; arrays that share an index agree in its size: {formula}"
+                )
+    left = [i for i in formula.indices if i not in extents]
+    for index in left:
+        extents[index] = _output_extent(formula, index, env, sizes)
+    return extents
+
+
+def _output_extent(formula, index, env, sizes):
+    if index in sizes:
+        return int(sizes[index])
+    if formula.output in sizes:
+        axis = dict((array, axis) for array, axis in formula.bare(index))[formula.output]
+        return int(sizes[formula.output][axis])
+    candidates = formula.output_size(index)
+    if not candidates:
+        raise ShapeError(
+            f"no read decides how large {index} of {formula.output} is: {formula}; say so with sizes={{{index!r}: ...}}"
+        )
+    return max(0, min(int(evaluation.compiled(c, True)(env)) for c in candidates))
+
+
+def _narrow(out):
+    """Exact integers as int64 where they fit."""
+    limit = np.iinfo(np.int64)
+    if all(isinstance(v, int) and limit.min <= v <= limit.max for v in out.flat):
+        return out.astype(np.int64)
+    return out

@@ -1,0 +1,90 @@
+"""What a formula's text must satisfy beyond its grammar: affine indices, distinct names, assignments without sums."""
+
+from dataclasses import dataclass
+
+import sympy
+
+from convsym.errors import FormulaError, nearest
+from convsym.expressions import affine, floordiv, indices_of, mod, names, stands_alone
+from convsym.parsing import Parsed
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The rules a text must keep once indices and parameters are known.
+
+    Attributes
+    ----------
+    formula : Formula
+    parsed : Parsed
+        Its text, for the caret of a message.
+    """
+
+    formula: object
+    parsed: Parsed
+
+    def fail(self, message, name, hint=None):
+        raise FormulaError(message, self.parsed.text, self.parsed.columns.get(name), hint)
+
+    def run(self):
+        """Raise a FormulaError for the first rule that is broken."""
+        formula = self.formula
+        arrays = {formula.output, *formula.operands}
+        if formula.output in formula.operands:
+            self.fail(
+                f"{formula.output} is written and read in the same formula",
+                formula.output,
+                "give the result a name of its own",
+            )
+        for name in (*formula.indices, *formula.parameters):
+            if name in arrays:
+                self.fail(f"{name} is used both as an array and as an index or parameter", name, "rename one of them")
+        if "sizes" in arrays or "sizes" in formula.parameters:
+            self.fail("the name 'sizes' is taken by the call of a formula", "sizes", "rename it")
+        for term in formula.terms:
+            for expr in (*term.target, *(e for a in term.arrays() for e in indices_of(a))):
+                self.affine(expr)
+        if formula.operator == "=":
+            self.assignment()
+        self.known(dict(formula.ranges), "ranges")
+        self.known(dict(formula.sizes), "sizes")
+        for name in formula.symmetric:
+            if name not in formula.parameters:
+                self.fail(f"symmetric names {name!r}, which is no parameter", None, nearest(name, formula.parameters))
+
+    def affine(self, expr):
+        opaque = {node: sympy.Dummy() for node in sympy.preorder_traversal(expr) if isinstance(node, (floordiv, mod))}
+        for node in opaque:
+            self.affine(node.args[0])
+            if names(node.args[1]) & set(self.formula.indices):
+                self.fail("an index cannot stand in a divisor", min(names(node.args[1])))
+        if affine(expr.xreplace(opaque), self.formula.indices) is None:
+            culprit = min(names(expr) & set(self.formula.indices))
+            self.fail(
+                f"the index expression {self.formula.show(expr)} is not affine: it multiplies indices",
+                culprit,
+                "an index may be multiplied by integers and parameters only",
+            )
+
+    def assignment(self):
+        for term in self.formula.terms:
+            bare = [e.name for e in term.target if stands_alone(e)]
+            if len(bare) < len(term.target) or len(set(bare)) < len(bare):
+                self.fail("= needs distinct, bare indices on the left", self.formula.output, "write += to add up")
+            summed = set(self.formula.loops(term)) - set(bare)
+            if summed:
+                self.fail(
+                    f"= has no summed index, but {min(summed)} appears only on the right",
+                    min(summed),
+                    "write += to sum over it",
+                )
+
+    def known(self, given, what):
+        used = {n for t in self.formula.terms for n in t.names()}
+        for name in given:
+            if name not in used:
+                self.fail(
+                    f"{what} names {name!r}, which is no index of the formula",
+                    None,
+                    nearest(name, self.formula.indices),
+                )
