@@ -1,6 +1,6 @@
 """One line of index notation: `Formula`, the object everything else in the package is derived from."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import sympy
@@ -23,7 +23,7 @@ from convsym.sizes import last_reads
 from convsym.validation import Validation
 
 
-@dataclass(frozen=True, init=False, repr=False)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class Formula:
     """A tensor formula in index notation, e.g. ``y[n, k, o] += x[n, c, stride*o + r - padding] * w[k, c, r]``.
 
@@ -62,11 +62,11 @@ class Formula:
     operator: str
     terms: tuple
     ranges: tuple
-    text: str = field(compare=False)
-    order: tuple = field(compare=False)
-    sizes: tuple = field(compare=False)
-    assume: tuple = field(compare=False)
-    symmetric: tuple = field(compare=False)
+    text: str
+    order: tuple
+    sizes: tuple
+    assume: tuple
+    symmetric: tuple
 
     def __init__(self, text, *, ranges=None, sizes=None, assume=(), symmetric=()):
         parsed = parse(text)
@@ -99,6 +99,16 @@ class Formula:
         for name, value in values.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "text", str(self) if text is None else text)
+
+    def __eq__(self, other):
+        """Equal in what is computed: output, operator, terms and ranges; a rule equals the formula it says."""
+        return isinstance(other, Formula) and self._content() == other._content()
+
+    def __hash__(self):
+        return hash(self._content())
+
+    def _content(self):
+        return self.output, self.operator, self.terms, self.ranges
 
     @classmethod
     def of(cls, output, operator, terms, *, like, order, ranges=None):

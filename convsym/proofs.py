@@ -47,11 +47,12 @@ def prove(rule, budget=10.0):
     origin = rule.parent if isinstance(rule, Rule) else rule
     hypotheses = assumptions(origin)
     if isinstance(rule, Rule):
-        judge.enumerate((rule, rule.scatter), origin, rule.wrt)
+        judge.compare((rule, rule.scatter), origin, rule.wrt)
         renamed = _sizes_of(origin, rule.wrt)
         judge.ask(
             "relation: gather form ⇔ scatter form",
             lambda deadline: _same_relation(rule.scatter, rule, renamed, renamed, hypotheses, deadline),
+            lambda model: _replay(model, origin, rule, rule.wrt),
         )
         judge.ask(
             "no double count: what a point writes and reads determines it", lambda deadline: _determined(rule, renamed)
@@ -68,7 +69,7 @@ def prove(rule, budget=10.0):
     return judge.proof()
 
 
-def check(formula, *, wrt, claim, assume=(), budget=10.0):
+def check(formula, wrt, claim, *, assume=(), budget=10.0):
     """Judge a gradient somebody wrote by hand.
 
     Parameters
@@ -113,7 +114,7 @@ def check(formula, *, wrt, claim, assume=(), budget=10.0):
     rule = vjp(formula, wrt)
     claim = read_claim(formula, wrt, claim)
     judge = _Judge(f"∂({formula})/∂{wrt} is {claim}", budget, start)
-    judge.enumerate((claim,), formula, wrt)
+    judge.compare((claim,), formula, wrt)
     renamed = _sizes_of(formula, wrt)
     hypotheses = assumptions(formula)
     judge.ask(
@@ -166,33 +167,32 @@ class _Judge:
     def __init__(self, statement, budget, start=None):
         self.statement, self.start = statement, time.monotonic() if start is None else start
         self.deadline = self.start + budget
-        self.obligations, self.counterexample, self.open = [], None, []
+        self.obligations, self.open = [], []
+        self.geometries, self.counterexample = 0, None
 
-    def enumerate(self, rules, formula, wrt):
+    def compare(self, rules, formula, wrt):
         """Exact comparison over small geometries; for at most a third of the budget."""
-        begin, count = time.monotonic(), 0
+        begin = time.monotonic()
         limit = begin + (self.deadline - begin) / 3
-        for geometry in geometries(formula, limit=120):
-            count += 1
+        for geometry in geometries(formula, limit=100):
             for rule in rules:
                 found = difference(rule, formula, wrt, geometry)
                 if found:
                     self.counterexample = _counterexample(formula, geometry, found)
-                    self._add(f"exact integers, geometry {count}", "refuted", begin)
+                    self._add("exact integers on small geometries", "refuted", begin)
                     return
+            self.geometries += 1
             if time.monotonic() > limit:
                 break
-        self._add(f"exact integers over {count} small geometries", "checked", begin)
 
     def ask(self, name, question, replay=None):
         """Put one question to the prover, unless the answer is settled already."""
         if self.counterexample is not None:
             return
         begin = time.monotonic()
-        if solver.z3() is None:
-            self.open.append(solver.MISSING)
-            return
         try:
+            if solver.z3() is None:
+                raise ProofError(solver.MISSING)
             verdict = question(self.deadline)
         except ProofError as error:
             self.open.append(str(error))
@@ -204,8 +204,6 @@ class _Judge:
             if self.counterexample is None:
                 status = "unknown"
                 self.open.append("the prover's counter-model shows no difference in numbers")
-        elif status == "refuted":
-            self.open.append(f"the prover refutes the obligation {name!r} with {verdict.model}")
         elif status == "unknown":
             self.open.append(f"the prover did not decide {name!r} within the budget")
         self._add(name, status, begin)
@@ -214,20 +212,22 @@ class _Judge:
         self.obligations.append(Obligation(name, status, time.monotonic() - begin))
 
     def proof(self):
-        seconds = time.monotonic() - self.start
-        done = tuple(self.obligations)
+        """The verdict: one refuted obligation refutes, one open obligation leaves it unknown."""
+        refuted = [o.name for o in self.obligations if o.status == "refuted"]
         if self.counterexample is not None:
-            return Proof(
-                self.statement, "refuted", done, f"counter-example: {self.counterexample}", seconds, self.counterexample
+            status, reason = "refuted", f"counter-example: {self.counterexample}"
+        elif refuted:
+            status, reason = "refuted", f"the prover refutes: {refuted[0]}"
+        elif self.open:
+            status, reason = "unknown", self.open[0]
+        else:
+            status, reason = (
+                "proved",
+                "for every size and every value of the parameters (integers that multiply are ≥ 1)",
             )
-        if self.open:
-            return Proof(self.statement, "unknown", done, self.open[0], seconds)
+        seconds = time.monotonic() - self.start
         return Proof(
-            self.statement,
-            "proved",
-            done,
-            "for every size and every value of the parameters (integers that multiply are ≥ 1)",
-            seconds,
+            self.statement, status, tuple(self.obligations), reason, seconds, self.counterexample, self.geometries
         )
 
 

@@ -53,7 +53,7 @@ def _(obj: Step):
     return to_mathml(obj.layout)
 
 
-@dataclass(frozen=True, init=False, repr=False)
+@dataclass(frozen=True, init=False, repr=False, eq=False)
 class Rule(Formula):
     """A derived formula: its body is the gather form, and it knows where it came from.
 
@@ -69,10 +69,10 @@ class Rule(Formula):
         The same rule before δ-elimination: writes are scattered.
     """
 
-    parent: Formula = field(compare=False)
-    wrt: str = field(compare=False)
-    steps: tuple = field(compare=False)
-    scatter: Formula = field(compare=False)
+    parent: Formula
+    wrt: str
+    steps: tuple
+    scatter: Formula
 
     def __init__(self, gather, parent, wrt, steps, scatter):
         self._set(

@@ -7,7 +7,7 @@ from convsym.notation import latex
 
 @dataclass(frozen=True)
 class Obligation:
-    """One statement that had to hold: its name, its status (proved, refuted, unknown, checked) and the time it took."""
+    """One statement that had to hold: its name, its status (proved, refuted or unknown) and the time it took."""
 
     name: str
     status: str
@@ -63,6 +63,8 @@ class Proof:
         Why, in a sentence.
     seconds : float
     counterexample : Counterexample or None
+    geometries : int
+        Number of small geometries on which exact integers agreed, whatever the prover says.
     """
 
     statement: str
@@ -71,12 +73,14 @@ class Proof:
     reason: str
     seconds: float
     counterexample: Counterexample | None = None
+    geometries: int = 0
 
     def __bool__(self):
         return self.status == "proved"
 
     def __str__(self):
         lines = [f"{self.status}: {self.statement}", f"  {self.reason}"]
+        lines.append(f"  exact integers agree on {self.geometries} small geometries")
         lines += [f"  {o.status:8} {o.name} ({1000 * o.seconds:.0f} ms)" for o in self.obligations]
         return "\n".join(lines)
 

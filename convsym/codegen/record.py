@@ -28,6 +28,7 @@ def proof_record(proof):
         "status": proof.status,
         "reason": proof.reason,
         "seconds": round(proof.seconds, 4),
+        "geometries": proof.geometries,
         "obligations": [{"name": o.name, "status": o.status, "seconds": round(o.seconds, 4)}
                         for o in proof.obligations],
         "counterexample": found and {
