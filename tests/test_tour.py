@@ -173,7 +173,7 @@ def test_without_a_prover_the_tour_still_runs_and_says_how_to_add_it(tmp_path):
     assert answer.returncode == 0, answer.stderr
     assert "dx is unknown" in answer.stdout and "proved in" not in answer.stdout
     assert re.search(r"pip install .convsym\[prove\]", answer.stdout)
-    assert re.search(r"checked +exact integers over \d+ small geometries", answer.stdout)
+    assert re.search(r"checked +exact integers agree on \d+ small geometries", answer.stdout)
     assert "This claim is refuted" in answer.stdout
     assert "convsym[prove]" in (tmp_path / "convsym-tour.html").read_text(encoding="utf-8")
 

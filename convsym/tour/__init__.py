@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TextIO
 
+import convsym
 from convsym.digits import Split, split_digits
 from convsym.tour import findings, show
 from convsym.tour.comparison import compare
@@ -14,7 +15,7 @@ from convsym.tour.report import page
 from convsym.tour.terminal import Terminal
 from convsym.tour.training import Epoch, Training, train
 
-EPOCHS = 12
+EPOCHS = 8
 REPORT = "convsym-tour.html"
 INTERRUPTED, CLOSED = 130, 141
 
@@ -91,7 +92,13 @@ def _train(terminal: Terminal, split: Split, seed: int, epochs: int) -> Training
         elif step % 8 == 0 or step == steps:
             terminal.bar(step, steps, f"step {step} of {steps}")
 
-    return train(split, seed, epochs, watch)
+    # A team gains nothing on batches this small, and on a busy machine it waits at the end of every call.
+    threads = convsym.get_num_threads()
+    convsym.set_num_threads(1)
+    try:
+        return train(split, seed, epochs, watch)
+    finally:
+        convsym.set_num_threads(threads)
 
 
 def _write(path: Path, text: str) -> Path:

@@ -14,7 +14,7 @@ from convsym.proofs import Proof
 from convsym.tour.comparison import PRINTED, KernelCheck
 from convsym.tour.findings import Derivation, Refutation
 from convsym.tour.network import LAYERS
-from convsym.tour.show import counterexample_facts
+from convsym.tour.show import counterexample_facts, proof_rows
 from convsym.tour.style import STYLE
 from convsym.tour.training import Training
 
@@ -215,10 +215,10 @@ def _figure(*pictures: str) -> str:
 
 def _proof(proof: Proof) -> str:
     """A verdict with its obligations."""
-    rows = [(each.status, each.name, f"{each.seconds * 1e3:.0f} ms") for each in proof.obligations]
+    rows = [(status, name, time.strip("()")) for status, name, time in proof_rows(proof)]
     reason = f"<p>{escape(proof.reason)}</p>" if proof.status == "unknown" else ""
     head = f'<p><span class="verdict {proof.status}">{proof.status}</span> in {proof.seconds:.2f} s</p>'
-    return head + reason + (_table(("status", "obligation", "time"), rows) if rows else "")
+    return head + reason + (_table(("status", "statement", "time"), rows) if rows else "")
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

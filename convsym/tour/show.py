@@ -30,11 +30,17 @@ def show_proof(terminal: Terminal, proof: Proof, name: str) -> None:
     """Write a verdict with its obligations, and why where it is not a proof."""
     verdict = terminal.styled(proof.status, "bold", COLORS[proof.status])
     terminal.write(f"  {name} is {verdict} in {proof.seconds:.2f} s")
-    for each in proof.obligations:
-        words = f"{each.name} ({each.seconds * 1e3:.0f} ms)"
-        terminal.fact(each.status, words, len("refuted"), name_style=COLORS[each.status])
+    for status, name, time in proof_rows(proof):
+        terminal.fact(status, f"{name} {time}", len("refuted"), name_style=COLORS[status])
     if proof.status == "unknown":
         terminal.paragraph(proof.reason, "yellow", indent=4)
+
+
+def proof_rows(proof: Proof) -> list[tuple[str, str, str]]:
+    """Return what a verdict rests on: status, statement and time of each."""
+    exact = f"exact integers agree on {proof.geometries} small geometries"
+    rows = [("checked", exact, "")] if proof.geometries and proof.status != "refuted" else []
+    return rows + [(each.status, each.name, f"({each.seconds * 1e3:.0f} ms)") for each in proof.obligations]
 
 
 def show_refutation(terminal: Terminal, found: Refutation) -> None:
