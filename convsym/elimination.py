@@ -6,22 +6,22 @@ prover checks every use of them.
 
 import sympy
 
-from convsym.errors import FormulaError
 from convsym.expressions import (
     Term,
     accesses,
-    affine,
     array_of,
     ceildiv,
+    digits,
     floordiv,
     indices_of,
+    linear,
     mod,
     names,
     sign,
     symbol,
 )
 from convsym.formula import Formula
-from convsym.notation import expression_layout, row
+from convsym.notation import row
 from convsym.rule import Shown, Step
 
 FRESH = ("i", "j", "u", "v", "a", "b", "s", "t")  # names for new target indices, in order of preference
@@ -98,51 +98,62 @@ def _solve(scatter, term, target_names, cotangent, steps):
     """Apply δ-elimination to each axis of one scatter term that has a target name."""
     target = tuple(e if n is None else symbol(n) for n, e in zip(target_names, term.target, strict=True))
     fixed = {n for n, e in zip(target_names, term.target, strict=True) if n is not None and e == symbol(n)}
-    for name, equation in zip(target_names, range(len(target)), strict=True):
-        expr = term.target[equation]
+    for axis, name in enumerate(target_names):
+        expr = term.target[axis]
         if name is None or expr == symbol(name):
             continue
-        parts = affine(expr, scatter.indices)
-        if parts is None:
-            raise FormulaError(
-                f"the index {scatter.show(expr)} cannot be solved for an index of its own; the scatter form stands",
-                str(scatter),
-            )
-        unknown = _unknown(term, parts[0], fixed, cotangent)
-        if unknown is None:
+        free = [n for n in scatter.loops(term) if n not in fixed and linear(expr, n)]
+        pair = digits(expr, free, scatter.range_of)
+        unknown = _unknown(term, expr, free, cotangent)
+        if pair is not None:
+            term = _split_digits(scatter, term, name, expr, pair, cotangent, steps)
+        elif unknown is not None:
+            term = _eliminate(scatter, term, name, expr, unknown, cotangent, steps)
+        else:
             guard = sympy.Eq(symbol(name), expr)
             term = Term(term.target, term.body, (*term.guard, guard))
-            steps.append(Step("remaining δ", scatter.show(guard), expression_layout(guard, scatter)))
-        else:
-            term = _eliminate(scatter, term, name, expr, unknown, cotangent, steps)
+            show = Shown(scatter, (name,))
+            steps.append(Step("remaining δ", show.text(guard), show.layout(guard)))
     return Term(target, term.body, term.guard)
 
 
-def _unknown(term, coefficients, fixed, cotangent):
+def _unknown(term, expr, free, cotangent):
     """The index to solve for: one of the cotangent's own if possible, and one whose coefficient has a known sign."""
-    free = [n for n, coefficient in coefficients if n not in fixed and sign(coefficient) is not None]
+    known = [n for n in free if sign(linear(expr, n)[0]) is not None]
     own = {e.name for a in accesses(term.body) if array_of(a) == cotangent for e in indices_of(a) if e.is_Symbol}
-    return next((n for n in free if n in own), free[0] if free else None)
+    return next((n for n in known if n in own), known[0] if known else None)
 
 
 def _eliminate(scatter, term, name, expr, unknown, cotangent, steps):
     """δ-elimination lemma on one axis: replace `unknown` by the solution of ``name == expr``."""
-    coefficient = dict(affine(expr, scatter.indices)[0])[unknown]
-    difference = sympy.expand(symbol(name) - (expr - coefficient * symbol(unknown)))
+    coefficient, rest = linear(expr, unknown)
+    difference = sympy.expand(symbol(name) - rest)
     if sign(coefficient) < 0:
         coefficient, difference = -coefficient, -difference
     divides, solution = (), difference
     if coefficient != 1:
         solution = floordiv(difference, coefficient)
         divides = (sympy.Eq(mod(difference, coefficient), 0),)
-    inside = (
-        ()
-        if _zero_outside(term, unknown, cotangent)
-        else (sympy.Ge(solution, 0), sympy.Lt(solution, scatter.range_of(unknown)))
-    )
-    steps.append(_elimination_step(scatter, name, expr, unknown, solution, (*divides, *inside)))
-    replaced = term.replace({symbol(unknown): solution})
-    return Term(replaced.target, replaced.body, (*replaced.guard, *divides, *inside))
+    return _replace(scatter, term, (name, expr), {unknown: solution}, divides, cotangent, ("δ-elimination", steps))
+
+
+def _split_digits(scatter, term, name, expr, pair, cotangent, steps):
+    """Digit lemma on one axis: ``name == C·a + b`` with ``0 ≤ b < C`` has one solution."""
+    high, low, base = pair
+    number = sympy.expand(symbol(name) - linear(linear(expr, high)[1], low)[1])
+    solution = {high: floordiv(number, base), low: mod(number, base)}
+    return _replace(scatter, term, (name, expr), solution, (), cotangent, ("digits", steps))
+
+
+def _replace(scatter, term, equation, solution, guards, cotangent, record):
+    """Put a solution into a term, guard it where nothing else does, and record the step."""
+    lemma, steps = record
+    for unknown, value in solution.items():
+        if not (_zero_outside(term, unknown, cotangent) or isinstance(value, mod)):
+            guards += (sympy.Ge(value, 0), sympy.Lt(value, scatter.range_of(unknown)))
+    steps.append(_solution_step(scatter, lemma, equation, solution, guards))
+    replaced = term.replace({symbol(n): e for n, e in solution.items()})
+    return Term(replaced.target, replaced.body, (*replaced.guard, *guards))
 
 
 def _zero_outside(term, index, cotangent):
@@ -151,13 +162,15 @@ def _zero_outside(term, index, cotangent):
     return any(symbol(index) in indices_of(a) for a in factors if accesses(a) == (a,) and array_of(a) == cotangent)
 
 
-def _elimination_step(scatter, name, expr, unknown, solution, guards):
+def _solution_step(scatter, lemma, equation, solution, guards):
+    name, expr = equation
     show = Shown(scatter, (name,))
-    equation, solved = sympy.Eq(symbol(name), expr), (sympy.Eq(symbol(unknown), solution), *guards)
-    layouts = [show.layout(c, guards) for c in (equation, *solved)]
+    given = sympy.Eq(symbol(name), expr)
+    solved = (*(sympy.Eq(symbol(n), e) for n, e in solution.items()), *guards)
+    layouts = [show.layout(c, guards) for c in (given, *solved)]
     return Step(
-        "δ-elimination",
-        f"{show.text(equation)}  ⇔  {' and '.join(map(show.text, solved))}",
+        lemma,
+        f"{show.text(given)}  ⇔  {' and '.join(map(show.text, solved))}",
         row(layouts[0], "⇔", layouts[1], *(part for c in layouts[2:] for part in (",", c))),
     )
 

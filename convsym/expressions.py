@@ -133,6 +133,39 @@ def affine(expr, indices):
     return tuple(parts), rest
 
 
+def linear(expr, name):
+    """Coefficient and rest of an expression that is linear in one name, or None; other names may be nested in it."""
+    whole, one = sympy.expand(expr), symbol(name)
+    coefficient = whole.coeff(one)
+    rest = sympy.expand(whole - coefficient * one)
+    return None if coefficient == 0 or rest.has(one) or coefficient.has(one) else (coefficient, rest)
+
+
+def digits(expr, free, range_of):
+    """Two free indices of ``C·a + b`` with ``0 ≤ b < C``, as the digits of a number; or None.
+
+    Parameters
+    ----------
+    expr : sympy.Expr
+    free : iterable of str
+        Indices that may be solved for.
+    range_of : callable
+        From an index to its range; only a range that is a parameter can be `C`, which is then at least 1.
+
+    Returns
+    -------
+    tuple or None
+        Names of the high and the low index, and `C`.
+    """
+    parts = {n: found[0] for n in sorted(free) if (found := linear(expr, n))}
+    for low, one in parts.items():
+        base = range_of(low) if one == 1 else None
+        high = [n for n, c in parts.items() if c == base and base is not None and base.is_Symbol and stands_alone(base)]
+        if high:
+            return high[0], low, base
+    return None
+
+
 def sign(coefficient):
     """Sign of a coefficient when every parameter that multiplies is ≥ 1: 1, -1, or None if it is not known."""
     number, rest = coefficient.as_coeff_Mul()

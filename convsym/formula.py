@@ -7,6 +7,7 @@ import sympy
 
 from convsym import binding
 from convsym.expressions import (
+    Term,
     accesses,
     array_of,
     floordiv,
@@ -85,7 +86,12 @@ class Formula:
         Validation(self, parsed).run()
 
     def _set(self, output, operator, terms, ranges, order, sizes=(), assume=(), symmetric=(), text=None):
-        terms = tuple(t for t in terms if sympy.false not in t.guard)
+        # Conditions of a guard stand in one canonical order, so that equal formulas are equal objects.
+        terms = tuple(
+            Term(t.target, t.body, tuple(sorted(set(t.guard), key=to_text)))
+            for t in terms
+            if sympy.false not in t.guard
+        )
         values = {
             "output": output,
             "operator": operator,

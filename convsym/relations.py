@@ -10,7 +10,19 @@ from dataclasses import dataclass
 import sympy
 
 from convsym.errors import ProofError
-from convsym.expressions import accesses, affine, array_of, floordiv, indices_of, names, sign, size, symbol
+from convsym.expressions import (
+    accesses,
+    array_of,
+    digits,
+    floordiv,
+    indices_of,
+    linear,
+    mod,
+    names,
+    sign,
+    size,
+    symbol,
+)
 
 
 @dataclass(frozen=True)
@@ -116,31 +128,36 @@ def _solve_indices(formula, loops, equations):
     unknown = set(loops)
     while unknown:
         found = _next_solution(formula, unknown, remaining, solution)
-        if found is None:
+        if not found:
             raise ProofError(
                 f"the index {min(unknown)} is not determined by what {formula} reads and writes, so its "
                 "points cannot be told apart"
             )
-        name, value, used = found
-        solution[symbol(name)] = value
-        unknown.remove(name)
-        if used is not None:
-            remaining.remove(used)
+        for name, value in found.items():
+            solution[symbol(name)] = value
+            unknown.remove(name)
+        # The equation that defined a bare index says nothing more; any other one stays as a condition.
+        remaining = [(left, right) for left, right in remaining if solution.get(left) != right]
     return solution, remaining
 
 
 def _next_solution(formula, unknown, equations, solution):
-    """An index that stands alone in an access, or else one that a single equation decides."""
-    for equation in equations:
-        if equation[0].is_Symbol and equation[0].name in unknown:
-            return equation[0].name, equation[1], equation
+    """Indices decided next: one that stands alone in an access, one alone in an equation, or two digits of one."""
     for left, right in equations:
-        parts = affine(left, formula.indices)
-        inside = [(n, c) for n, c in parts[0] if n in unknown] if parts else []
-        if len(inside) == 1 and sign(inside[0][1]) is not None:
-            name, coefficient = inside[0]
-            difference = (right - (left - coefficient * symbol(name)).xreplace(solution)).expand()
+        if left.is_Symbol and left.name in unknown:
+            return {left.name: right}
+    for left, right in equations:
+        inside = sorted(names(left) & unknown)
+        if len(inside) == 1 and (found := linear(left, inside[0])) and sign(found[0]) is not None:
+            coefficient, difference = found[0], (right - found[1].xreplace(solution)).expand()
             if sign(coefficient) < 0:
                 coefficient, difference = -coefficient, -difference
-            return name, difference if coefficient == 1 else floordiv(difference, coefficient), None
-    return None
+            return {inside[0]: difference if coefficient == 1 else floordiv(difference, coefficient)}
+    for left, right in equations:
+        inside = names(left) & unknown
+        pair = digits(left, inside, formula.range_of) if len(inside) == 2 else None
+        if pair:
+            high, low, base = pair
+            number = (right - linear(linear(left, high)[1], low)[1].xreplace(solution)).expand()
+            return {high: floordiv(number, base), low: mod(number, base)}
+    return {}
