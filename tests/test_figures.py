@@ -20,9 +20,7 @@ def relation(inputs, taps, stride=1, dilation=1, padding=0, formula=CONV):
     parameters = {"stride": stride, "dilation": dilation, "padding": padding}
     y = formula(x=np.ones(inputs, int), w=np.ones(taps, int), **parameters)
     shapes = {"x": (inputs,), "w": (taps,), "y": y.shape}
-    points = figures.axis_relation(
-        formula, shapes, parameters, output=("y", 0), kernel=("w", 0), input=("x", 0)
-    )
+    points = figures.axis_relation(formula, shapes, parameters, output=("y", 0), kernel=("w", 0), input=("x", 0))
     return points, len(y)
 
 

@@ -120,9 +120,7 @@ def composition(
     return figure(beside(parts, gap=10), title, words, [KERNEL, EMPTY], words)
 
 
-def _banded(
-    relation: np.ndarray, weight: np.ndarray, shape: tuple[int, int]
-) -> tuple[np.ndarray, np.ndarray]:
+def _banded(relation: np.ndarray, weight: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """The matrix of a layer, and a matrix of ones at its structural non-zeros."""
     values, pattern = np.zeros(shape, weight.dtype), np.zeros(shape, int)
     for i, k, u in relation:
@@ -141,9 +139,7 @@ def _band_part(values: np.ndarray, pattern: np.ndarray, role: Role, name: str) -
 
     rows, columns = (Axis.of(0, size, size) for size in values.shape)
     grid = draw(rows, columns, cell, width=cell_width([word for row in words for word in row]))
-    return above(
-        [bracketed(grid), text(f"{name} {values.shape[0]}×{values.shape[1]}", 12, color=role.line)], gap=4
-    )
+    return above([bracketed(grid), text(f"{name} {values.shape[0]}×{values.shape[1]}", 12, color=role.line)], gap=4)
 
 
 def _labeled_blocks(
@@ -168,12 +164,10 @@ def _labeled_blocks(
     return [column_labels(columns, width, name="x", base=base), *(block(j) for j in range(kernels))]
 
 
-def _small_block(
-    taps: dict[tuple[int, int], int], outputs: int, inputs: int, size: float, kernel: int
-) -> Part:
+def _small_block(taps: dict[tuple[int, int], int], outputs: int, inputs: int, size: float, kernel: int) -> Part:
     """A block too large for words: only the weights are drawn, inside the frame of the matrix."""
     weights = [
-        box(u * size, i * size, size, size, KERNEL, stroke=0.5, **dict(_marks(i, u, k, kernel)))
+        box(u * size, i * size, size, size, KERNEL, stroke=0.5, data=_marks(i, u, k, kernel))
         for (i, u), k in sorted(taps.items())
     ]
     return Part(inputs * size, outputs * size, (box(0, 0, inputs * size, outputs * size, EMPTY), *weights))

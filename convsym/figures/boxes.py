@@ -75,8 +75,7 @@ def dimension_boxes(
         parts += [text(symbols[n - 1], 20)] if 0 < n <= len(symbols) else []
         parts.append(_array(shape))
     words = "; ".join(
-        f"{shape.name} is "
-        + " × ".join(f"{size} {axis}" for size, axis in zip(shape.sizes, shape.axes, strict=True))
+        f"{shape.name} is " + " × ".join(f"{size} {axis}" for size, axis in zip(shape.sizes, shape.axes, strict=True))
         for shape in shapes
     )
     roles = list(dict.fromkeys(shape.role for shape in shapes))
@@ -101,9 +100,7 @@ def _array(shape: Shape) -> Part:
         pile = front
     shown = "×".join(map(str, shape.sizes))
     lines = [text(f"{shape.name}  {shown}", 13, mono=True, color=shape.role.line, bold=True)]
-    lines += [
-        text(f"{size} {axis}", 12, color=MUTED) for size, axis in zip(shape.sizes, shape.axes, strict=True)
-    ]
+    lines += [text(f"{size} {axis}", 12, color=MUTED) for size, axis in zip(shape.sizes, shape.axes, strict=True)]
     return above([pile, above(lines, gap=1)], gap=10)
 
 
@@ -114,7 +111,7 @@ def _cuboid(width: float, height: float, depth: float, shape: Shape) -> Part:
     left = text_width(str(sizes[2]), 11) + 6 if len(sizes) == 4 else 0
     right = text_width(str(sizes[1]), 11) + 8
 
-    def face(points: Sequence[tuple[float, float]], shade: float, **data: object) -> str:
+    def face(points: Sequence[tuple[float, float]], shade: float, shown: str = "") -> str:
         return element(
             "polygon",
             points=" ".join(f"{number(x + left)},{number(y + 2)}" for x, y in points),
@@ -122,14 +119,14 @@ def _cuboid(width: float, height: float, depth: float, shape: Shape) -> Part:
             fill_opacity=shade,
             stroke=role.line,
             stroke_linejoin="round",
-            **data,
+            data_shape=shown,
         )
 
-    shown = [(0, dy), (width, dy), (width, dy + height), (0, dy + height)]
+    front = [(0, dy), (width, dy), (width, dy + height), (0, dy + height)]
     body = [
         face([(0, dy), (dx, 0), (dx + width, 0), (width, dy)], 0.55),
         face([(width, dy), (width + dx, 0), (width + dx, height), (width, height + dy)], 0.75),
-        face(shown, 1, data_shape=",".join(map(str, sizes))),
+        face(front, 1, ",".join(map(str, sizes))),
     ]
     marks = [
         (sizes[-1], left + width / 2, dy + height + 12, "middle"),

@@ -89,7 +89,7 @@ def draw(
 def _cell(item: Cell, x: float, y: float, width: float, height: float, font: float) -> str:
     """One cell with its words."""
     role = replace(item.role, line=item.strong.line, dash="") if item.strong else item.role
-    shape = box(x, y, width, height, role, stroke=2.5 if item.strong else 1, **dict(item.data))
+    shape = box(x, y, width, height, role, stroke=2.5 if item.strong else 1, data=item.data)
     return shape + (label(item.words, x + width / 2, y + height / 2, font, mono=True) if item.words else "")
 
 
@@ -108,9 +108,7 @@ def row_labels(axis: Axis, height: float = CELL, *, name: str = "", base: int = 
     )
 
 
-def column_labels(
-    axis: Axis, width: float = CELL, *, name: str = "", base: int = 0, font: float = 11
-) -> Part:
+def column_labels(axis: Axis, width: float = CELL, *, name: str = "", base: int = 0, font: float = 11) -> Part:
     """Return the indices of an axis beside each other; those that would touch are thinned out evenly."""
     words = ["" if i is None else f"{name}{i + base}" for i in axis.shown]
     widest = max((text_width(each, font, mono=True) for each in words), default=0)

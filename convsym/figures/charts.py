@@ -80,15 +80,12 @@ def _stems(values: np.ndarray, base: int, role: Role, width: float = 560, height
     for n, value in enumerate(values):
         x, y = (n + 0.5) * step, 8 + (height - 16) * (high - float(value)) / span
         body.append(
-            element(
-                "path", d=f"M {number(x)} {number(zero)} V {number(y)}", stroke=role.line, stroke_width=1.5
-            )
+            element("path", d=f"M {number(x)} {number(zero)} V {number(y)}", stroke=role.line, stroke_width=1.5)
         )
         body.append(element("circle", cx=x, cy=y, r=3, fill=role.line, data_sample=n))
     every = max(1, ceil(26 / step))
     body += [
-        label(n + base, (n + 0.5) * step, height + 8, 11, color=MUTED, mono=True)
-        for n in range(0, len(values), every)
+        label(n + base, (n + 0.5) * step, height + 8, 11, color=MUTED, mono=True) for n in range(0, len(values), every)
     ]
     return Part(width, height + 16, tuple(body))
 
@@ -187,6 +184,4 @@ def _key(name: str, color: str, dash: str) -> Part:
     """A sample of a line with its name."""
     words = text(name, 12, color=MUTED, anchor="start")
     line = element("path", d="M 0 8 H 30", stroke=color, stroke_width=2, stroke_dasharray=dash, fill="none")
-    return Part(
-        38 + words.width, words.height, (line, element("g", "".join(words.body), transform="translate(38 0)"))
-    )
+    return Part(38 + words.width, words.height, (line, element("g", "".join(words.body), transform="translate(38 0)")))

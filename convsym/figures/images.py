@@ -59,9 +59,7 @@ def image_grid(
     parts = []
     for n, (image, caption) in enumerate(zip(images, captions, strict=True)):
         right = marks is None or bool(marks[n])
-        words = text(
-            caption if right else f"{caption} ✗", 11, color=MUTED if right else WINDOW.line, bold=not right
-        )
+        words = text(caption if right else f"{caption} ✗", 11, color=MUTED if right else WINDOW.line, bold=not right)
         parts.append(above([raster(image, pixel, signed), words], gap=3))
     width = max((part.width for part in parts), default=0)
     parts = [Part(width, part.height, (moved(part, (width - part.width) / 2, 0),)) for part in parts]

@@ -228,14 +228,10 @@ def layer_by_layer(
         "The window of the input (framed) is multiplied with each kernel in turn, channel by channel; the "
         "products are added to one number for each kernel."
     )
-    return figure(
-        above(lines, gap=14, align=0), title, words_below, [INPUT, KERNEL, OUTPUT, WINDOW], words_below
-    )
+    return figure(above(lines, gap=14, align=0), title, words_below, [INPUT, KERNEL, OUTPUT, WINDOW], words_below)
 
 
-def _kernel_layer(
-    kernel: np.ndarray, taps: dict[int, int], columns: Axis, rows: Axis, width: float, j: int
-) -> Part:
+def _kernel_layer(kernel: np.ndarray, taps: dict[int, int], columns: Axis, rows: Axis, width: float, j: int) -> Part:
     """One kernel, each weight below the input it meets."""
 
     def cell(c: int, u: int) -> Cell | None:

@@ -27,9 +27,7 @@ def matrix_part(values: Sequence[Sequence[object]], role: Role, name: str = "") 
         lambda i, j: Cell(role, words[i][j], data=(("row", i), ("column", j))),
         width=width,
     )
-    return above(
-        [bracketed(grid), text(name, 13, mono=True, color=role.line)] if name else [bracketed(grid)], gap=4
-    )
+    return above([bracketed(grid), text(name, 13, mono=True, color=role.line)] if name else [bracketed(grid)], gap=4)
 
 
 def matrix(values: object, *, name: str = "", role: Role = INPUT, title: str = "Matrix") -> str:

@@ -56,9 +56,7 @@ def window(
     str
         SVG text; each cell of the window bears ``data-row``, ``data-column`` and ``data-tap``.
     """
-    taps = [
-        {int(u): int(k) for i, k, u in axis if i == where} for axis, where in zip(relations, at, strict=True)
-    ]
+    taps = [{int(u): int(k) for i, k, u in axis if i == where} for axis, where in zip(relations, at, strict=True)]
     axes = [_padded_axis(axis, size) for axis, size in zip(relations, input_shape, strict=True)]
     plane = _plane(axes, input_shape, [taps], roles[0], base, taps_shown=True)
     kernel = draw(
@@ -66,9 +64,7 @@ def window(
         lambda i, j: Cell(roles[1], _pair(i, j, base), data=(("kernel", f"{i},{j}"),)),
         font=10,
     )
-    output = draw(
-        *_axes(output_shape), lambda i, j: Cell(roles[2], strong=WINDOW if (i, j) == tuple(at) else None)
-    )
+    output = draw(*_axes(output_shape), lambda i, j: Cell(roles[2], strong=WINDOW if (i, j) == tuple(at) else None))
     shapes = (input_shape, kernel_shape, output_shape)
     parts = [
         above([part, text(f"{name} {shape[0]}×{shape[1]}", mono=True, color=role.line)], gap=6)
@@ -77,8 +73,7 @@ def window(
     place = ", ".join(str(i + base) for i in at)
     words = f"Framed: the cells that {names[2]}[{place}] sums over, and the kernel element each one meets."
     padded = any(
-        ((axis[:, 2] < 0) | (axis[:, 2] >= size)).any()
-        for axis, size in zip(relations, input_shape, strict=True)
+        ((axis[:, 2] < 0) | (axis[:, 2] >= size)).any() for axis, size in zip(relations, input_shape, strict=True)
     )
     return figure(
         beside([parts[0], text("⋆", 20), parts[1], text("=", 20), parts[2]], gap=14),
@@ -119,10 +114,7 @@ def padding_plane(
     """
     axes = [_padded_axis(axis, size) for axis, size in zip(relations, input_shape, strict=True)]
     taps = [
-        [
-            {int(u): int(k) for i, k, u in axis if i == where}
-            for axis, where in zip(relations, at, strict=True)
-        ]
+        [{int(u): int(k) for i, k, u in axis if i == where} for axis, where in zip(relations, at, strict=True)]
         for at in windows
     ]
     plane = _plane(axes, input_shape, taps, INPUT, base)

@@ -60,9 +60,7 @@ def element(tag: str, content: str | None = None, **attributes: object) -> str:
 def clean(text: str) -> str:
     """Replace the characters that XML 1.0 forbids, which no escape can carry."""
     return "".join(
-        c
-        if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff")
-        else "\ufffd"
+        c if c in "\t\n\r" or (c >= " " and not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff") else "\ufffd"
         for c in text
     )
 
@@ -87,9 +85,7 @@ def text(
     words = str(content)
     width, height = text_width(words, size, mono), size * 1.3
     x = 0.0 if anchor == "start" else width / 2
-    return Part(
-        width, height, (label(words, x, height / 2, size, anchor=anchor, mono=mono, color=color, bold=bold),)
-    )
+    return Part(width, height, (label(words, x, height / 2, size, anchor=anchor, mono=mono, color=color, bold=bold),))
 
 
 def label(
@@ -118,10 +114,17 @@ def label(
 
 
 def box(
-    x: float, y: float, width: float, height: float, role: Role, *, stroke: float = 1, **data: object
+    x: float,
+    y: float,
+    width: float,
+    height: float,
+    role: Role,
+    *,
+    stroke: float = 1,
+    data: Iterable[tuple[str, object]] = (),
 ) -> str:
     """Return a rectangle in the colors of its role; ``data`` become ``data-…`` attributes for tests."""
-    marks = {f"data_{name}": str(value) for name, value in data.items()}
+    marks = {f"data_{name}": str(value) for name, value in data}
     return element(
         "rect",
         x=x,
