@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
@@ -202,7 +203,7 @@ def _section(number: int, title: str, parts: Iterable[str]) -> str:
 
 
 def _math(obj: object) -> str:
-    return f'<div class="math">{convsym.mathml(obj)}</div>'
+    return f'<div class="math">{_inline(convsym.mathml(obj))}</div>'
 
 
 def _code(words: str) -> str:
@@ -210,7 +211,12 @@ def _code(words: str) -> str:
 
 
 def _figure(*pictures: str) -> str:
-    return "<figure>" + "".join(pictures) + "</figure>"
+    return "<figure>" + "".join(map(_inline, pictures)) + "</figure>"
+
+
+def _inline(element: str) -> str:
+    """Leave out the namespaces, which HTML knows, so that no address at all stands in the page."""
+    return re.sub(r' xmlns="[^"]*"', "", element)
 
 
 def _proof(proof: Proof) -> str:
