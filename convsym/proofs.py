@@ -12,7 +12,7 @@ from convsym.enumeration import Space, difference, geometries, stated_fill
 from convsym.errors import FormulaError, ProofError
 from convsym.expressions import affine, array_of, indices_of, sign, size, symbol
 from convsym.formula import Formula
-from convsym.relations import key, keyed
+from convsym.relations import exact_division, key, keyed
 from convsym.rule import Rule
 from convsym.verdict import Counterexample, Obligation, Proof
 
@@ -233,6 +233,9 @@ class _Judge:
 
 def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline):
     """Two formulas for one array are the same function of the arrays they read."""
+    lemma = solver.valid(*exact_division(), deadline)
+    if lemma.status != "proved":
+        return solver.Verdict("unknown", {})
     left = [keyed(truth, t, truth_sizes) for t in truth.terms]
     right = [keyed(claim, t, claim_sizes) for t in claim.terms]
     in_bounds = _key_bounds(truth, truth_sizes)

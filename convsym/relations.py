@@ -81,17 +81,37 @@ def keyed(formula, term, rename):
         placeholders[reading] = sympy.Symbol(f"{array}#{occurrence}")
         equations += [(e, key(array, occurrence, axis)) for axis, e in enumerate(indices_of(reading))]
     equations += [(e, key("out", 0, axis)) for axis, e in enumerate(term.target)]
+    equations, guard = _undivided(equations, term.guard)
     solution, open_equations = _solve_indices(formula, formula.loops(term), equations)
     sizes = {symbol(n): _renamed_size(n, rename) for t in (term,) for n in _size_names(formula, t)}
     conditions = [sympy.Eq(left.xreplace(solution), right) for left, right in open_equations]
     for name in formula.loops(term):
         conditions += [sympy.Ge(solution[symbol(name)], 0), sympy.Lt(solution[symbol(name)], formula.range_of(name))]
-    guards = [c for c in term.guard if not accesses(c)]
+    guards = [c for c in guard if not accesses(c)]
     data = sorted(str(c.xreplace(placeholders)) for c in term.guard if accesses(c))
     conditions += [c.xreplace(solution) for c in guards]
     coefficient, shape = _primitive(body.xreplace(placeholders), set(placeholders.values()))
     conditions = tuple(c.xreplace(sizes) for c in conditions if c != sympy.true)
     return Keyed(sympy.Tuple(shape, *map(sympy.Symbol, data)), coefficient, conditions)
+
+
+def exact_division():
+    """The lemma that `keyed` uses, as a statement to be proved: for b ≥ 1, b | a and a // b == q ⇔ a == b·q."""
+    a, b, q = sympy.symbols("dividend divisor quotient")
+    return [sympy.Ge(b, 1)], ((sympy.Eq(mod(a, b), 0), sympy.Eq(floordiv(a, b), q)), (sympy.Eq(a, b * q),))
+
+
+def _undivided(equations, guard):
+    """Equations ``a // b == q`` under a guard ``b | a`` as ``a == b·q``, which then says what the guard said."""
+    found, used = [], set()
+    for left, right in equations:
+        divides = sympy.Eq(mod(*left.args), 0) if isinstance(left, floordiv) else None
+        if divides in guard:
+            used.add(divides)
+            found.append((left.args[0], sympy.expand(left.args[1] * right)))
+        else:
+            found.append((left, right))
+    return found, tuple(c for c in guard if c not in used)
 
 
 def _size_names(formula, term):

@@ -24,11 +24,15 @@ def z3():
 
 
 class Translator:
-    """SymPy expressions and conditions to Z3, over unbounded integers; floor division needs a positive divisor."""
+    """SymPy expressions and conditions to Z3, over unbounded integers; floor division needs a positive divisor.
 
-    def __init__(self):
-        self.module = z3()
+    With `native`, a floor is the solver's own division; else an unknown quotient, whose bounds are in `axioms`.
+    """
+
+    def __init__(self, native=True):
+        self.module, self.native = z3(), native
         self.known = {}
+        self.quotients, self.axioms = {}, []
 
     def variable(self, name):
         return self.known.setdefault(name, self.module.Int(name))
@@ -47,15 +51,27 @@ class Translator:
         if isinstance(expr, sympy.Mul):
             return m.Product(*parts)
         if isinstance(expr, floordiv):
-            return parts[0] / parts[1]
+            return self.quotient(*parts)
         if isinstance(expr, ceildiv):
-            return -(-parts[0] / parts[1])
+            return -self.quotient(-parts[0], parts[1])
         if isinstance(expr, mod):
-            return parts[0] % parts[1]
+            return parts[0] - parts[1] * self.quotient(*parts)
         if isinstance(expr, sympy.Pow) and expr.exp.is_Integer:
             power = m.Product(*[m.ToReal(parts[0])] * abs(int(expr.exp)))
             return power if expr.exp > 0 else 1 / power
         raise ProofError(f"{expr} cannot be put to the prover")
+
+    def quotient(self, a, b):
+        """The floor of a/b as an unknown between its bounds: products suit the solver better than its own division."""
+        m = self.module
+        if self.native:
+            return a / b
+        found = self.quotients.get((a.sexpr(), b.sexpr()))
+        if found is None:
+            found = m.Int(f"quotient{len(self.quotients)}")
+            self.quotients[a.sexpr(), b.sexpr()] = found
+            self.axioms.append(m.Implies(b >= 1, m.And(b * found <= a, a < b * found + b)))
+        return found
 
     def condition(self, expr):
         m = self.module
@@ -74,6 +90,16 @@ class Translator:
             sympy.Gt: lambda: left > right,
             sympy.Ge: lambda: left >= right,
         }[type(expr)]()
+
+    def total(self, relations):
+        """Sum of the coefficients of the relations whose point exists."""
+        m = self.module
+        summands = [m.Q(0, 1)]
+        for relation in relations:
+            coefficient = self.term(relation.coefficient)
+            coefficient = m.ToReal(coefficient) if m.is_int(coefficient) else coefficient
+            summands.append(m.If(m.And(*map(self.condition, relation.conditions)), coefficient, m.Q(0, 1)))
+        return m.Sum(*summands)
 
 
 @dataclass(frozen=True)
@@ -100,7 +126,8 @@ def valid(hypotheses, goal, deadline):
     Verdict
     """
     if not isinstance(goal, tuple):
-        return _decide(tuple(hypotheses), goal, deadline)
+        part = next(part for part in components([*hypotheses, goal]) if goal in part)
+        return _decide(tuple(c for c in hypotheses if c in part), goal, deadline)
     left, right = goal
     common = [c for c in left if c in right]
     left, right = [c for c in left if c not in common], [c for c in right if c not in common]
@@ -135,8 +162,7 @@ def _decide(hypotheses, goal, deadline):
     canonical = _canonical(hypotheses, goal)
     if canonical in _proved:
         return _proved[canonical]
-    translate = Translator()
-    verdict = _refute([translate.condition(c) for c in hypotheses], translate.condition(goal), translate, deadline)
+    verdict = _refute(hypotheses, lambda translate: translate.condition(goal), deadline)
     if verdict.status == "proved":
         _proved[canonical] = verdict
     return verdict
@@ -164,37 +190,30 @@ def equal_counts(hypotheses, left, right, deadline):
                 return verdicts[0]
             if len(pairs) == 1:
                 return verdicts[0]
-    m, translate = z3(), Translator()
-
-    def total(relations):
-        return m.Sum(
-            *(
-                m.If(
-                    m.And(*map(translate.condition, k.conditions)),
-                    m.ToReal(translate.term(k.coefficient))
-                    if m.is_int(translate.term(k.coefficient))
-                    else translate.term(k.coefficient),
-                    m.Q(0, 1),
-                )
-                for k in relations
-            ),
-            m.Q(0, 1),
-        )
-
-    return _refute([translate.condition(c) for c in hypotheses], total(left) == total(right), translate, deadline)
+    return _refute(hypotheses, lambda translate: translate.total(left) == translate.total(right), deadline)
 
 
-def _refute(hypotheses, goal, translate, deadline):
-    """Look for a counter-model, a small one once there is one."""
+FIRST_TRY = 1.0  # seconds for the solver's own division, before quotients are tried
+
+
+def _refute(hypotheses, goal, deadline):
+    """Look for a counter-model; `goal` makes the statement with a translator.
+
+    Neither way of writing a floor division suits the solver always: most statements take milliseconds with its own,
+    some only end with explicit quotients.
+    """
     m = z3()
-    solver = m.Solver()
-    solver.add(*hypotheses, m.Not(goal))
-    answer = _ask(solver, deadline)
-    if answer == m.unsat:
-        return Verdict("proved", {})
-    if answer == m.unknown:
-        return Verdict("unknown", {})
-    return Verdict("refuted", _small_model(solver, translate.known, deadline))
+    for native in (True, False):
+        translate = Translator(native)
+        solver = m.Solver()
+        statement = goal(translate)
+        solver.add(*map(translate.condition, hypotheses), m.Not(statement), *translate.axioms)
+        answer = _ask(solver, min(deadline, time.monotonic() + FIRST_TRY) if native else deadline)
+        if answer == m.unsat:
+            return Verdict("proved", {})
+        if answer == m.sat:
+            return Verdict("refuted", _small_model(solver, translate.known, deadline))
+    return Verdict("unknown", {})
 
 
 def _ask(solver, deadline):
