@@ -6,7 +6,7 @@ operands by the letters of the formula. What differs between ranks is the name o
 for any one rank.
 """
 
-from math import prod
+from math import isfinite, prod
 
 import numpy as np
 
@@ -42,11 +42,11 @@ def compute(geometry, result, operands, algorithm):
     """
     check_algorithm(algorithm)
     shapes = geometry.shapes
-    grouped = {name: gate.layout(array).reshape(shapes[primal(name)]) for name, array in operands.items()}
-    out = np.zeros(shapes[primal(result)], next(iter(grouped.values())).dtype)
+    grouped = {name: gate.layout(array).reshape(shapes[name]) for name, array in operands.items()}
+    out = np.zeros(shapes[result], next(iter(operands.values())).dtype)
     work = _reference if algorithm == "reference" else _direct
     work(geometry, result, grouped, out)
-    return out.reshape(geometry.public_shapes[primal(result)])
+    return out.reshape(geometry.public_shapes[result])
 
 
 def add_bias(output, bias, rank):
@@ -61,14 +61,23 @@ def sum_to_bias(grad_output, rank):
     return kernels.run("bias_db", np.zeros(dy.shape[1], dy.dtype), {"dy": dy}, {})
 
 
-def primal(name):
-    """The array whose shape `name` has: dx has that of x."""
-    return name.removeprefix("d")
-
-
 def _direct(geometry, result, operands, out):
-    """The loop nest of the derived rule, compiled."""
+    """The loop nest of the derived rule, compiled.
+
+    The nests leave out the points that lie outside of x, where the formula has the product of 0 and the other
+    factor. That is 0 as long as the other factor is finite; where it is not, the zeros are put around x.
+    """
+    if "x" in operands and geometry.margins:
+        other = next(array for name, array in operands.items() if name != "x")
+        if not _all_finite(other):
+            operands = {**operands, "x": np.pad(operands["x"], ((0, 0),) * 3 + geometry.margins)}
+            geometry = geometry.on_padded()
     kernels.run(f"conv{geometry.rank}d_{result}", out, operands, geometry.parameters)
+
+
+def _all_finite(array):
+    """Whether no element is NaN or infinite; it may say no when the squares overflow."""
+    return isfinite(np.vdot(array, array))
 
 
 def _reference(geometry, result, operands, out):
@@ -76,7 +85,7 @@ def _reference(geometry, result, operands, out):
     from convsym.ops import registry
 
     op = registry[f"conv{geometry.rank}d"]
-    rule = op.grouped if result == "y" else op.grouped_rules[primal(result)]
+    rule = op.grouped if result == "y" else op.grouped_rules[result.removeprefix("d")]
     out[...] = rule(**operands, **geometry.parameters, sizes={result: out.shape})
 
 

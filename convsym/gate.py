@@ -56,12 +56,14 @@ def same_dtype(arrays):
     arrays : mapping of str to ndarray
         Accepted arrays by argument name.
     """
-    first, *others = arrays.items()
-    for name, array in others:
-        if array.dtype != first[1].dtype:
+    first = None
+    for name, array in arrays.items():
+        if first is None:
+            first, dtype = name, array.dtype
+        elif array.dtype != dtype:
             raise TypeError(
-                f"{first[0]} is {first[1].dtype} but {name} is {array.dtype}, and dtypes are not mixed; "
-                f"convert one, e.g. {name}.astype({first[0]}.dtype)"
+                f"{first} is {dtype} but {name} is {array.dtype}, and dtypes are not mixed; "
+                f"convert one, e.g. {name}.astype({first}.dtype)"
             )
 
 

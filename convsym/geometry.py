@@ -4,7 +4,8 @@ A public function turns its arguments into a `Geometry`; the work is planned and
 come from the rules generated with the kernels: no formula for one is written here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from math import isqrt
 from operator import index
 
@@ -18,6 +19,7 @@ class Geometry:
 
     `padding` holds the pairs (before, after) in elements; a negative number crops. `channels` are the input
     and output channels of one group. `batched` tells whether the arrays of the caller have a batch axis.
+    One object serves every call with the same arguments, so what follows from it is computed once.
     """
 
     batched: bool
@@ -31,33 +33,33 @@ class Geometry:
     dilation: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
 
-    @property
+    @cached_property
     def rank(self):
         """Number of spatial axes."""
         return len(self.kernel)
 
-    @property
+    @cached_property
     def shapes(self):
-        """Shapes with the group axis, as the kernels see them, by name."""
+        """Shapes with the group axis, as the kernels see them, by name; a gradient has its array's."""
         into, out = self.channels
-        return {
-            "x": (self.batch, self.groups, into, *self.inputs),
-            "w": (self.groups, out, into, *self.kernel),
-            "y": (self.batch, self.groups, out, *self.outputs),
-        }
+        return _with_gradients(
+            x=(self.batch, self.groups, into, *self.inputs),
+            w=(self.groups, out, into, *self.kernel),
+            y=(self.batch, self.groups, out, *self.outputs),
+        )
 
-    @property
+    @cached_property
     def public_shapes(self):
-        """Shapes without the group axis, as the caller sees them, by name."""
+        """Shapes without the group axis, as the caller sees them, by name; a gradient has its array's."""
         into, out = (self.groups * size for size in self.channels)
         batch = (self.batch,) if self.batched else ()
-        return {
-            "x": (*batch, into, *self.inputs),
-            "w": (out, self.channels[0], *self.kernel),
-            "y": (*batch, out, *self.outputs),
-        }
+        return _with_gradients(
+            x=(*batch, into, *self.inputs),
+            w=(out, self.channels[0], *self.kernel),
+            y=(*batch, out, *self.outputs),
+        )
 
-    @property
+    @cached_property
     def parameters(self):
         """Scalar parameters of the kernels, by name."""
         return {
@@ -65,6 +67,20 @@ class Geometry:
             **{f"dilation{axis}": value for axis, value in enumerate(self.dilation)},
             **{f"padding{axis}": before for axis, (before, _) in enumerate(self.padding)},
         }
+
+    @cached_property
+    def margins(self):
+        """The zeros around x that windows read, as a pair for each spatial axis; None where they read none."""
+        pairs = tuple((max(before, 0), max(after, 0)) for before, after in self.padding)
+        return pairs if any(map(any, pairs)) else None
+
+    def on_padded(self):
+        """The same windows on an x that already has its `margins` around it."""
+        return replace(
+            self,
+            inputs=tuple(size + sum(pair) for size, pair in zip(self.inputs, self.margins, strict=True)),
+            padding=tuple((min(before, 0), min(after, 0)) for before, after in self.padding),
+        )
 
 
 def resolve(rank, input_shape, weight_shape, stride, padding, dilation, groups, names=("input", "weight")):
@@ -86,34 +102,38 @@ def resolve(rank, input_shape, weight_shape, stride, padding, dilation, groups, 
     TypeError, ShapeError
         A sentence about the argument that is wrong.
     """
-    input_name, weight_name = names
-    batched = check_rank(rank, input_shape, input_name)
+    batched = check_rank(rank, input_shape, names[0])
     if len(weight_shape) != rank + 2:
         raise ShapeError(
-            f"{weight_name} has shape {weight_shape}; a {rank}-d convolution needs {rank + 2} axes: "
+            f"{names[1]} has shape {weight_shape}; a {rank}-d convolution needs {rank + 2} axes: "
             f"output channels, input channels per group, {_sizes(rank)}"
         )
-    groups = _integer(groups, "groups", 1)
-    batch, in_channels, *inputs = input_shape if batched else (1, *input_shape)
-    out_channels, into, *kernel = weight_shape
-    _check_groups(groups, in_channels, out_channels, into, input_shape, weight_shape, names)
-    if 0 in kernel:
-        raise ShapeError(f"{weight_name} has shape {weight_shape}, and every kernel size must be at least 1")
-    stride = per_axis(stride, rank, "stride", 1)
-    dilation = per_axis(dilation, rank, "dilation", 1)
-    pairs = _pairs(padding, rank, kernel, dilation)
-    outputs = tuple(map(_output_size, range(rank), inputs, kernel, stride, dilation, pairs))
-    return Geometry(
+    return _fitted(
         batched,
-        batch,
-        groups,
-        (into, out_channels // groups),
-        tuple(inputs),
-        tuple(kernel),
-        outputs,
-        stride,
-        dilation,
-        pairs,
+        input_shape if batched else (1, *input_shape),
+        weight_shape,
+        per_axis(stride, rank, "stride", 1),
+        _padding(padding, rank),
+        per_axis(dilation, rank, "dilation", 1),
+        _integer(groups, "groups", 1),
+        names,
+    )
+
+
+# Sizes and parameters are plain integers by now; calls repeat, and looking a geometry up takes a tenth of the time.
+@lru_cache(maxsize=1024)
+def _fitted(batched, input_shape, weight_shape, stride, padding, dilation, groups, names):
+    """The Geometry of arguments of the right form, if they fit together."""
+    batch, in_channels, *inputs = input_shape
+    out_channels, into, *kernel = weight_shape
+    _check_groups(groups, in_channels, out_channels, into, input_shape[not batched :], weight_shape, names)
+    if 0 in kernel:
+        raise ShapeError(f"{names[1]} has shape {weight_shape}, and every kernel size must be at least 1")
+    pairs = _same_pairs(kernel, dilation) if padding == "same" else padding
+    outputs = tuple(map(_output_size, range(len(kernel)), inputs, kernel, stride, dilation, pairs))
+    channels = (into, out_channels // groups)
+    return Geometry(
+        batched, batch, groups, channels, tuple(inputs), tuple(kernel), outputs, stride, dilation, pairs
     )
 
 
@@ -147,18 +167,17 @@ def per_axis(value, rank, name, least):
     return entries * (rank // len(entries))
 
 
-def _pairs(padding, rank, kernel, dilation):
-    """Padding in any of its forms, as a pair (before, after) for each axis."""
+def _padding(padding, rank):
+    """Padding in any of its forms, as a pair (before, after) for each axis; "same" stays as it is."""
     if isinstance(padding, str):
-        if padding == "valid":
-            return ((0, 0),) * rank
-        if padding != "same":
+        if padding == "same":
+            return padding
+        if padding != "valid":
             raise ShapeError(
                 f"padding={padding!r} is not known; it is an integer, one for each axis, pairs "
                 "(before, after) for each axis, 'same' or 'valid'"
             )
-        totals = map(rules.same_padding, kernel, dilation)
-        return tuple((total // 2, total - total // 2) for total in totals)
+        padding = 0
     if isinstance(padding, (tuple, list)) and any(isinstance(entry, (tuple, list)) for entry in padding):
         if len(padding) != rank or any(
             not isinstance(entry, (tuple, list)) or len(entry) != 2 for entry in padding
@@ -171,10 +190,18 @@ def _pairs(padding, rank, kernel, dilation):
             tuple(_integer(side, f"padding[{axis}][{place}]", None) for place, side in enumerate(pair))
             for axis, pair in enumerate(padding)
         )
-    return tuple((side, side) for side in per_axis(padding, rank, "padding", None))
+    return tuple([(side, side) for side in per_axis(padding, rank, "padding", None)])
+
+
+def _same_pairs(kernel, dilation):
+    """The padding that keeps the size at stride 1, with the odd element at the end."""
+    totals = map(rules.same_padding, kernel, dilation)
+    return tuple((total // 2, total - total // 2) for total in totals)
 
 
 def _integer(value, name, least):
+    if type(value) is int and (least is None or value >= least):
+        return value
     try:
         number = index(value)
     except TypeError:
@@ -222,6 +249,10 @@ def _output_size(axis, size, kernel, stride, dilation, pair):
             "enlarge the padding or the input"
         )
     return count
+
+
+def _with_gradients(**shapes):
+    return {**shapes, **{f"d{name}": shape for name, shape in shapes.items()}}
 
 
 def _shape_suffix(name):

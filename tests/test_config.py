@@ -143,6 +143,14 @@ def test_without_kernels_the_import_works_and_a_call_says_how_to_build(tmp_path)
     )
 
 
+def test_waiting_threads_sleep_soon_and_the_environment_is_left_as_it_was():
+    program = f"import os; {CALL}; print(sorted({{'GOMP_SPINCOUNT', 'OMP_WAIT_POLICY'}} & set(os.environ)))"
+    assert run_python(program, OMP_WAIT_POLICY="active") == "['OMP_WAIT_POLICY']\n"
+    program = f"import os; os.environ.pop('OMP_WAIT_POLICY', None); {program}"
+    assert run_python(program) == "[]\n"
+    assert run_python(program, GOMP_SPINCOUNT="7") == "['GOMP_SPINCOUNT']\n"
+
+
 def test_threads_are_set_and_read():
     default = convsym.get_num_threads()
     if not convsym.config()["openmp"]:

@@ -130,14 +130,6 @@ def test_inputs_are_not_written():
     assert all(np.array_equal(array, copy) for array, copy in zip((x, w, dy), copies, strict=True))
 
 
-def test_nan_and_infinity_stay_in_the_windows_that_read_them():
-    x = np.zeros((1, 1, 12))
-    x[0, 0, 6] = np.nan
-    assert np.flatnonzero(np.isnan(convsym.conv1d(x, np.ones((1, 1, 3)), padding=1))).tolist() == [5, 6, 7]
-    x[0, 0, 6] = np.inf
-    assert np.flatnonzero(np.isnan(convsym.conv1d(x, np.zeros((1, 1, 3)), padding=1))).tolist() == [5, 6, 7]
-
-
 def test_an_empty_batch_gives_empty_or_zero_results():
     x, w, dy = np.zeros((0, 2, 5)), np.ones((3, 2, 2)), np.zeros((0, 3, 4))
     assert convsym.conv1d(x, w, np.ones(3)).shape == (0, 3, 4)

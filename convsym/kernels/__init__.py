@@ -5,6 +5,7 @@ that stand bare in the written access); each item is computed by one thread in o
 the number of threads nor the size of the blocks changes a bit of the result.
 """
 
+from functools import lru_cache
 from math import prod
 
 from convsym.kernels._generated.rules import KERNELS
@@ -17,8 +18,8 @@ __all__ = ["config", "get_num_threads", "in_use", "run", "set_num_threads", "sho
 # Multiply-adds of one thread in one block. Between blocks Python looks for signals, so this bounds the
 # answer to Ctrl-C (2**23 take about 10 ms); a block costs 2 µs of its own.
 BLOCK_WORK = 2**23
-# Multiply-adds from which a team of threads pays.
-THREADED_WORK = 2**16
+# Multiply-adds from which a team of threads pays: about 50 µs of one thread, when waking another takes 5 to 40 µs.
+THREADED_WORK = 2**18
 _SUFFIX = {"f": "f32", "d": "f64"}  # by the character of the dtype
 
 
@@ -44,22 +45,26 @@ def run(name, out, operands, parameters, threads=None):
         `out`.
     """
     kernel = KERNELS[name]
-    compiled = getattr(load(in_use()), f"{name}_{_SUFFIX[out.dtype.char]}")
-    shapes = {kernel.result: out.shape, **{key: operands[key].shape for key in kernel.operands}}
-    items = prod([out.shape[axis] for axis in kernel.owners])
-    work = prod([shapes[array][axis] for array, axis in kernel.extents])
+    arrays = [operands[key] for key in kernel.operands]
+    compiled, items, work = _prepared(in_use(), name, out.dtype.char, out.shape, *[a.shape for a in arrays])
     if work == 0:
         return out
-    arguments = [
-        out,
-        *(operands[key] for key in kernel.operands),
-        *(parameters[key] for key in kernel.parameters),
-    ]
     team = _team(get_num_threads() if threads is None else threads, work, items)
     step = max(team, team * BLOCK_WORK * items // work)
+    scalars = [parameters[key] for key in kernel.parameters]
     for start in range(0, items, step):
-        compiled(*arguments, start, min(start + step, items), team)
+        compiled(out, *arrays, *scalars, start, min(start + step, items), team)
     return out
+
+
+@lru_cache(maxsize=1024)
+def _prepared(level, name, char, *shapes):
+    """The compiled function of a level, the number of owner items and of multiply-adds; shapes of the result first."""
+    kernel = KERNELS[name]
+    shape_of = dict(zip((kernel.result, *kernel.operands), shapes, strict=True))
+    items = prod(shape_of[kernel.result][axis] for axis in kernel.owners)
+    work = prod(shape_of[array][axis] for array, axis in kernel.extents)
+    return getattr(load(level), f"{name}_{_SUFFIX[char]}"), items, work
 
 
 def _team(threads, work, items):
