@@ -29,7 +29,10 @@ def evaluate(formula, values, sizes):
     arrays, exact, dtype = _arrays(formula, values)
     env = _parameters(formula, values)
     env |= {size(name, axis).name: n for name, a in arrays.items() for axis, n in enumerate(a.shape)}
+    env |= {size(formula.output, axis).name: int(n) for axis, n in enumerate(sizes.get(formula.output, ()))}
     extents = _extents(formula, env, sizes)
+    env |= _output_sizes(formula, extents)
+    _need_sizes(formula, env)
     shape = sizes.get(formula.output) or _shape(formula, extents, env, arrays, exact)
     out = np.zeros(tuple(shape), dtype=object if exact else dtype)
     for term in formula.terms:
@@ -60,6 +63,26 @@ def relation(formula, sizes, parameters):
             for name, column in found.items():
                 columns.setdefault(name, []).append(np.broadcast_to(column, len(inside))[inside])
     return {name: np.concatenate(parts) for name, parts in columns.items()}
+
+
+def _output_sizes(formula, extents):
+    """Sizes of the output's axes that a bare index decides, by name."""
+    target = formula.terms[0].target
+    return {
+        size(formula.output, axis).name: extents[e.name]
+        for axis, e in enumerate(target)
+        if stands_alone(e) and e.name in extents
+    }
+
+
+def _need_sizes(formula, env):
+    """Raise where a formula mentions the size of an axis that nothing decides, as a folded target does."""
+    for name in sorted(set().union(*(t.names() for t in formula.terms))):
+        if ".shape[" in name and name not in env:
+            raise ShapeError(
+                f"{name} decides where {formula} writes, but nothing says how large it is; "
+                f"give sizes={{{formula.output!r}: ...}}"
+            )
 
 
 def _shape(formula, extents, env, arrays, exact):
@@ -110,10 +133,7 @@ def _arrays(formula, values):
 def _parameters(formula, values):
     """Values of the parameters; those left out are neutral."""
     env, multipliers = {}, formula.multipliers
-    inside = set().union(
-        *(names(e) for t in formula.terms for a in t.arrays() for e in indices_of(a)),
-        *(names(e) for t in formula.terms for e in t.target),
-    )
+    inside = set().union(*map(names, formula.index_expressions()))
     for name in formula.parameters:
         if name not in values:
             if name not in inside:

@@ -97,7 +97,8 @@ def _parser():
     tour.add_argument(
         "--output", type=Path, default=Path(), metavar="DIR", help="where the report goes (default: here)"
     )
-    tour.add_argument("--seed", type=int, default=0)
+    tour.add_argument("--seed", type=int, default=0, help="of the first weights and the order of images (default: 0)")
+    tour.add_argument("--epochs", type=_count, help="passes through the training images")
     tour.add_argument("--no-report", action="store_true", help="write no convsym-tour.html")
     return parser
 
@@ -107,6 +108,13 @@ def _seconds(text):
     if not 0 < value < 86_400:
         raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds below a day")
     return value
+
+
+def _count(text):
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return number
 
 
 def _formula(text):
@@ -221,4 +229,5 @@ def _write_or_check(files, directory, check):
 def _tour(arguments):
     from convsym import tour
 
-    return tour.main(arguments.output, seed=arguments.seed, report=not arguments.no_report)
+    epochs = tour.EPOCHS if arguments.epochs is None else arguments.epochs
+    return tour.main(arguments.output, seed=arguments.seed, epochs=epochs, report=not arguments.no_report)

@@ -9,7 +9,7 @@ import sympy
 
 from convsym.elimination import gather_steps
 from convsym.errors import FormulaError, nearest
-from convsym.expressions import Term, access, accesses, array_of, indices_of, symbol
+from convsym.expressions import Term, access, accesses, array_of, indices_of, size, symbol
 from convsym.formula import Formula
 from convsym.notation import Layout, formula_layout, row
 from convsym.rule import Rule, Shown, Step
@@ -113,12 +113,16 @@ def _derived_names(formula, wrt):
 def _scatter(base, wrt, cotangent, result):
     """``dx[E] += dy[T]·∂body/∂x[E]``, one term for each access to `wrt`."""
     terms = []
+    other = {size(base.output, axis): size(cotangent, axis) for axis in range(base.rank(base.output))}
     for term in base.terms:
         for reading in accesses(term.body):
             if array_of(reading) == wrt:
                 variable = sympy.Dummy()
                 partial = sympy.diff(term.body.xreplace({reading: variable}), variable).xreplace({variable: reading})
-                terms.append(Term(indices_of(reading), access(cotangent, term.target) * partial, term.guard))
+                own = {size(wrt, axis): size(result, axis) for axis in range(len(indices_of(reading)))}
+                target = tuple(e.xreplace(own) for e in indices_of(reading))
+                source = access(cotangent, (e.xreplace(other) for e in term.target))
+                terms.append(Term(target, source * partial, term.guard))
     if not terms:
         raise FormulaError(
             f"{wrt!r} only decides conditions; the formula does not depend on its values otherwise", str(base)

@@ -14,6 +14,7 @@ import numpy as np
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
+from convsym.boundary import cases, is_folded
 from convsym.expressions import accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
 
 BLOCK = 200_000  # points visited in one step; bounds the memory of the reference
@@ -71,6 +72,8 @@ def _node(expr, arguments, exact):
         return lambda env: _COMPARE[kind](left(env), right(env))
     if kind is floordiv:
         return lambda env: arguments[0](env) // arguments[1](env)
+    if is_folded(expr):
+        return _folding(expr)
     if kind is ceildiv:
         return lambda env: -(-arguments[0](env) // arguments[1](env))
     if kind is mod:
@@ -86,6 +89,26 @@ def _node(expr, arguments, exact):
         function = np.frompyfunc(lambda value: kind(sympy.sympify(value, strict=True)), 1, 1)
         return lambda env: function(arguments[0](env))
     return lambda env: _FLOAT[kind](arguments[0](env))
+
+
+def _folding(expr):
+    """A boundary mode; on an empty axis it stays outside, where every read gives 0."""
+    length, size_ = compiled(expr.args[1], True), sympy.Symbol("size of the folded axis")
+    steps = [
+        (compiled(c, True) if c != sympy.true else None, compiled(value, True))
+        for c, value in cases(expr.func(expr.args[0], size_))
+    ]
+
+    def fold(env):
+        count = length(env)
+        known = env | {size_.name: max(count, 1)}
+        with np.errstate(divide="ignore"):  # the period of `reflect` is 0 where its first case decides
+            result = np.asarray(steps[-1][1](known))
+            for condition, value in reversed(steps[:-1]):
+                result = np.where(condition(known), value(known), result)
+        return result if count else np.full_like(result, -1)
+
+    return fold
 
 
 def _power(expr, base, exact):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import sympy
-from sympy.core.function import UndefinedFunction
+from sympy.core.function import AppliedUndef, UndefinedFunction
 from sympy.logic.boolalg import And, BooleanFunction, Not, Or
 
 floordiv = UndefinedFunction("floordiv")
@@ -257,7 +257,13 @@ class _Text(Ordering):
         return expr.name
 
     def indexed(self, expr):
-        return f"{array_of(expr)}[{', '.join(self.show(i, 0) for i in expr.indices)}]"
+        places = [self.subscript(e, size(array_of(expr), axis)) for axis, e in enumerate(expr.indices)]
+        return f"{array_of(expr)}[{', '.join(places)}]"
+
+    def subscript(self, expr, length):
+        """A subscript; a function of a position and the size of its own axis leaves the size out."""
+        own = isinstance(expr, AppliedUndef) and expr.args[1] == length
+        return f"{expr.func.__name__}({self.show(expr.args[0], 0)})" if own else self.show(expr, 0)
 
     def add(self, expr):
         text = ""
@@ -299,7 +305,8 @@ class _Text(Ordering):
         return word.join(sorted(self.show(a, 1) for a in expr.args))
 
     def call(self, expr):
-        return f"{_NAMES[type(expr)]}({self.show(expr.args[0], 0)})"
+        name = _NAMES.get(type(expr)) or expr.func.__name__
+        return f"{name}({', '.join(self.show(a, 0) for a in expr.args)})"
 
 
 # Kinds, how each is printed, and how strongly it binds (0 condition, 1 comparison, 2 sum, 3 product, 4 power, 5 atom).

@@ -8,6 +8,7 @@ import sympy
 from convsym import binding
 from convsym.expressions import (
     Term,
+    access,
     accesses,
     array_of,
     floordiv,
@@ -172,13 +173,18 @@ class Formula:
     @cached_property
     def multipliers(self):
         """Parameters that multiply an index or divide; they are at least 1."""
-        found = set()
-        for term in self.terms:
-            conditions = [side for c in term.guard for side in c.args if not accesses(c)]
-            reads = [e for a in term.arrays() for e in indices_of(a)]
-            for expr in (*term.target, *reads, *conditions):
-                found |= _multiplying(expr, self.indices)
+        found = set().union(*(_multiplying(e, self.indices) for e in self.index_expressions()))
         return tuple(p for p in self.parameters if p in found)
+
+    def index_expressions(self):
+        """All index arithmetic of the formula: subscripts on both sides, and conditions on indices."""
+        for term in self.terms:
+            yield from term.target
+            for reading in term.arrays():
+                yield from indices_of(reading)
+            for condition in term.guard:
+                if not accesses(condition):
+                    yield condition
 
     def bare(self, index):
         """Where an index stands alone: ``((array, axis), …)``, operands first, then the output."""
@@ -253,7 +259,7 @@ class Formula:
         ranges = "".join(f" for {name} in range({self.show(e)})" for name, e in self.ranges)
         statements = []
         for target in dict.fromkeys(t.target for t in self.terms):
-            left = f"{self.output}[{', '.join(map(self.show, target)) or '()'}]"
+            left = self.show(access(self.output, target))
             right = "".join(
                 self._summand(t, not place) for place, t in enumerate(t for t in self.terms if t.target == target)
             )

@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
+from convsym.boundary import is_folded
 from convsym.expressions import FUNCTIONS, Ordering, access, array_of, floordiv, indices_of, is_access, mod
 from convsym.formula import Formula
 
@@ -185,6 +186,8 @@ class _Draw(Ordering):
             return row(*[p for a in expr.args for p in (sign, self.expr(a, 1))][1:]), 0
         if isinstance(expr, Not):
             return row("¬", self.expr(expr.args[0], 4)), 1
+        if is_folded(expr):
+            return row(Layout("word", (expr.func.__name__,)), "(", self.expr(expr.args[0]), ")"), 4
         word = next(name for name, function in FUNCTIONS.items() if isinstance(expr, function))
         return row(Layout("word", (word,)), "(", self.expr(expr.args[0]), ")"), 4
 

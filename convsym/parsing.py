@@ -11,6 +11,7 @@ from fractions import Fraction
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
+from convsym.boundary import MODES
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import FUNCTIONS, Term, access, conjuncts, floordiv, mod, size, symbol
 
@@ -231,10 +232,12 @@ class _Reader:
                 node,
                 "an array has one number of axes",
             )
-        return array, tuple(self.index(part) for part in parts)
+        return array, tuple(self.index(part, (array, axis)) for axis, part in enumerate(parts))
 
-    def index(self, node):
-        """An index expression: names, integers, + - * // %, sizes."""
+    def index(self, node, place=None):
+        """An index expression: names, integers, + - * // %, sizes; a boundary mode of the axis at `place`."""
+        if isinstance(node, ast.Call):
+            return self.mode(node, place)
         if isinstance(node, ast.Name):
             return symbol(self.name(node))
         if isinstance(node, ast.Constant):
@@ -263,6 +266,16 @@ class _Reader:
             node,
             "an array of indices is not a formula of this kind" if isinstance(node, ast.Subscript) else None,
         )
+
+    def mode(self, node, place):
+        """``reflect(e)`` folds into the axis it stands in, ``reflect(e, n)`` into one of size n."""
+        name = node.func.id if isinstance(node.func, ast.Name) else None
+        if name not in MODES:
+            self.fail(f"unknown index function {ast.unparse(node.func)[:40]!r}", node, nearest(str(name), MODES))
+        if node.keywords or not 2 - bool(place) <= len(node.args) <= 2:
+            self.fail(f"{name} takes a position{'' if place else ' and, outside a subscript, a size'}", node)
+        length = self.index(node.args[1]) if len(node.args) == 2 else size(*place)
+        return MODES[name](self.index(node.args[0]), length)
 
     def condition(self, node, value):
         """A condition; `value` reads what stands on either side of a comparison."""
@@ -339,6 +352,8 @@ class _Reader:
 
     def call(self, node):
         name = node.func.id if isinstance(node.func, ast.Name) else None
+        if name in MODES:
+            return [((), self.mode(node, None))]
         wanted = {"where": 3} | _KINKED | dict.fromkeys(FUNCTIONS, 1)
         if name not in wanted:
             self.fail(f"unknown function {ast.unparse(node.func)[:40]!r}", node, nearest(str(name), wanted))

@@ -84,15 +84,20 @@ def keyed(formula, term, rename):
     equations, guard = _undivided(equations, term.guard)
     solution, open_equations = _solve_indices(formula, formula.loops(term), equations)
     sizes = {symbol(n): _renamed_size(n, rename) for t in (term,) for n in _size_names(formula, t)}
-    conditions = [sympy.Eq(left.xreplace(solution), right) for left, right in open_equations]
+    conditions = [_equation(left.xreplace(solution), right) for left, right in open_equations]
     for name in formula.loops(term):
         conditions += [sympy.Ge(solution[symbol(name)], 0), sympy.Lt(solution[symbol(name)], formula.range_of(name))]
     guards = [c for c in guard if not accesses(c)]
     data = sorted(str(c.xreplace(placeholders)) for c in term.guard if accesses(c))
-    conditions += [c.xreplace(solution) for c in guards]
+    conditions += [_equation(*c.args) if isinstance(c, sympy.Eq) else c for c in (g.xreplace(solution) for g in guards)]
     coefficient, shape = _primitive(body.xreplace(placeholders), set(placeholders.values()))
     conditions = tuple(c.xreplace(sizes) for c in conditions if c != sympy.true)
     return Keyed(sympy.Tuple(shape, *map(sympy.Symbol, data)), coefficient, conditions)
+
+
+def _equation(left, right):
+    """An equation with its sides in one order, so that equal ones are seen to be equal."""
+    return sympy.Eq(*sorted((left, right), key=str))
 
 
 def exact_division():

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import sympy
 
+from convsym.boundary import folded
 from convsym.expressions import accesses, affine, array_of, floordiv, indices_of, names, sign, size, symbol
 
 
@@ -53,7 +54,7 @@ def last_reads(terms, index, indices, range_of, high):
     found = []
     for term in terms:
         for reading in accesses(term.body):
-            for axis, expr in enumerate(indices_of(reading)):
+            for axis, expr in enumerate(map(folded, indices_of(reading))):
                 split = affine(expr, indices)
                 if split is None or sign(dict(split[0]).get(index, sympy.S.Zero)) != 1:
                     continue

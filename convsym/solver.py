@@ -7,10 +7,11 @@ from functools import lru_cache
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
+from convsym.boundary import cases, is_folded
 from convsym.errors import ProofError
 from convsym.expressions import ceildiv, floordiv, mod, names
 
-MISSING = "the prover Z3 is not installed; add it with  pip install 'convsym[prove]'"
+MISSING = 'the prover Z3 is not installed; add it with  pip install "convsym[prove]"'
 
 
 @lru_cache(maxsize=1)
@@ -45,6 +46,8 @@ class Translator:
             return m.IntVal(int(expr))
         if expr.is_Rational:
             return m.Q(int(expr.p), int(expr.q))
+        if is_folded(expr):
+            return self.folded(expr)
         parts = [self.term(a) for a in expr.args]
         if isinstance(expr, sympy.Add):
             return sum(parts[1:], parts[0])
@@ -55,11 +58,19 @@ class Translator:
         if isinstance(expr, ceildiv):
             return -self.quotient(-parts[0], parts[1])
         if isinstance(expr, mod):
-            return parts[0] - parts[1] * self.quotient(*parts)
+            return parts[0] % parts[1] if self.native else parts[0] - parts[1] * self.quotient(*parts)
         if isinstance(expr, sympy.Pow) and expr.exp.is_Integer:
             power = m.Product(*[m.ToReal(parts[0])] * abs(int(expr.exp)))
             return power if expr.exp > 0 else 1 / power
         raise ProofError(f"{expr} cannot be put to the prover")
+
+    def folded(self, expr):
+        """A boundary mode by its definition; on an empty axis it is outside."""
+        m, result = self.module, None
+        for condition, value in reversed(cases(expr)):
+            value = self.term(value)
+            result = value if result is None else m.If(self.condition(condition), value, result)
+        return m.If(self.term(expr.args[1]) >= 1, result, m.IntVal(-1))
 
     def quotient(self, a, b):
         """The floor of a/b as an unknown between its bounds: products suit the solver better than its own division."""
@@ -193,26 +204,26 @@ def equal_counts(hypotheses, left, right, deadline):
     return _refute(hypotheses, lambda translate: translate.total(left) == translate.total(right), deadline)
 
 
-FIRST_TRY = 1.0  # seconds for the solver's own division, before quotients are tried
+# Seconds for each way of writing a floor division, in turn: neither suits the solver always, and most statements
+# take milliseconds with the right one.
+_TURNS = ((True, 0.25), (False, 1.0), (True, 2.0), (False, 1e9))
 
 
 def _refute(hypotheses, goal, deadline):
-    """Look for a counter-model; `goal` makes the statement with a translator.
-
-    Neither way of writing a floor division suits the solver always: most statements take milliseconds with its own,
-    some only end with explicit quotients.
-    """
+    """Look for a counter-model; `goal` makes the statement with a translator."""
     m = z3()
-    for native in (True, False):
+    for native, seconds in _TURNS:
         translate = Translator(native)
         solver = m.Solver()
         statement = goal(translate)
         solver.add(*map(translate.condition, hypotheses), m.Not(statement), *translate.axioms)
-        answer = _ask(solver, min(deadline, time.monotonic() + FIRST_TRY) if native else deadline)
+        answer = _ask(solver, min(deadline, time.monotonic() + seconds))
         if answer == m.unsat:
             return Verdict("proved", {})
         if answer == m.sat:
             return Verdict("refuted", _small_model(solver, translate.known, deadline))
+        if time.monotonic() > deadline:
+            break
     return Verdict("unknown", {})
 
 

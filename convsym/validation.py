@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 import sympy
+from sympy.core.function import AppliedUndef
 
 from convsym.errors import FormulaError, nearest
-from convsym.expressions import affine, floordiv, indices_of, mod, names, stands_alone
+from convsym.expressions import affine, indices_of, names, stands_alone
 from convsym.parsing import Parsed
 
 
@@ -53,7 +54,7 @@ class Validation:
                 self.fail(f"symmetric names {name!r}, which is no parameter", None, nearest(name, formula.parameters))
 
     def affine(self, expr):
-        opaque = {node: sympy.Dummy() for node in sympy.preorder_traversal(expr) if isinstance(node, (floordiv, mod))}
+        opaque = {node: sympy.Dummy() for node in sympy.preorder_traversal(expr) if isinstance(node, AppliedUndef)}
         for node in opaque:
             self.affine(node.args[0])
             if names(node.args[1]) & set(self.formula.indices):
