@@ -1,8 +1,8 @@
-"""The compiled kernels against the reference: every geometry, every result, every CPU level, no differing
-bit."""
+"""The compiled kernels against the reference: every geometry, every result, every CPU level, no differing bit."""
 
 import inspect
 import os
+from itertools import product
 
 import numpy as np
 import pytest
@@ -37,6 +37,28 @@ def test_there_are_geometries_and_levels():
 def test_no_bit_differs_from_the_reference(case, level):
     with kernels.using(level):
         assert [differing(problem(case), dtype) for dtype in DTYPES] == [{}, {}]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kernel", range(1, 5))
+def test_no_bit_differs_over_every_small_geometry(kernel):
+    knobs = product(range(1, 9), range(1, 4), range(1, 4), range(-2, 4), range(-2, 4))
+    cases = [Case((i,), (kernel,), (s,), ((lo, hi),), (d,), 1, (1, 1), 1) for i, s, d, lo, hi in knobs]
+    cases = [case for case in cases if case.has_output]
+    assert len(cases) > 1000
+    wrong = {str(case): found for case in cases if (found := differing(problem(case), "float32"))}
+    assert wrong == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("level", levels.usable())
+@pytest.mark.parametrize("count", range(1, 9))
+def test_no_bit_differs_for_any_number_of_threads(count, level, threads, monkeypatch):
+    monkeypatch.setattr(kernels, "THREADED_WORK", 0)
+    threads(count)
+    with kernels.using(level):
+        wrong = {str(case): found for case in GEOMETRIES if (found := differing(problem(case), "float32"))}
+    assert wrong == {}
 
 
 @pytest.mark.parametrize("case", GEOMETRIES, ids=str)
@@ -200,6 +222,5 @@ def test_an_interrupt_is_answered_soon_and_leaves_the_process_usable(threads):
             print(time.monotonic() - sent[0])
         assert convsym.conv2d(np.ones((1, 1, 3, 3)), np.ones((1, 1, 3, 3))).item() == 9
     """
-    assert (
-        float(run_python(program)) < 2
-    )  # measured: 0.02; the bound is for machines that do something else as well
+    # Measured: 0.02; the bound is for machines that do something else as well.
+    assert float(run_python(program)) < 2

@@ -1,5 +1,5 @@
-"""algorithm="reference": the formula evaluated as it is written gives what the pure-Python reference gives, and so do the
-compiled kernels, bit for bit, on integer-valued data."""
+"""algorithm="reference": the formula evaluated as it is written equals the pure-Python reference and the compiled
+kernels, bit for bit, on integer-valued data."""
 
 import pytest
 from cases import EVIL, GEOMETRIES, Case
