@@ -121,7 +121,7 @@ def _scatter(base, wrt, cotangent, result):
                 partial = sympy.diff(term.body.xreplace({reading: variable}), variable).xreplace({variable: reading})
                 own = {size(wrt, axis): size(result, axis) for axis in range(len(indices_of(reading)))}
                 target = tuple(e.xreplace(own) for e in indices_of(reading))
-                source = access(cotangent, (e.xreplace(other) for e in term.target))
+                source = access(cotangent, tuple(e.xreplace(other) for e in term.target))
                 terms.append(Term(target, source * partial, term.guard))
     if not terms:
         raise FormulaError(

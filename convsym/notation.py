@@ -188,7 +188,7 @@ class _Draw(Ordering):
             return row("¬", self.expr(expr.args[0], 4)), 1
         if is_folded(expr):
             return row(Layout("word", (expr.func.__name__,)), "(", self.expr(expr.args[0]), ")"), 4
-        word = next(name for name, function in FUNCTIONS.items() if isinstance(expr, function))
+        word = next(name for name, function in FUNCTIONS.items() if function is type(expr))
         return row(Layout("word", (word,)), "(", self.expr(expr.args[0]), ")"), 4
 
     def access(self, expr):
