@@ -113,11 +113,9 @@ def _folding(expr):
 
 def _power(expr, base, exact):
     exponent = expr.exp
-    if exponent == sympy.Rational(1, 2):
-        if exact:
-            root = np.frompyfunc(lambda value: sympy.sqrt(sympy.sympify(value, strict=True)), 1, 1)
-            return lambda env: root(base(env))
-        return lambda env: np.sqrt(base(env))
+    if exponent.q == 2:
+        root = np.frompyfunc(lambda value: sympy.sqrt(sympy.sympify(value, strict=True)), 1, 1) if exact else np.sqrt
+        return lambda env: root(base(env)) ** exponent.p
     count = int(exponent)
     if count >= 0:
         return lambda env: base(env) ** count

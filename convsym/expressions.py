@@ -229,7 +229,7 @@ class Ordering:
         above, below = [], []
         for factor in sorted(sympy.Mul.make_args(rest), key=self.factor_key):
             base, exponent = factor.as_base_exp()
-            if exponent.is_Integer and exponent < 0:
+            if exponent.is_Rational and exponent < 0:
                 below.append(base**-exponent)
             elif factor != 1:
                 above.append(factor)
@@ -262,7 +262,7 @@ class _Text(Ordering):
 
     def subscript(self, expr, length):
         """A subscript; a function of a position and the size of its own axis leaves the size out."""
-        own = isinstance(expr, AppliedUndef) and expr.args[1] == length
+        own = isinstance(expr, AppliedUndef) and type(expr) not in (floordiv, ceildiv, mod) and expr.args[1] == length
         return f"{expr.func.__name__}({self.show(expr.args[0], 0)})" if own else self.show(expr, 0)
 
     def add(self, expr):
@@ -280,10 +280,11 @@ class _Text(Ordering):
 
     def power(self, expr):
         base, exponent = expr.args
-        if exponent == sympy.Rational(1, 2):
-            return f"sqrt({self.show(base, 0)})"
-        if exponent.is_Integer and exponent < 0:
+        if exponent < 0:
             return "1/" + self.show(base**-exponent, 4)
+        if exponent.q == 2:
+            root = f"sqrt({self.show(base, 0)})"
+            return root if exponent.p == 1 else f"{root}**{exponent.p}"
         return f"{self.show(base, 5)}**{self.show(exponent, 5)}"
 
     def floor(self, expr):
