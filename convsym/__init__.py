@@ -13,7 +13,12 @@ from convsym._version import __version__
 _MODULE_OF = {
     "Formula": "formula",
     "Rule": "rule",
+    "hvp": "derivation",
+    "jvp": "derivation",
     "vjp": "derivation",
+    "jacobian": "jacobians",
+    "jacobian_nnz": "jacobians",
+    "jacobian_pattern": "jacobians",
     "Proof": "verdict",
     "prove": "proofs",
     "check": "proofs",

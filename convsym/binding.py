@@ -27,18 +27,30 @@ def evaluate(formula, values, sizes):
     numpy.ndarray
     """
     arrays, exact, dtype = _arrays(formula, values)
-    env = _parameters(formula, values)
-    env |= {size(name, axis).name: n for name, a in arrays.items() for axis, n in enumerate(a.shape)}
-    env |= {size(formula.output, axis).name: int(n) for axis, n in enumerate(sizes.get(formula.output, ()))}
-    extents = _extents(formula, env, sizes)
-    env |= _output_sizes(formula, extents)
-    _need_sizes(formula, env)
-    shape = sizes.get(formula.output) or _shape(formula, extents, env, arrays, exact)
+    env, extents = _numbers(formula, {name: a.shape for name, a in arrays.items()}, values, sizes)
+    shape = sizes[formula.output] if formula.output in sizes else _shape(formula, extents, env)
     out = np.zeros(tuple(shape), dtype=object if exact else dtype)
     for term in formula.terms:
         for target, result, _ in evaluation.visit(term, formula.loops(term), extents, env, arrays, exact):
             evaluation.accumulate(out, target, result)
     return _narrow(out) if exact and dtype.kind != "O" else out
+
+
+def output_shape(formula, shapes, parameters, sizes):
+    """Shape of a formula's output; see `Formula.shape`."""
+    env, extents = _numbers(formula, shapes, parameters, sizes)
+    return tuple(_shape(formula, extents, env))
+
+
+def _numbers(formula, shapes, parameters, sizes):
+    """Sizes and parameters by the names that stand in expressions, and the range of every index."""
+    env = _parameters(formula, parameters)
+    known = dict(shapes) | ({formula.output: sizes[formula.output]} if formula.output in sizes else {})
+    env |= {size(name, axis).name: int(n) for name, shape in known.items() for axis, n in enumerate(shape)}
+    extents = _extents(formula, env, sizes)
+    env |= _output_sizes(formula, extents)
+    _need_sizes(formula, env)
+    return env, extents
 
 
 def relation(formula, sizes, parameters):
@@ -85,18 +97,15 @@ def _need_sizes(formula, env):
             )
 
 
-def _shape(formula, extents, env, arrays, exact):
+def _shape(formula, extents, env):
     """Shape of the output: ranges of bare indices, last written index + 1 of the others."""
     shape = []
     for axis, expr in enumerate(formula.terms[0].target):
         if stands_alone(expr) and expr.name in extents:
             shape.append(extents[expr.name])
-            continue
-        last = -1
-        for term in formula.terms:
-            for target, _, _ in evaluation.visit(term, formula.loops(term), extents, env, arrays, exact):
-                last = max(last, int(target[axis].max(initial=-1)))
-        shape.append(last + 1)
+        else:
+            last = (evaluation.largest(t.target[axis], t, formula.loops(t), extents, env) for t in formula.terms)
+            shape.append(1 + max(last))
     return shape
 
 

@@ -59,6 +59,78 @@ def vjp(formula, wrt):
     return Rule(gathered, formula, wrt, steps, scatter)
 
 
+def jvp(formula, wrt):
+    """Derive the Jacobian–vector product: how the output moves when operands move along tangents.
+
+    Parameters
+    ----------
+    formula : Formula
+        Any formula, a `Rule` included.
+    wrt : str or tuple of str
+        Operand(s) that move; the tangent of ``x`` is named ``tx``, that of the output ``ty``.
+
+    Returns
+    -------
+    Formula
+        Of the same index relation; it reads the operands and the tangents.
+
+    Raises
+    ------
+    FormulaError
+        `wrt` is no operand, or a derived name is already taken.
+
+    Examples
+    --------
+    >>> print(jvp(Formula("y[o] += x[2*o + r] * w[r]"), ("x", "w")))
+    ty[o] += tx[2*o + r]*w[r] + x[2*o + r]*tw[r]
+    """
+    moving = (wrt,) if isinstance(wrt, str) else tuple(wrt)
+    result, *_ = _free_names(formula, "t" + formula.output, *("t" + name for name in moving))
+    base = formula.scatter if isinstance(formula, Rule) else formula
+    terms = []
+    for name in moving:
+        for term, reading, partial in partials(base, name):
+            tangent = access("t" + name, indices_of(reading))
+            terms.append(Term(term.target, tangent * partial, term.guard))
+    order = [new for n in base.order for new in (("t" + n, n) if n in moving else (n,))]
+    made = Formula.of(result, "+=", terms, like=base, order=(result, *order))
+    axes = range(base.rank(base.output)) if isinstance(formula, Rule) else ()
+    return gather_steps(made, axes, "t" + moving[0])[0] if axes else made
+
+
+def hvp(formula, wrt, along=None):
+    """Derive a second derivative times a vector: how the gradient by one operand moves when another one does.
+
+    Parameters
+    ----------
+    formula : Formula
+    wrt : str
+        Operand of the gradient.
+    along : str, optional
+        Operand that moves, by default `wrt`; its tangent is named like ``tw``.
+
+    Returns
+    -------
+    Formula
+        ``tdx``, the tangent of the gradient ``dx`` at a fixed cotangent.
+
+    Raises
+    ------
+    FormulaError
+        The gradient does not depend on the operand, so the product is zero.
+
+    Examples
+    --------
+    >>> print(hvp(Formula("y[o] += x[o + r] * w[r]"), "x", "w"))
+    tdx[i] += dy[i - r]*tw[r]
+    """
+    along = wrt if along is None else along
+    gradient = vjp(formula, wrt)
+    if along in formula.operands and along not in gradient.operands:
+        raise FormulaError(f"the gradient by {wrt} does not depend on {along}, so this product is zero", str(gradient))
+    return jvp(gradient, along)
+
+
 def grouped(formula, axes, index="g"):
     """The formula with one more index that every array shares, such as the group of a grouped convolution.
 
@@ -97,36 +169,63 @@ def grouped(formula, axes, index="g"):
 def _derived_names(formula, wrt):
     if wrt not in formula.operands:
         raise FormulaError(f"{wrt!r} is no operand of the formula", str(formula), None, nearest(wrt, formula.operands))
-    cotangent, result = "d" + formula.output, "d" + wrt
+    return _free_names(formula, "d" + formula.output, "d" + wrt)
+
+
+def _free_names(formula, *derived):
+    """Derived names, none of which may be in use."""
     taken = {formula.output, *formula.operands, *formula.indices, *formula.parameters}
-    for name in (cotangent, result):
-        if name in taken or cotangent == result:
+    for name in derived:
+        if name in taken or derived.count(name) > 1:
             raise FormulaError(
                 f"the derived name {name!r} is already taken in the formula",
                 str(formula),
                 None,
                 f"rename {name} in the formula",
             )
-    return cotangent, result
+    return derived
+
+
+def partials(formula, wrt):
+    """Every access to an operand with the partial derivative of its term's body by it, as SymPy differentiates it.
+
+    Parameters
+    ----------
+    formula : Formula
+        Of a rule, the scatter form is taken: its accesses are affine.
+    wrt : str
+
+    Yields
+    ------
+    (Term, access, sympy.Expr)
+
+    Raises
+    ------
+    FormulaError
+        `wrt` is no operand, or only decides conditions.
+    """
+    base = formula.scatter if isinstance(formula, Rule) else formula
+    if wrt not in base.operands:
+        raise FormulaError(f"{wrt!r} is no operand of the formula", str(base), None, nearest(wrt, base.operands))
+    found = [(t, a) for t in base.terms for a in accesses(t.body) if array_of(a) == wrt]
+    if not found:
+        raise FormulaError(
+            f"{wrt!r} only decides conditions; the formula does not depend on its values otherwise", str(base)
+        )
+    for term, reading in found:
+        variable = sympy.Dummy()
+        yield term, reading, sympy.diff(term.body.xreplace({reading: variable}), variable).xreplace({variable: reading})
 
 
 def _scatter(base, wrt, cotangent, result):
     """``dx[E] += dy[T]·∂body/∂x[E]``, one term for each access to `wrt`."""
     terms = []
     other = {size(base.output, axis): size(cotangent, axis) for axis in range(base.rank(base.output))}
-    for term in base.terms:
-        for reading in accesses(term.body):
-            if array_of(reading) == wrt:
-                variable = sympy.Dummy()
-                partial = sympy.diff(term.body.xreplace({reading: variable}), variable).xreplace({variable: reading})
-                own = {size(wrt, axis): size(result, axis) for axis in range(len(indices_of(reading)))}
-                target = tuple(e.xreplace(own) for e in indices_of(reading))
-                source = access(cotangent, tuple(e.xreplace(other) for e in term.target))
-                terms.append(Term(target, source * partial, term.guard))
-    if not terms:
-        raise FormulaError(
-            f"{wrt!r} only decides conditions; the formula does not depend on its values otherwise", str(base)
-        )
+    own = {size(wrt, axis): size(result, axis) for axis in range(base.rank(wrt))}
+    for term, reading, partial in partials(base, wrt):
+        target = tuple(e.xreplace(own) for e in indices_of(reading))
+        source = access(cotangent, tuple(e.xreplace(other) for e in term.target))
+        terms.append(Term(target, source * partial, term.guard))
     return Formula.of(result, "+=", terms, like=base, order=(result, cotangent, *base.order))
 
 

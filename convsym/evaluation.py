@@ -15,7 +15,7 @@ import sympy
 from sympy.logic.boolalg import And, Not, Or
 
 from convsym.boundary import cases, is_folded
-from convsym.expressions import accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
+from convsym.expressions import Term, accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
 
 BLOCK = 200_000  # points visited in one step; bounds the memory of the reference
 
@@ -184,6 +184,15 @@ def visit(term, loops, extents, env, arrays, exact, deciding=None):
         values = np.broadcast_to(np.asarray(compiled(term.body, exact)(here), dtype=object if exact else None), count)
         target = tuple(np.broadcast_to(np.asarray(compiled(e, exact)(here)), count) for e in term.target)
         yield target, values, here
+
+
+def largest(expr, term, loops, extents, env):
+    """Largest value of an index expression over a term's points, and at least -1; conditions on data are ignored."""
+    guard = tuple(c for c in term.guard if not accesses(c))
+    walk = Term((expr,), sympy.S.One, guard)
+    return max(
+        (int(target[0].max(initial=-1)) for target, _, _ in visit(walk, loops, extents, env, {}, True)), default=-1
+    )
 
 
 def _with_reads(expr, env, arrays):

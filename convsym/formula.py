@@ -311,6 +311,24 @@ class Formula:
         """`__call__` with the keywords as dicts."""
         return binding.evaluate(self, values, sizes)
 
+    def shape(self, shapes, *, sizes=None, **parameters):
+        """Shape of the output for given shapes of the operands.
+
+        Parameters
+        ----------
+        shapes : dict
+            Shape of every operand by its name.
+        sizes : dict, optional
+            As for a call.
+        **parameters
+            Integer parameters; those left out are neutral.
+
+        Returns
+        -------
+        tuple of int
+        """
+        return binding.output_shape(self, shapes, parameters, dict(sizes or {}))
+
     def relation(self, sizes, **parameters):
         """The points of the index relation: one row of index values for each point whose accesses all lie inside.
 

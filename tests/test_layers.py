@@ -14,7 +14,7 @@ PACKAGE = Path(convsym.__file__).parent
 LINE = """
     errors _version kernels.signature
     expressions boundary evaluation parsing sizes binding validation formula notation
-    rule elimination derivation relations claims enumeration solver verdict proofs
+    rule elimination derivation jacobians relations claims enumeration solver verdict proofs
     codegen op ops
     kernels gate geometry execution functional grad
     figures documents digits tour cli __main__
