@@ -1,5 +1,6 @@
 """Formulas of many kinds, for tests that hold for all of them. The text of a formula is its id."""
 
+import ast
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,9 +25,13 @@ class Example:
     def problem(self, parameters=(("h", 1),), seed=0):
         """Arrays, output shape and parameters of a small problem."""
         plain = Plain(self.text, dict(self.ranges))
-        extents = {name: 2 + (3 * place + 1) % 3 for place, name in enumerate(sorted(plain.indices))}
+        many = len(plain.indices) > 4
+        extents = {name: (1 if many else 2) + (2 * place + 1) % 3 for place, name in enumerate(sorted(plain.indices))}
         chosen = {name: 1 + (place % 2) for place, name in enumerate(sorted(plain.parameters))} | {
             name: value for name, value in dict(parameters).items() if name in plain.parameters}
+        for name, node in plain.ranges.items():
+            if not any(isinstance(part, ast.Attribute) for part in ast.walk(node)):
+                extents[name] = plain.extents({}, chosen, (name,))[name]
         shapes = plain.shapes(extents)
         arrays = filled({name: shapes[name] for name in plain.operands}, seed)
         if self.kind == "quotient":

@@ -76,11 +76,12 @@ class Plain:
         names |= {n.id for node in self.ranges.values() for n in ast.walk(node) if isinstance(n, ast.Name)}
         return names - self.indices - set(self.ranks) - {*FUNCTIONS, "where", "abs", "maximum", "minimum"}
 
-    def extents(self, shapes, parameters):
-        """Range of each index at concrete shapes (of all arrays, the output included)."""
+    def extents(self, shapes, parameters, wanted=None):
+        """Range of each index (or of those wanted) at concrete shapes of all arrays, the output included."""
         names = {name: Padded(np.zeros(shape)) for name, shape in shapes.items()} | parameters
-        found = {name: shapes[array][axis] for name, places in self.bare.items() for array, axis in places}
-        return found | {name: max(0, _value(node, names)) for name, node in self.ranges.items()}
+        found = {name: max(0, _value(node, names)) for name, node in self.ranges.items() if name in (wanted or [name])}
+        return {name: shapes[array][axis] for name, places in self.bare.items() for array, axis in places
+                if array in shapes} | found
 
     def __call__(self, arrays, shape, parameters=None):
         """The output of a given shape, as an array of objects."""
@@ -116,13 +117,51 @@ def filled(shapes, seed=0, low=-4, high=5):
             for name, shape in sorted(shapes.items())}
 
 
+class Form:
+    """A linear form in the entries of one operand, ``{place: coefficient}``; what is constant in them is left out."""
+
+    def __init__(self, coefficients):
+        self.coefficients = coefficients
+
+    def __add__(self, other):
+        found = dict(self.coefficients)
+        for place, number in getattr(other, "coefficients", {}).items():
+            found[place] = found.get(place, 0) + number
+        return Form(found)
+
+    def __mul__(self, number):
+        if isinstance(number, Form):
+            raise TypeError("not linear")
+        return Form({place: number * c for place, c in self.coefficients.items()})
+
+    def __sub__(self, other):
+        return self + -1 * other
+
+    def __rsub__(self, other):
+        return -1 * self + other
+
+    def __truediv__(self, number):
+        return self * Fraction(1, number)
+
+    def __neg__(self):
+        return -1 * self
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
 def jacobian_product(plain, wrt, arrays, cotangent, parameters=None):
-    """Σ dy·∂y/∂x by unit vectors: for a formula linear in `wrt`, its values at the units are the Jacobian's columns."""
+    """Σ dy·∂y/∂x for a formula that is linear in `wrt`: every entry is the unit form of its place.
+
+    Raises TypeError where the formula is not linear.
+    """
     result = np.zeros(np.shape(arrays[wrt]), dtype=object)
+    units = result.copy()
     for place in np.ndindex(result.shape):
-        unit = np.zeros(result.shape, dtype=object)
-        unit[place] = 1
-        result[place] = (cotangent * plain(arrays | {wrt: unit}, cotangent.shape, parameters)).sum()
+        units[place] = Form({place: 1})
+    y = plain(arrays | {wrt: units}, cotangent.shape, parameters)
+    for g, form in zip(cotangent.flat, y.flat, strict=True):
+        for place, slope in getattr(form, "coefficients", {}).items():
+            result[place] += g * slope
     return result
 
 
@@ -137,6 +176,14 @@ def slopes_product(plain, wrt, arrays, cotangent, parameters=None):
         slope = sum((g * sympy.diff(v, entry) for g, v in zip(cotangent.flat, y.flat, strict=True)), sympy.Integer(0))
         result[place] = slope.subs(entry, arrays[wrt][place])
     return result
+
+
+def gradient(plain, wrt, arrays, cotangent, parameters=None):
+    """Σ dy·∂y/∂x, by linear forms where the formula is linear in `wrt`, else by SymPy."""
+    try:
+        return jacobian_product(plain, wrt, arrays, cotangent, parameters)
+    except (TypeError, sympy.SympifyError):
+        return slopes_product(plain, wrt, arrays, cotangent, parameters)
 
 
 def _places(node):
