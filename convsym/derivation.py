@@ -7,7 +7,7 @@ asks, for each element of ``dx``, which points of the relation reach it; that is
 
 import sympy
 
-from convsym.elimination import gather_steps
+from convsym.elimination import gather, gather_steps
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import Term, access, accesses, array_of, indices_of, size, symbol
 from convsym.formula import Formula
@@ -88,14 +88,19 @@ def jvp(formula, wrt):
     result, *_ = _free_names(formula, "t" + formula.output, *("t" + name for name in moving))
     base = formula.scatter if isinstance(formula, Rule) else formula
     terms = []
+    sizes = same_sizes(base, {base.output: result} | {name: "t" + name for name in moving})
     for name in moving:
         for term, reading, partial in partials(base, name):
-            tangent = access("t" + name, indices_of(reading))
-            terms.append(Term(term.target, tangent * partial, term.guard))
+            terms.append(
+                Term(term.target, access("t" + name, indices_of(reading)) * partial, term.guard).replace(sizes)
+            )
     order = [new for n in base.order for new in (("t" + n, n) if n in moving else (n,))]
-    made = Formula.of(result, "+=", terms, like=base, order=(result, *order))
-    axes = range(base.rank(base.output)) if isinstance(formula, Rule) else ()
-    return gather_steps(made, axes, "t" + moving[0])[0] if axes else made
+    ranges = {name: e.xreplace(sizes) for name, e in base.ranges}
+    made = Formula.of(result, "+=", terms, like=base, order=(result, *order), ranges=ranges)
+    if not isinstance(formula, Rule):
+        return made
+    cotangent = "d" + formula.parent.output
+    return gather(made, range(base.rank(base.output)), "t" + cotangent if cotangent in moving else cotangent)
 
 
 def hvp(formula, wrt, along=None):
@@ -174,7 +179,7 @@ def _derived_names(formula, wrt):
 
 def _free_names(formula, *derived):
     """Derived names, none of which may be in use."""
-    taken = {formula.output, *formula.operands, *formula.indices, *formula.parameters}
+    taken = {*formula.operands, *formula.indices, *formula.parameters}
     for name in derived:
         if name in taken or derived.count(name) > 1:
             raise FormulaError(
@@ -217,16 +222,19 @@ def partials(formula, wrt):
         yield term, reading, sympy.diff(term.body.xreplace({reading: variable}), variable).xreplace({variable: reading})
 
 
+def same_sizes(formula, renamed):
+    """Replacement of the size symbols of arrays by those of the derived arrays that have the same shape."""
+    return {size(old, axis): size(new, axis) for old, new in renamed.items() for axis in range(formula.rank(old))}
+
+
 def _scatter(base, wrt, cotangent, result):
     """``dx[E] += dy[T]·∂body/∂x[E]``, one term for each access to `wrt`."""
     terms = []
-    other = {size(base.output, axis): size(cotangent, axis) for axis in range(base.rank(base.output))}
-    own = {size(wrt, axis): size(result, axis) for axis in range(base.rank(wrt))}
+    sizes = same_sizes(base, {base.output: cotangent, wrt: result})
     for term, reading, partial in partials(base, wrt):
-        target = tuple(e.xreplace(own) for e in indices_of(reading))
-        source = access(cotangent, tuple(e.xreplace(other) for e in term.target))
-        terms.append(Term(target, source * partial, term.guard))
-    return Formula.of(result, "+=", terms, like=base, order=(result, cotangent, *base.order))
+        terms.append(Term(indices_of(reading), access(cotangent, term.target) * partial, term.guard).replace(sizes))
+    ranges = {name: e.xreplace(sizes) for name, e in base.ranges}
+    return Formula.of(result, "+=", terms, like=base, order=(result, cotangent, *base.order), ranges=ranges)
 
 
 def _first_steps(base, scatter, gathered, wrt, cotangent):

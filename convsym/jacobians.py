@@ -88,8 +88,7 @@ def jacobian_formula(formula, wrt):
     own = {size(formula.output, axis): size(OUTPUT, axis) for axis in range(shift)}
     own |= {size(wrt, axis): size(OUTPUT, shift + axis) for axis in range(formula.rank(wrt))}
     for term, reading, partial in partials(formula, wrt):
-        target = tuple(e.xreplace(own) for e in (*term.target, *indices_of(reading)))
-        terms.append(Term(target, partial, term.guard))
+        terms.append(Term((*term.target, *indices_of(reading)), partial, term.guard).replace(own))
     order = (OUTPUT, *formula.order)
     ranges = dict(formula.ranges) | {
         n: formula.range_of(n).xreplace(own)
@@ -125,6 +124,13 @@ def jacobian(formula, wrt, sizes, **parameters):
     sympy.SparseMatrix
         Entries are in the elements of the other operands, such as ``w[0]``.
 
+    Raises
+    ------
+    FormulaError
+        `wrt` is no operand, or a parameter is unknown.
+    ShapeError
+        `sizes` lacks an operand, or a shape has another number of axes.
+
     Examples
     --------
     >>> jacobian(Formula("y[o] += x[o + r] * w[r]"), "x", {"x": (3,), "w": (2,)})
@@ -156,6 +162,11 @@ def jacobian_pattern(formula, wrt, sizes, **parameters):
     Returns
     -------
     Pattern
+
+    Raises
+    ------
+    FormulaError, ShapeError
+        As `jacobian`.
 
     Examples
     --------
