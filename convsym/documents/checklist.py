@@ -36,7 +36,7 @@ ITEMS = (
          "the bias gets a formula and a gradient"),
         (2, "The product ⊙", ("window",), (), "the result and the indices have names of their own; shapes may differ"),
         (3, "Both gradients of ⊙", ("window",), ("window, dw", "window, dx"), "each is stated with its domain"),
-        (4, "The shift ▷", ("shifted_window",), ("shift, own frame",),
+        (4, "The shift ▷", ("shift", "shifted_window"), ("shift, own frame",),
          "it is the filter that moves, down and to the right, on the zero-extended plane"),
         (5, "Both gradients of the shifted product", ("shifted_window",), ("shift, dw", "shift, dx", "shift, plus"),
          "where index plus and index minus belong"),

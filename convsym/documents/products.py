@@ -67,21 +67,29 @@ def window_gradients() -> str:
 
 def shift() -> str:
     """Item 4."""
-    formula = registry["shifted_window"].formula
-    x, w = counting(5, 5), counting(3, 3)
-    shifts = list(product(range(-4, 5), repeat=2))
-    wrong = sum(OWN_FRAME(x=x, w=w, alpha=a, beta=b)[()] != formula(x=x, w=w, alpha=a, beta=b)[()] for a, b in shifts)
+    shifted, moved, window = (registry[name].formula for name in ("shifted_window", "shift", "window"))
+    x, w, small = counting(5, 5), counting(3, 3), counting(2, 2)
+    shifts = [{"alpha": a, "beta": b} for a, b in product(range(-4, 5), repeat=2)]
+    values = [int(shifted(x=x, w=w, **by)) for by in shifts]
+    plane = [int(window(x=x, w=moved(w=w, **by, sizes={"v": x.shape}))) for by in shifts]
+    frame = [int(OWN_FRAME(x=x, w=w, **by)) for by in shifts]
+    wrong, differing = (sum(a != b for a, b in zip(values, found, strict=True)) for found in (frame, plane))
     return blocks(
-        prose("""▷ moves the filter before it is laid on the array. One direction, fixed once: **content that moves by
-            +alpha is read at the index minus alpha**. The first index counts rows, so alpha moves **down**; the second
-            counts columns, so beta moves **to the right**. In coordinates of the filter, that is:"""),
-        math(formula),
+        prose("""▷ moves content. One direction, fixed once: **what moves by +alpha is read at the index minus alpha**.
+            The first index counts rows, so alpha moves **down**; the second counts columns, so beta moves **to the
+            right**:"""),
+        math(moved),
+        f"Moved down by 1 and to the right by 2, `{array(small)}` becomes `{array(moved(w=small, alpha=1, beta=2))}`.",
+        prose(
+            """Lay the moved filter on the array: this is the shifted product. In coordinates of the filter it reads"""
+        ),
+        math(shifted),
         figure("window", "One window: the filter moved down by 2 and to the right by 1"),
         prose("""What is moved is the filter, not the result, which is a single number. And it moves on a plane that is
-            zero outside the frame, without end. If the moved filter were cut off at its old frame, most shifts would
-            lose elements that still lie on `x`:"""),
+            zero outside the frame, without end. If the moved filter were cut off at its old frame, shifts
+            down or to the right would lose elements that still lie on `x`:"""),
         prose(f"""With a 5×5 array and a 3×3 filter of positive numbers, {wrong} of the {len(shifts)} shifts from
-            (−4, −4) to (4, 4) come out wrong that way."""),
+            (−4, −4) to (4, 4) come out wrong that way, and {differing} on the plane."""),
         verdict("shift, own frame"),
     )
 
