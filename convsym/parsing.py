@@ -1,31 +1,10 @@
-"""Text to terms: a formula is read by Python's own `ast` with a white-list, never by SymPy's parser.
-
-Nothing in a text is ever executed. What is not on the list is an error with a caret under its column.
-"""
+"""Text to terms: what a formula writes, and the summands that stand on its right side."""
 
 import ast
-import re
 from dataclasses import dataclass
-from fractions import Fraction
 
-import sympy
-from sympy.logic.boolalg import And, Not, Or
-
-from convsym.boundary import MODES
-from convsym.errors import FormulaError, nearest
-from convsym.expressions import FUNCTIONS, Term, access, conjuncts, floordiv, mod, size, symbol
-
-MAX_TEXT, MAX_DEPTH, MAX_INTEGER, MAX_POWER = 10_000, 50, 10**12, 16
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
-_COMPARE = {
-    ast.Eq: sympy.Eq,
-    ast.NotEq: sympy.Ne,
-    ast.Lt: sympy.Lt,
-    ast.LtE: sympy.Le,
-    ast.Gt: sympy.Gt,
-    ast.GtE: sympy.Ge,
-}
-_KINKED = {"abs": 1, "maximum": 2, "minimum": 2}
+from convsym.expressions import Term, conjuncts
+from convsym.grammar import Grammar
 
 
 @dataclass(frozen=True)
@@ -58,78 +37,23 @@ def parse(text):
     FormulaError
         With a caret under the first thing that is not allowed.
     """
-    return _Reader(text).statements()
+    return _Statements(text).statements()
 
 
 def parse_scalar(text, what="size"):
     """Read an expression of sizes and parameters, such as ``"kernel_size"`` or ``"2*h + 1"``."""
-    reader = _Reader(str(text))
+    reader = Grammar(str(text))
     return reader.index(reader.expression(what))
 
 
 def parse_condition(text):
     """Read an assumption such as ``"w.shape[2] == 2*h + 1"``; a flat tuple of conditions."""
-    reader = _Reader(str(text))
+    reader = Grammar(str(text))
     return conjuncts(reader.condition(reader.expression("assumption"), reader.index))
 
 
-class _Reader:
-    def __init__(self, text):
-        if not isinstance(text, str):
-            raise FormulaError(
-                f"a formula is a str, not {type(text).__name__}",
-                hint='write for instance Formula("y[o] += x[o + r] * w[r]")',
-            )
-        if len(text) > MAX_TEXT:
-            raise FormulaError(f"the text has {len(text)} characters; at most {MAX_TEXT} are read")
-        self.text = text
-        self.columns, self.ranks = {}, {}
-        for column, character in enumerate(text):
-            if not (character.isascii() and (character.isprintable() or character in "\n\t ")):
-                self.fail(f"character {character!r} is not allowed", column, "use ASCII names and operators")
-
-    # ------------------------------------------------------------------------------------------ errors, entry
-
-    def fail(self, message, where, hint=None):
-        """Raise a FormulaError at an ast node or a column."""
-        column = where if isinstance(where, int | None) else self.column(where)
-        raise FormulaError(message, self.text, column, hint)
-
-    def column(self, node):
-        lines = self.text.split("\n")
-        return (
-            sum(len(line) + 1 for line in lines[: node.lineno - 1]) + node.col_offset - self.shift * (node.lineno == 1)
-        )
-
-    shift = 0
-
-    def tree(self, mode):
-        depth = deepest = 0
-        for character in self.text:
-            depth += (character in "([{") - (character in ")]}")
-            deepest = max(deepest, depth)
-        if deepest > MAX_DEPTH:
-            self.fail(f"brackets are nested {deepest} deep; at most {MAX_DEPTH} are read", None)
-        source = self.text.lstrip()
-        self.shift = len(source) - len(self.text)  # ≤ 0: what the first line lost on its left
-        try:
-            tree = ast.parse(source, mode=mode)
-        except SyntaxError as error:
-            column = None if error.offset is None else min(error.offset - 1 - self.shift, len(self.text))
-            self.fail(f"this is not a formula: {error.msg}", column, "a formula reads like  y[o] += x[o + r] * w[r]")
-        except (RecursionError, MemoryError, ValueError):
-            self.fail("the text is nested too deeply to be read", None)
-        if _depth(tree) > 4 * MAX_DEPTH:
-            self.fail(
-                f"the expression is more than {4 * MAX_DEPTH} operations deep", None, "split the formula into several"
-            )
-        return tree
-
-    def expression(self, what):
-        tree = self.tree("eval")
-        if isinstance(tree.body, ast.Constant) and isinstance(tree.body.value, str):
-            self.fail(f"a {what} is an expression, not a quoted string", tree.body)
-        return tree.body
+class _Statements(Grammar):
+    """The assignments of one text."""
 
     def statements(self):
         tree = self.tree("exec")
@@ -196,193 +120,6 @@ class _Reader:
             ranges[self.name(part.target)] = self.index(call.args[0])
         return node.elt, ranges
 
-    # ------------------------------------------------------------------------------------------ pieces of a text
-
-    def name(self, node):
-        if not _NAME.match(node.id):
-            self.fail(f"the name {node.id[:70]!r} is longer than 63 characters", node)
-        self.columns.setdefault(node.id, self.column(node))
-        return node.id
-
-    def integer(self, node):
-        if isinstance(node.value, bool) or not isinstance(node.value, int):
-            self.fail(f"{node.value!r} cannot be used in an index; indices are integers", node)
-        if abs(node.value) > MAX_INTEGER:
-            self.fail("an integer in a formula is at most 10**12", node)
-        return sympy.Integer(node.value)
-
-    def shape_of(self, node):
-        """``x.shape[2]`` as a size symbol, or None."""
-        value = node.value
-        if not (isinstance(value, ast.Attribute) and value.attr == "shape" and isinstance(value.value, ast.Name)):
-            return None
-        if not (isinstance(node.slice, ast.Constant) and type(node.slice.value) is int and node.slice.value >= 0):
-            self.fail("the axis of .shape[...] is an integer from 0 on", node.slice)
-        return size(self.name(value.value), node.slice.value)
-
-    def subscript(self, node):
-        """Name and index expressions of an access; notes which names stand alone."""
-        if not isinstance(node.value, ast.Name):
-            self.fail("only a named array can be indexed", node.value, "write  x[i, j]")
-        array = self.name(node.value)
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if self.ranks.setdefault(array, len(parts)) != len(parts):
-            self.fail(
-                f"{array} has {len(parts)} indices here and {self.ranks[array]} before",
-                node,
-                "an array has one number of axes",
-            )
-        return array, tuple(self.index(part, (array, axis)) for axis, part in enumerate(parts))
-
-    def index(self, node, place=None):
-        """An index expression: names, integers, + - * // %, sizes; a boundary mode of the axis at `place`."""
-        if isinstance(node, ast.Call):
-            return self.mode(node, place)
-        if isinstance(node, ast.Name):
-            return symbol(self.name(node))
-        if isinstance(node, ast.Constant):
-            return self.integer(node)
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            inner = self.index(node.operand)
-            return -inner if isinstance(node.op, ast.USub) else inner
-        if isinstance(node, ast.Subscript) and self.shape_of(node) is not None:
-            return self.shape_of(node)
-        if isinstance(node, ast.BinOp):
-            operation = {
-                ast.Add: sympy.Add,
-                ast.Sub: lambda a, b: a - b,
-                ast.Mult: lambda a, b: sympy.expand(a * b),
-                ast.FloorDiv: floordiv,
-                ast.Mod: mod,
-            }.get(type(node.op))
-            if operation is None:
-                self.fail("an index may use + - * // % only", node, "write // for the floor of a quotient")
-            left, right = self.index(node.left), self.index(node.right)
-            if operation in (floordiv, mod) and right.is_Integer and right < 1:
-                self.fail(f"the divisor of // and % is at least 1, not {right}", node.right)
-            return operation(left, right)
-        self.fail(
-            "an index may hold names, integers and + - * // % only",
-            node,
-            "an array of indices is not a formula of this kind" if isinstance(node, ast.Subscript) else None,
-        )
-
-    def mode(self, node, place):
-        """``reflect(e)`` folds into the axis it stands in, ``reflect(e, n)`` into one of size n."""
-        name = node.func.id if isinstance(node.func, ast.Name) else None
-        if name not in MODES:
-            self.fail(f"unknown index function {ast.unparse(node.func)[:40]!r}", node, nearest(str(name), MODES))
-        if node.keywords or not 2 - bool(place) <= len(node.args) <= 2:
-            self.fail(f"{name} takes a position{'' if place else ' and, outside a subscript, a size'}", node)
-        length = self.index(node.args[1]) if len(node.args) == 2 else size(*place)
-        return MODES[name](self.index(node.args[0]), length)
-
-    def condition(self, node, value):
-        """A condition; `value` reads what stands on either side of a comparison."""
-        if isinstance(node, ast.BoolOp):
-            return (And if isinstance(node.op, ast.And) else Or)(*(self.condition(v, value) for v in node.values))
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            return Not(self.condition(node.operand, value))
-        if isinstance(node, ast.Compare):
-            sides = [value(side) for side in (node.left, *node.comparators)]
-            for operator in node.ops:
-                if type(operator) not in _COMPARE:
-                    self.fail("a condition compares with == != < <= > >=", node)
-            return And(*(_COMPARE[type(o)](a, b) for o, a, b in zip(node.ops, sides[:-1], sides[1:], strict=True)))
-        self.fail("a condition is a comparison, or several joined by and, or, not", node, "write  where(i < n, a, b)")
-
-    def plain(self, node):
-        """A value without case distinction (inside a condition)."""
-        cases = self.cases(node)
-        if len(cases) != 1:
-            self.fail("a condition must not hold another case distinction", node)
-        return cases[0][1]
-
-    def cases(self, node):
-        """A value as exclusive, exhaustive cases ``[(guard, value), …]``; where, abs, maximum, minimum make them."""
-        if isinstance(node, ast.Name):
-            return [((), symbol(self.name(node)))]
-        if isinstance(node, ast.Constant):
-            return [((), self.number(node))]
-        if isinstance(node, ast.Subscript):
-            named = self.shape_of(node)
-            return [((), access(*self.subscript(node)) if named is None else named)]
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-            negative = isinstance(node.op, ast.USub)
-            return [(guard, -value if negative else value) for guard, value in self.cases(node.operand)]
-        if isinstance(node, ast.BinOp):
-            return self.binary(node)
-        if isinstance(node, ast.Call):
-            return self.call(node)
-        self.fail(
-            "this is not allowed in a formula",
-            node,
-            "allowed: names, numbers, accesses, + - * / **, where and " + ", ".join(sorted(FUNCTIONS | _KINKED)),
-        )
-
-    def number(self, node):
-        if isinstance(node.value, float):
-            text = ast.get_source_segment(self.text.lstrip(), node)
-            if abs(node.value) <= MAX_INTEGER and len(text) <= 30 and "e" not in text.lower():
-                exact = Fraction(text.replace("_", ""))
-                return sympy.Rational(exact.numerator, exact.denominator)
-            self.fail("a decimal number has at most 30 digits and no exponent", node)
-        return self.integer(node)
-
-    def binary(self, node):
-        if isinstance(node.op, ast.Pow):
-            exponent = self.index(node.right)
-            if not exponent.is_Integer or abs(exponent) > MAX_POWER:
-                self.fail(f"a power is an integer from -{MAX_POWER} to {MAX_POWER}", node.right)
-            return [(guard, value**exponent) for guard, value in self.cases(node.left)]
-        if isinstance(node.op, ast.FloorDiv | ast.Mod):
-            return [((), self.index(node))]
-        operation = {
-            ast.Add: lambda a, b: a + b,
-            ast.Sub: lambda a, b: a - b,
-            ast.Mult: lambda a, b: a * b,
-            ast.Div: lambda a, b: a / b,
-        }.get(type(node.op))
-        if operation is None:
-            self.fail("this operator is not allowed in a formula", node, "allowed: + - * / ** and // % of indices")
-        right = self.cases(node.right)
-        if isinstance(node.op, ast.Div) and any(value == 0 for _, value in right):
-            self.fail("division by zero", node.right)
-        return [(g + h, operation(a, b)) for g, a in self.cases(node.left) for h, b in right]
-
-    def call(self, node):
-        name = node.func.id if isinstance(node.func, ast.Name) else None
-        if name in MODES:
-            return [((), self.mode(node, None))]
-        wanted = {"where": 3} | _KINKED | dict.fromkeys(FUNCTIONS, 1)
-        if name not in wanted:
-            self.fail(f"unknown function {ast.unparse(node.func)[:40]!r}", node, nearest(str(name), wanted))
-        if len(node.args) != wanted[name] or node.keywords:
-            self.fail(f"{name} takes {wanted[name]} arguments, not {len(node.args) + len(node.keywords)}", node)
-        if name == "where":
-            condition = self.condition(node.args[0], self.plain)
-            yes, no = self.cases(node.args[1]), self.cases(node.args[2])
-            return [(conjuncts(condition) + g, v) for g, v in yes] + [(conjuncts(Not(condition)) + g, v) for g, v in no]
-        arguments = [self.cases(argument) for argument in node.args]
-        if name in FUNCTIONS:
-            return [(guard, FUNCTIONS[name](value)) for guard, value in arguments[0]]
-        return self.kinked(name, arguments)
-
-    @staticmethod
-    def kinked(name, arguments):
-        """abs, maximum and minimum as cases; a tie goes to the first argument (for abs: to +)."""
-        if name == "abs":
-            pairs = [(guard, value, -value) for guard, value in arguments[0]]
-            compare = lambda a, b: sympy.Ge(a, 0)  # noqa: E731 - the same shape as the line below
-        else:
-            pairs = [(g + h, a, b) for g, a in arguments[0] for h, b in arguments[1]]
-            compare = sympy.Le if name == "minimum" else sympy.Ge
-        cases = []
-        for guard, first, second in pairs:
-            condition = compare(first, second)
-            cases += [((*guard, condition), first), ((*guard, Not(condition)), second)]
-        return cases
-
 
 def _addends(node, negative=False):
     """The summands of a top-level sum, each with its sign."""
@@ -391,12 +128,3 @@ def _addends(node, negative=False):
         yield from _addends(node.right, negative ^ isinstance(node.op, ast.Sub))
     else:
         yield negative, node
-
-
-def _depth(tree):
-    """Depth of a syntax tree, without recursion."""
-    deepest, level = 0, [tree]
-    while level:
-        deepest += 1
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-    return deepest
