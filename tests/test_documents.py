@@ -120,6 +120,13 @@ def test_pages_hold_nothing_that_changes_by_itself(pages):
         assert text.endswith("\n") and "\r" not in text
 
 
+def test_no_sentence_has_a_hole(pages):
+    holes = re.compile(r": ,|: \.|\[\]\(|[a-z]  [a-z]|\bNone\b(?!:)")
+    for path, text in pages.items():
+        words = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        assert path.endswith(".svg") or not holes.search(words), f"{path}: {holes.search(words)}"
+
+
 def test_the_documented_formula_is_the_formula():
     for rank in (1, 2):
         lines = getattr(convsym, f"conv{rank}d").__doc__.splitlines()

@@ -72,6 +72,8 @@ def _size(formula, axis, expr) -> str:
     if not (expr.is_Symbol and expr.name in formula.indices):
         return f"{where}: the last written `{formula.show(expr)}`, plus 1."
     sizes = [f"`{formula.show(size)}`" for size in formula.output_size(expr.name)]
+    if not sizes:
+        return f"{where}, index `{expr.name}`: whatever the caller asks for; no array on the right decides it."
     if any(array != formula.output for array, _ in formula.bare(expr.name)) or expr.name in dict(formula.ranges):
         return f"{where}, index `{expr.name}`: {sizes[0]}."
     return f"{where}, index `{expr.name}`: {' or '.join(sizes)}, and at least 0."
