@@ -91,6 +91,12 @@ def names(expr):
     return frozenset(found)
 
 
+def vanishes(body, reading):
+    """Whether a product is 0 wherever one access is: the access, or a positive power of it, is a factor."""
+    powers = (factor.as_base_exp() for factor in sympy.Mul.make_args(body))
+    return any(base == reading and exponent.is_positive for base, exponent in powers)
+
+
 def conjuncts(condition):
     """A condition as a flat tuple of conditions that must all hold."""
     if isinstance(condition, And):

@@ -13,7 +13,7 @@ import sympy
 from convsym.codegen.safe import safe
 from convsym.elimination import gather, interval
 from convsym.errors import KernelError
-from convsym.expressions import accesses, affine, array_of, indices_of, names, sign, size, symbol
+from convsym.expressions import accesses, affine, array_of, indices_of, names, sign, size, symbol, vanishes
 from convsym.rule import Rule
 
 
@@ -141,6 +141,8 @@ class _Lowering:
         for guard in self.term.guard:
             if not accesses(guard):
                 self._need(Check(None, guard, None))
+        for reading in self.term.arrays():
+            self._cuts(reading)
         reads = {a: self._place(array_of(a), indices_of(a)) for a in self.term.arrays()}
         target = self._place(self.formula.output, target)
         swap = {a: sympy.Indexed(sympy.IndexedBase(array_of(a)), *indices) for a, indices in reads.items()}
@@ -160,6 +162,14 @@ class _Lowering:
             self.term.body.xreplace(swap),
             guard,
         )
+
+    def _cuts(self, reading):
+        """Leaving out the points whose read lies outside is right only where the term vanishes with the read."""
+        moved = any(not e.is_Symbol or e.name not in self.formula.indices for e in indices_of(reading))
+        decides = any(reading in accesses(c) for c in self.term.guard)
+        if moved and (decides or not vanishes(self.term.body, reading)):
+            raise KernelError(f"{self.name}: the term does not vanish where {self.formula.show(reading)} lies outside "
+                              f"its array, and plain kernels leave such points out: {self.formula}")
 
     def _place(self, array, indices):
         """Index expressions of an access, every one that needs a check replaced by its checked position."""

@@ -1,9 +1,11 @@
 """Formula to plain Python loops: slow, exact on ints, Fractions and SymPy symbols, and made to be read."""
 
+from itertools import count
+
 import sympy
 
 from convsym.codegen.safe import safe
-from convsym.expressions import accesses, array_of, indices_of, size, symbol, to_text
+from convsym.expressions import accesses, array_of, indices_of, size, symbol, to_text, vanishes
 
 _INDENT = "    "
 
@@ -50,25 +52,39 @@ def _loops(formula, term):
         if not accesses(condition):
             emit(f"if {text(condition)}:")
             depth += 1
-    positions = {}
+    positions, tested = {}, set()
     swap = {}
+    values = count()
     for array, indices, reading in (*((array_of(a), indices_of(a), a) for a in term.arrays()),
                                     (formula.output, term.target, None)):  # fmt: skip
-        places = []
+        # Where the term does not vanish with a read, the read is 0 outside and the point counts.
+        cuts = reading is None or (
+            vanishes(term.body, reading) and not any(reading in accesses(c) for c in term.guard))
+        places, inside = [], []
         for axis, expr in enumerate(indices):
             if expr.is_Symbol and (array, axis) in formula.bare(expr.name):
                 places.append(expr)
                 continue
-            if (expr, array, axis) not in positions:
-                positions[expr, array, axis] = f"p{len(positions)}"
-                emit(f"{positions[expr, array, axis]} = {text(expr)}")
-                emit(f"if 0 <= {positions[expr, array, axis]} < {size(array, axis)}:")
+            known = (expr, array, axis) in positions
+            position = positions.setdefault((expr, array, axis), f"p{len(positions)}")
+            within = f"0 <= {position} < {size(array, axis)}"
+            if not known:
+                emit(f"{position} = {text(expr)}")
+            if not cuts:
+                inside.append(within)
+            elif position not in tested:
+                tested.add(position)
+                emit(f"if {within}:")
                 depth += 1
-            places.append(symbol(positions[expr, array, axis]))
+            places.append(symbol(position))
         if reading is None:
             target = ", ".join(map(text, places)) or "()"
         else:
             swap[reading] = sympy.Indexed(sympy.IndexedBase(array), *places) if places else reading
+            if inside:
+                value = symbol(f"v{next(values)}")
+                emit(f"{value} = {text(swap[reading])} if {' and '.join(inside)} else 0")
+                swap[reading] = value
     for condition in term.guard:
         if accesses(condition):
             emit(f"if {text(condition.xreplace(swap))}:")

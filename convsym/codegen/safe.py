@@ -14,9 +14,9 @@ auto bint bool case char complex const cdef cimport cpdef ctypedef cppclass defa
 ELIF ELSE enum extern float for gil goto IF if include inline int item lane lanes len long lower max min nogil noexcept
 NULL object prange public range readonly register restrict return row self short signed sizeof size_t Py_ssize_t start
 static stop struct switch threads total typedef typename union unsigned upper void volatile while floordiv ceildiv
-floormod numpy np cython zeros shape
+floormod numpy np cython zeros shape exp log sqrt tanh sin cos
 """.split()) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)  # noqa: SIM905 - a table of words
-_TEMPORARY = re.compile(r"[abp]\d+\Z|_")
+_TEMPORARY = re.compile(r"[abpv]\d+\Z|_")
 
 
 def safe(formula):
