@@ -39,7 +39,7 @@ def safe(formula):
     for name in sorted(taken):
         if name in _WORDS or _TEMPORARY.match(name):
             new = name.lstrip("_") + "_"
-            while new in taken or not new.rstrip("_"):
+            while new in taken or not new[0].isalpha():
                 new = "v" + new
             change[name] = new
             taken.add(new)
