@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from convsym._version import __version__
-from convsym.errors import ConvsymError, FormulaError, nearest
+from convsym.errors import ConvsymError, FormulaError
 
 EXIT = {"proved": 0, "refuted": 1, "unknown": 3}
 USAGE, INTERRUPTED, CLOSED = 2, 130, 141
@@ -63,6 +63,7 @@ def _parser():
         made.add_argument(
             "formula",
             metavar="FORMULA|OP",
+            nargs=None if wrt_required else "?",
             help='formula text such as "y[o] += x[o + r] * w[r]", or the name of a registered op such as conv2d',
         )
         made.add_argument("--wrt", metavar="NAME", required=wrt_required, help="operand to differentiate by")
@@ -72,9 +73,12 @@ def _parser():
     derive.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
     prove = command("prove", _prove, "prove the derived gradients for every size and parameter")
     formula(prove, False)
+    prove.add_argument("--save", type=Path, metavar="FILE", help="write the certificate of a proof by one operand")
+    prove.add_argument("--replay", type=Path, metavar="FILE", help="check a saved certificate again")
     check = command("check", _check, "prove or refute a gradient written by hand")
-    formula(check, True)
-    check.add_argument("--claim", metavar="TEXT", required=True, help='e.g. "dx[o + r] += dy[o] * w[r]"')
+    formula(check, False)
+    check.add_argument("--claim", metavar="TEXT", help='e.g. "dx[o + r] += dy[o] * w[r]"')
+    check.add_argument("--file", type=Path, metavar="TOML", help="judge all claims of a file")
     check.add_argument(
         "--assume",
         metavar="TEXT",
@@ -118,15 +122,9 @@ def _count(text):
 
 
 def _formula(text):
-    """A registered op's formula, or the formula that a text says."""
-    from convsym.formula import Formula
-    from convsym.ops import registry
+    from convsym.audit import named
 
-    if text in registry:
-        return registry[text].formula
-    if "[" not in text:
-        raise FormulaError(f"{text!r} is neither a formula nor a registered op", hint=nearest(text, registry))
-    return Formula(text)
+    return named(text)
 
 
 def _derive(arguments):
@@ -158,14 +156,32 @@ def _derive(arguments):
 
 
 def _prove(arguments):
-    from convsym.codegen.record import proof_record
     from convsym.derivation import vjp
     from convsym.proofs import prove
+    from convsym.verdict import replay
 
+    if (arguments.formula is None) == (arguments.replay is None):
+        raise FormulaError("prove takes either a formula (or op) or --replay FILE")
+    if arguments.replay:
+        return _report([replay(arguments.replay, arguments.budget)], arguments.json)
     formula = _formula(arguments.formula)
     wanted = (arguments.wrt,) if arguments.wrt else formula.operands
+    if arguments.save and len(wanted) != 1:
+        raise FormulaError(
+            f"--save writes one certificate, and the formula has the operands {', '.join(wanted)}",
+            hint="say --wrt NAME",
+        )
     proofs = [prove(vjp(formula, name), budget=arguments.budget) for name in wanted]
-    if arguments.json:
+    if arguments.save:
+        proofs[0].save(arguments.save)
+    return _report(proofs, arguments.json)
+
+
+def _report(proofs, as_json):
+    """Print proofs; the exit code is that of the worst."""
+    from convsym.codegen.record import proof_record
+
+    if as_json:
         print(json.dumps([proof_record(p) for p in proofs], indent=2, ensure_ascii=False))
     else:
         print("\n\n".join(map(str, proofs)))
@@ -177,15 +193,40 @@ def _check(arguments):
     from convsym.codegen.record import proof_record
     from convsym.proofs import check
 
+    if arguments.file:
+        if arguments.formula or arguments.claim or arguments.wrt or arguments.assume:
+            raise FormulaError("--file judges the claims of a file; it goes with --json and --budget only")
+        return _check_file(arguments)
+    if None in (arguments.formula, arguments.wrt, arguments.claim):
+        raise FormulaError("check takes a formula (or op), --wrt and --claim, or --file")
     proof = check(
         _formula(arguments.formula),
-        wrt=arguments.wrt,
-        claim=arguments.claim,
+        arguments.wrt,
+        arguments.claim,
         assume=tuple(arguments.assume),
         budget=arguments.budget,
     )
     print(json.dumps(proof_record(proof), indent=2, ensure_ascii=False) if arguments.json else proof)
     return EXIT[proof.status]
+
+
+def _check_file(arguments):
+    """One line for each claim; 0 if all are as expected, 3 if one is unknown, 1 otherwise."""
+    from convsym.audit import audit
+    from convsym.codegen.record import proof_record
+
+    judged = []
+    for entry in audit(arguments.file, arguments.budget):
+        judged.append(entry)
+        if not arguments.json:
+            print(f"{'ok  ' if entry.as_expected else 'FAIL'} {entry.proof.status:8} {entry.name}", flush=True)
+            if not entry.as_expected:
+                print(f"     expected {entry.expect}: {entry.proof.reason}")
+    if arguments.json:
+        records = [{"name": e.name, "expect": e.expect, "ok": e.as_expected, **proof_record(e.proof)} for e in judged]
+        print(json.dumps(records, indent=2, ensure_ascii=False))
+    wrong = {e.proof.status for e in judged if not e.as_expected}
+    return 0 if not wrong else EXIT["unknown"] if wrong == {"unknown"} else 1
 
 
 def _info(arguments):
@@ -198,32 +239,33 @@ def _info(arguments):
 def _doc(arguments):
     from convsym import documents
 
-    return _write_or_check(documents.pages(), arguments.directory, arguments.check)
+    if arguments.check:
+        return _stale(documents.stale(arguments.directory), arguments.directory)
+    for name in documents.write(arguments.directory):
+        print(arguments.directory / name)
+    return 0
 
 
 def _generate(arguments):
     from convsym.codegen import generate
     from convsym.ops import registry
 
-    return _write_or_check(generate(registry), arguments.directory, arguments.check)
-
-
-def _write_or_check(files, directory, check):
-    """Write files below a directory; or name those that differ, and fail."""
-    stale = [
-        name
-        for name, text in files.items()
-        if not (directory / name).is_file() or (directory / name).read_text(encoding="utf-8") != text
-    ]
-    if check:
-        for name in stale:
-            print(f"stale: {directory / name}", file=sys.stderr)
-        return 1 if stale else 0
+    directory, files = arguments.directory, generate(registry)
+    stale = [n for n, t in files.items() if not (directory / n).is_file() or (directory / n).read_text() != t]
+    if arguments.check:
+        return _stale(stale, directory)
+    directory.mkdir(parents=True, exist_ok=True)
     for name in stale:
-        (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(files[name], encoding="utf-8")
         print(directory / name)
     return 0
+
+
+def _stale(names, directory):
+    """Name stale files; the exit code of a check."""
+    for name in names:
+        print(f"stale: {directory / name}", file=sys.stderr)
+    return 1 if names else 0
 
 
 def _tour(arguments):

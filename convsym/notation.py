@@ -39,12 +39,17 @@ _LATEX = {
     "{": r"\{",
     "}": r"\}",
 }
+# Greek letters by the names that TeX gives them; a name in a formula is drawn as the letter.
+_GREEK_NAMES = """
+    alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega
+""".split()  # noqa: SIM905 - a table of words
+GREEK = dict(zip(_GREEK_NAMES, "αβγδεζηθικλμνξπρστυφχψω", strict=True))
 _OPEN, _CLOSE = frozenset("([⌊"), frozenset(")]⌋")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A node: `kind` is row, op, name, number, word, sub, sup, frac or sum; `parts` are nodes or one string."""
+    """A node; `kind` is row, op, name, greek, number, word, thin, sub, sup, frac or sum, `parts` nodes or a string."""
 
     kind: str
     parts: tuple
@@ -247,6 +252,8 @@ def _name(name):
     stem = name.rstrip("0123456789")
     if stem != name and stem and not stem.endswith("_"):
         return Layout("sub", (_name(stem), row(name[len(stem) :])))
+    if name in GREEK:
+        return Layout("greek", (name,))
     bare = name.lstrip("d")
     if len(bare) == 1 and bare != name:
         return row(*(Layout("word", ("d",)) for _ in range(len(name) - 1)), Layout("name", (bare,)))
@@ -284,6 +291,8 @@ def to_latex(node):
     if kind == "name":
         escaped = parts[0].replace("_", r"\_")
         return escaped if len(parts[0]) == 1 else rf"\mathit{{{escaped}}}"
+    if kind == "greek":
+        return rf"\{parts[0]}"
     if kind == "word":
         return rf"\operatorname{{{parts[0]}}}" if len(parts[0]) > 1 else rf"\mathrm{{{parts[0]}}}"
     if kind in ("op", "number"):
@@ -301,9 +310,8 @@ def to_latex(node):
 def _spaced(texts):
     line = ""
     for text in texts:
-        tight = (
-            not line or text == "," or line.endswith((r"\left(", r"\left[", "|")) or text in (r"\right)", r"\right]")
-        )
+        opened, closes = line.endswith((r"\left(", r"\left[", "|")), text in (r"\right)", r"\right]", "|")
+        tight = not line or text == "," or opened or closes
         line += text if tight or line.endswith(r"\mathrm{d}") else " " + text
     return line
 
@@ -324,6 +332,8 @@ def _mathml(node):
         return inner if len(parts) == 1 else f"<mrow>{inner}</mrow>"
     if kind == "name":
         return f"<mi>{escape(parts[0])}</mi>"
+    if kind == "greek":
+        return f"<mi>{GREEK[parts[0]]}</mi>"
     if kind == "word":
         return f'<mi mathvariant="normal">{escape(parts[0])}</mi>'
     if kind == "number":

@@ -10,7 +10,7 @@ from convsym.derivation import vjp
 from convsym.elimination import interval
 from convsym.enumeration import Space, difference, geometries, stated_fill
 from convsym.errors import FormulaError, ProofError
-from convsym.expressions import affine, array_of, indices_of, sign, size, symbol
+from convsym.expressions import affine, array_of, indices_of, sign, size, symbol, to_text
 from convsym.formula import Formula
 from convsym.relations import exact_division, key, keyed
 from convsym.rule import Rule
@@ -43,9 +43,9 @@ def prove(rule, budget=10.0):
         raise FormulaError(
             f"prove takes a Rule or a Formula, not {type(rule).__name__}", hint="write prove(vjp(f, 'x'))"
         )
-    judge = _Judge(f"{rule}", budget)
     origin = rule.parent if isinstance(rule, Rule) else rule
     hypotheses = assumptions(origin)
+    judge = _Judge(f"{rule}", budget, hypotheses)
     if isinstance(rule, Rule):
         judge.compare((rule, rule.scatter), origin, rule.wrt)
         renamed = _sizes_of(origin, rule.wrt)
@@ -113,10 +113,10 @@ def check(formula, wrt, claim, *, assume=(), budget=10.0):
     formula = formula.assuming(assume) if assume else formula
     rule = vjp(formula, wrt)
     claim = read_claim(formula, wrt, claim)
-    judge = _Judge(f"∂({formula})/∂{wrt} is {claim}", budget, start)
+    hypotheses = assumptions(formula)
+    judge = _Judge(f"∂({formula})/∂{wrt} is {claim}", budget, hypotheses, start)
     judge.compare((claim,), formula, wrt)
     renamed = _sizes_of(formula, wrt)
-    hypotheses = assumptions(formula)
     judge.ask(
         "relation: claim ⇔ derived rule",
         lambda deadline: _same_relation(rule.scatter, claim, renamed, renamed, hypotheses, deadline),
@@ -164,7 +164,8 @@ def _sizes_of(formula, wrt):
 class _Judge:
     """Collects obligations within a budget and turns them into a verdict."""
 
-    def __init__(self, statement, budget, start=None):
+    def __init__(self, statement, budget, assumed=(), start=None):
+        self.assumed = tuple(to_text(c) for c in assumed)
         self.statement, self.start = statement, time.monotonic() if start is None else start
         self.deadline = self.start + budget
         self.obligations, self.open = [], []
@@ -206,10 +207,10 @@ class _Judge:
                 self.open.append("the prover's counter-model shows no difference in numbers")
         elif status == "unknown":
             self.open.append(f"the prover did not decide {name!r} within the budget")
-        self._add(name, status, begin)
+        self._add(name, status, begin, verdict.smt)
 
-    def _add(self, name, status, begin):
-        self.obligations.append(Obligation(name, status, time.monotonic() - begin))
+    def _add(self, name, status, begin, smt=()):
+        self.obligations.append(Obligation(name, status, time.monotonic() - begin, smt))
 
     def proof(self):
         """The verdict: one refuted obligation refutes, one open obligation leaves it unknown."""
@@ -226,9 +227,8 @@ class _Judge:
                 "for every size and every value of the parameters (integers that multiply are ≥ 1)",
             )
         seconds = time.monotonic() - self.start
-        return Proof(
-            self.statement, status, tuple(self.obligations), reason, seconds, self.counterexample, self.geometries
-        )
+        found = (self.counterexample, self.geometries, self.assumed)
+        return Proof(self.statement, status, tuple(self.obligations), reason, seconds, *found)
 
 
 def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline):
@@ -239,13 +239,14 @@ def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline)
     left = [keyed(truth, t, truth_sizes) for t in truth.terms]
     right = [keyed(claim, t, claim_sizes) for t in claim.terms]
     in_bounds = _key_bounds(truth, truth_sizes)
-    verdict = solver.Verdict("proved", {})
+    smt = lemma.smt
     for shape in dict.fromkeys(k.shape for k in (*left, *right)):
         sides = [[k for k in side if k.shape == shape] for side in (left, right)]
         verdict = solver.equal_counts([*hypotheses, *in_bounds(shape)], *sides, deadline)
         if verdict.status != "proved":
-            break
-    return verdict
+            return verdict
+        smt += verdict.smt
+    return solver.Verdict("proved", {}, smt)
 
 
 def _key_bounds(formula, rename):

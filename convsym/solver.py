@@ -115,10 +115,21 @@ class Translator:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the solver said: `status` proved, refuted or unknown; a model of a refutation by variable name."""
+    """What the solver said.
+
+    Attributes
+    ----------
+    status : str
+        proved, refuted or unknown.
+    model : dict
+        Of a refutation: values by variable name.
+    smt : tuple of str
+        Of a proof: SMT-LIB texts, each unsatisfiable.
+    """
 
     status: str
     model: dict
+    smt: tuple = ()
 
 
 def valid(hypotheses, goal, deadline):
@@ -142,6 +153,7 @@ def valid(hypotheses, goal, deadline):
     left, right = goal
     common = [c for c in left if c in right]
     left, right = [c for c in left if c not in common], [c for c in right if c not in common]
+    smt = ()
     for part in components([*hypotheses, *common, *left, *right]):
         sides = [And(*(c for c in side if c in part)) for side in (left, right)]
         if sides[0] == sides[1]:
@@ -151,7 +163,8 @@ def valid(hypotheses, goal, deadline):
         )
         if verdict.status != "proved":
             return verdict
-    return Verdict("proved", {})
+        smt += verdict.smt
+    return Verdict("proved", {}, smt)
 
 
 def components(conditions):
@@ -198,7 +211,7 @@ def equal_counts(hypotheses, left, right, deadline):
         if all(a.coefficient == b.coefficient for a, b in pairs):
             verdicts = [valid(hypotheses, (a.conditions, b.conditions), deadline) for a, b in pairs]
             if all(v.status == "proved" for v in verdicts):
-                return verdicts[0]
+                return Verdict("proved", {}, tuple(text for v in verdicts for text in v.smt))
             if len(pairs) == 1:
                 return verdicts[0]
     return _refute(hypotheses, lambda translate: translate.total(left) == translate.total(right), deadline)
@@ -219,12 +232,26 @@ def _refute(hypotheses, goal, deadline):
         solver.add(*map(translate.condition, hypotheses), m.Not(statement), *translate.axioms)
         answer = _ask(solver, min(deadline, time.monotonic() + seconds))
         if answer == m.unsat:
-            return Verdict("proved", {})
+            return Verdict("proved", {}, (solver.to_smt2(),))
         if answer == m.sat:
             return Verdict("refuted", _small_model(solver, translate.known, deadline))
         if time.monotonic() > deadline:
             break
     return Verdict("unknown", {})
+
+
+def version():
+    """Name and version of the solver, or None where it is not installed."""
+    return None if z3() is None else f"Z3 {z3().get_version_string()}"
+
+
+def recheck(smt, deadline):
+    """Put a recorded SMT-LIB text to the solver again; proved if it is still unsatisfiable."""
+    m = z3()
+    solver = m.Solver()
+    solver.from_string(smt)
+    answer = _ask(solver, deadline)
+    return Verdict("proved" if answer == m.unsat else "refuted" if answer == m.sat else "unknown", {})
 
 
 def _ask(solver, deadline):

@@ -15,7 +15,7 @@ LINE = """
     errors _version kernels.signature
     expressions boundary evaluation grammar parsing sizes binding validation formula notation
     rule elimination derivation jacobians relations claims enumeration solver verdict proofs tile cooktoom
-    codegen op ops
+    codegen op ops audit
     kernels gate geometry execution functional grad
     figures documents digits tour cli __main__
 """.split()  # noqa: SIM905 (five lines, not thirty)
