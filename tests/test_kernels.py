@@ -202,6 +202,7 @@ def test_a_forked_child_computes_after_its_parent_used_threads():
 # Long calls: many items, and the longest items there are.
 LONG = {
     "y": "x, w = ones(1, 64, 512, 512), ones(64, 64, 9, 9); call = lambda: convsym.conv2d(x, w)",
+    "one item": "x, w = ones(1, 1, 4_000_000), ones(1, 1, 20_001); call = lambda: convsym.conv1d(x, w)",
     "dx": "w, dy = ones(64, 64, 9, 9), ones(1, 64, 504, 504); "
     "call = lambda: convsym.grad.conv2d_input((1, 64, 512, 512), w, dy)",
     "dw": "x, dy = ones(1, 64, 512, 512), ones(1, 64, 504, 504); "

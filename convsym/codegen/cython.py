@@ -7,6 +7,7 @@ truncate. Nothing here depends on SymPy's printing order.
 
 import sympy
 
+from convsym.codegen.loops import TILE
 from convsym.errors import KernelError
 from convsym.expressions import (
     Ordering,
@@ -161,6 +162,9 @@ class _Kernel:
             self.emit(1, f"cdef {'const ' if kind else ''}{self.ctype}{kind} {name}")
         if nest.in_row:
             self.emit(1, f"cdef {self.ctype}* row")
+            tiles = f"ceildiv({nest.formula.output}.shape[{nest.tiled}], {TILE})"
+            self.emit(1, f"cdef Py_ssize_t first = floormod(item, {tiles})*{TILE}")
+            self.emit(1, f"item = floordiv(item, {tiles})")
         for number, (index, axis) in enumerate(reversed(nest.owners)):
             length = f"{nest.formula.output}.shape[{axis}]"
             last = number == len(nest.owners) - 1

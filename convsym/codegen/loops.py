@@ -16,6 +16,11 @@ from convsym.errors import KernelError
 from convsym.expressions import accesses, affine, array_of, indices_of, names, sign, size, symbol, vanishes
 from convsym.rule import Rule
 
+# Elements of one tile of a row: two rows of float64 fit a first-level cache of 32 kB, and one tile of one kernel
+# element is long enough to pay for its bounds.
+TILE = 2048
+FIRST = symbol("first")  # where the tile begins
+
 
 @dataclass(frozen=True)
 class Loop:
@@ -61,6 +66,8 @@ class Nest:
         Value, in the accesses of `reads`.
     guard : tuple
         Conditions on array values, tested at each point.
+    tiled : int or None
+        Axis of the result along which a row is cut into tiles, which are owners too; None for a dot product.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Nest:
     target: tuple
     body: sympy.Expr
     guard: tuple
+    tiled: int | None
 
     @property
     def in_row(self):
@@ -145,6 +153,7 @@ class _Lowering:
             self._cuts(reading)
         reads = {a: self._place(array_of(a), indices_of(a)) for a in self.term.arrays()}
         target = self._place(self.formula.output, target)
+        tiled = self._tile(target)
         swap = {a: sympy.Indexed(sympy.IndexedBase(array_of(a)), *indices) for a, indices in reads.items()}
         guard = tuple(c.xreplace(swap) for c in self.term.guard if accesses(c))
         levels = self._levels([n for n, _ in owners], inner)
@@ -161,6 +170,7 @@ class _Lowering:
             target,
             self.term.body.xreplace(swap),
             guard,
+            tiled,
         )
 
     def _cuts(self, reading):
@@ -168,8 +178,20 @@ class _Lowering:
         moved = any(not e.is_Symbol or e.name not in self.formula.indices for e in indices_of(reading))
         decides = any(reading in accesses(c) for c in self.term.guard)
         if moved and (decides or not vanishes(self.term.body, reading)):
-            raise KernelError(f"{self.name}: the term does not vanish where {self.formula.show(reading)} lies outside "
-                              f"its array, and plain kernels leave such points out: {self.formula}")
+            raise KernelError(
+                f"{self.name}: the term does not vanish where {self.formula.show(reading)} lies outside "
+                f"its array, and plain kernels leave such points out: {self.formula}"
+            )
+
+    def _tile(self, target):
+        """Keep a row inside of its tile of the result: items stay small, and their rows in the cache."""
+        for axis, expr in enumerate(target):
+            if self.lane in names(expr):
+                lower, upper = interval(expr - FIRST, self.lane, sympy.Integer(TILE))
+                self.lower.append(lower)
+                self.upper.append(upper)
+                return axis
+        return None
 
     def _place(self, array, indices):
         """Index expressions of an access, every one that needs a check replaced by its checked position."""

@@ -58,8 +58,7 @@ def _loops(formula, term):
     for array, indices, reading in (*((array_of(a), indices_of(a), a) for a in term.arrays()),
                                     (formula.output, term.target, None)):  # fmt: skip
         # Where the term does not vanish with a read, the read is 0 outside and the point counts.
-        cuts = reading is None or (
-            vanishes(term.body, reading) and not any(reading in accesses(c) for c in term.guard))
+        cuts = reading is None or (vanishes(term.body, reading) and not any(reading in accesses(c) for c in term.guard))
         places, inside = [], []
         for axis, expr in enumerate(indices):
             if expr.is_Symbol and (array, axis) in formula.bare(expr.name):

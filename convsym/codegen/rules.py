@@ -3,6 +3,7 @@
 import sympy
 
 from convsym.codegen.cython import HEADER
+from convsym.codegen.loops import TILE
 from convsym.errors import KernelError
 from convsym.expressions import array_of, ceildiv, floordiv, indices_of, names, size, symbol, to_text
 
@@ -26,7 +27,7 @@ def rules_text(nests, op):
     -------
     str
     """
-    lines = [HEADER + _DOC, "KERNELS = {"]
+    lines = [f"{HEADER}{_DOC}\nTILE = {TILE}\n", "KERNELS = {"]
     for nest in nests:
         formula = nest.formula
         loops = [n for n, _ in nest.owners] + [loop.index for loop in nest.loops] + [nest.lane]
@@ -38,6 +39,7 @@ def rules_text(nests, op):
             formula.parameters,
             tuple(axis for _, axis in nest.owners),
             extents,
+            nest.tiled,
         )
         lines.append(f"    {nest.name!r}: Kernel{fields!r},")
     lines.append("}\n\n\n")

@@ -8,7 +8,7 @@ the number of threads nor the size of the blocks changes a bit of the result.
 from functools import lru_cache
 from math import prod
 
-from convsym.kernels._generated.rules import KERNELS
+from convsym.kernels._generated.rules import KERNELS, TILE
 from convsym.kernels.levels import in_use, load, using
 from convsym.kernels.report import config, show_config
 from convsym.kernels.threads import get_num_threads, guard_fork, set_num_threads
@@ -63,6 +63,8 @@ def _prepared(level, name, char, *shapes):
     kernel = KERNELS[name]
     shape_of = dict(zip((kernel.result, *kernel.operands), shapes, strict=True))
     items = prod(shape_of[kernel.result][axis] for axis in kernel.owners)
+    if kernel.tiled is not None:
+        items *= -(-shape_of[kernel.result][kernel.tiled] // TILE)
     work = prod(shape_of[array][axis] for array, axis in kernel.extents)
     return getattr(load(level), f"{name}_{_SUFFIX[char]}"), items, work
 

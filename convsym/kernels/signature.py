@@ -21,6 +21,8 @@ class Kernel:
         Axes of the result that number the owner items; each item may be computed by another thread.
     extents : tuple of (str, int)
         Array and axis of every loop; the product of these sizes is the number of multiply-adds.
+    tiled : int or None
+        Axis of the result that is cut into tiles of `TILE` elements, each of them an owner item.
     """
 
     name: str
@@ -29,3 +31,4 @@ class Kernel:
     parameters: tuple
     owners: tuple
     extents: tuple
+    tiled: int | None

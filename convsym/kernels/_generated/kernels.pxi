@@ -4,11 +4,17 @@ cdef void bias_y_f32_item(float[:, :, ::1] y, const float[::1] b, Py_ssize_t ite
     cdef Py_ssize_t n, k, o, lower, upper
     cdef float a0
     cdef float* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(y.shape[2], 2048))*2048
+    item = floordiv(item, ceildiv(y.shape[2], 2048))
     k = floormod(item, y.shape[1])
     item = floordiv(item, y.shape[1])
     n = item
     lower = 0
+    if first > lower:
+        lower = first
     upper = y.shape[2]
+    if first + 2048 < upper:
+        upper = first + 2048
     if lower >= upper:
         return
     a0 = b[k]
@@ -33,11 +39,17 @@ cdef void bias_y_f64_item(double[:, :, ::1] y, const double[::1] b, Py_ssize_t i
     cdef Py_ssize_t n, k, o, lower, upper
     cdef double a0
     cdef double* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(y.shape[2], 2048))*2048
+    item = floordiv(item, ceildiv(y.shape[2], 2048))
     k = floormod(item, y.shape[1])
     item = floordiv(item, y.shape[1])
     n = item
     lower = 0
+    if first > lower:
+        lower = first
     upper = y.shape[2]
+    if first + 2048 < upper:
+        upper = first + 2048
     if lower >= upper:
         return
     a0 = b[k]
@@ -153,6 +165,8 @@ cdef void conv1d_y_f32_item(float[:, :, :, ::1] y, const float[:, :, :, ::1] x, 
     cdef float a0
     cdef const float* b0
     cdef float* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(y.shape[3], 2048))*2048
+    item = floordiv(item, ceildiv(y.shape[3], 2048))
     k = floormod(item, y.shape[2])
     item = floordiv(item, y.shape[2])
     g = floormod(item, y.shape[1])
@@ -163,9 +177,13 @@ cdef void conv1d_y_f32_item(float[:, :, :, ::1] y, const float[:, :, :, ::1] x, 
             lower = 0
             if ceildiv(padding0 - dilation0*r0, stride0) > lower:
                 lower = ceildiv(padding0 - dilation0*r0, stride0)
+            if first > lower:
+                lower = first
             upper = y.shape[3]
             if floordiv(x.shape[3] + padding0 - dilation0*r0 - 1, stride0) + 1 < upper:
                 upper = floordiv(x.shape[3] + padding0 - dilation0*r0 - 1, stride0) + 1
+            if first + 2048 < upper:
+                upper = first + 2048
             if lower >= upper:
                 continue
             a0 = w[g, k, c, r0]
@@ -204,6 +222,8 @@ cdef void conv1d_y_f64_item(double[:, :, :, ::1] y, const double[:, :, :, ::1] x
     cdef double a0
     cdef const double* b0
     cdef double* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(y.shape[3], 2048))*2048
+    item = floordiv(item, ceildiv(y.shape[3], 2048))
     k = floormod(item, y.shape[2])
     item = floordiv(item, y.shape[2])
     g = floormod(item, y.shape[1])
@@ -214,9 +234,13 @@ cdef void conv1d_y_f64_item(double[:, :, :, ::1] y, const double[:, :, :, ::1] x
             lower = 0
             if ceildiv(padding0 - dilation0*r0, stride0) > lower:
                 lower = ceildiv(padding0 - dilation0*r0, stride0)
+            if first > lower:
+                lower = first
             upper = y.shape[3]
             if floordiv(x.shape[3] + padding0 - dilation0*r0 - 1, stride0) + 1 < upper:
                 upper = floordiv(x.shape[3] + padding0 - dilation0*r0 - 1, stride0) + 1
+            if first + 2048 < upper:
+                upper = first + 2048
             if lower >= upper:
                 continue
             a0 = w[g, k, c, r0]
@@ -255,6 +279,8 @@ cdef void conv1d_dx_f32_item(float[:, :, :, ::1] dx, const float[:, :, :, ::1] d
     cdef float a0
     cdef const float* b0
     cdef float* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(dx.shape[3], 2048))*2048
+    item = floordiv(item, ceildiv(dx.shape[3], 2048))
     c = floormod(item, dx.shape[2])
     item = floordiv(item, dx.shape[2])
     g = floormod(item, dx.shape[1])
@@ -265,9 +291,13 @@ cdef void conv1d_dx_f32_item(float[:, :, :, ::1] dx, const float[:, :, :, ::1] d
             lower = 0
             if ceildiv(padding0 - dilation0*r0, stride0) > lower:
                 lower = ceildiv(padding0 - dilation0*r0, stride0)
+            if ceildiv(first + padding0 - dilation0*r0, stride0) > lower:
+                lower = ceildiv(first + padding0 - dilation0*r0, stride0)
             upper = dy.shape[3]
             if floordiv(dx.shape[3] + padding0 - dilation0*r0 - 1, stride0) + 1 < upper:
                 upper = floordiv(dx.shape[3] + padding0 - dilation0*r0 - 1, stride0) + 1
+            if floordiv(first + padding0 + 2047 - dilation0*r0, stride0) + 1 < upper:
+                upper = floordiv(first + padding0 + 2047 - dilation0*r0, stride0) + 1
             if lower >= upper:
                 continue
             a0 = w[g, k, c, r0]
@@ -306,6 +336,8 @@ cdef void conv1d_dx_f64_item(double[:, :, :, ::1] dx, const double[:, :, :, ::1]
     cdef double a0
     cdef const double* b0
     cdef double* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(dx.shape[3], 2048))*2048
+    item = floordiv(item, ceildiv(dx.shape[3], 2048))
     c = floormod(item, dx.shape[2])
     item = floordiv(item, dx.shape[2])
     g = floormod(item, dx.shape[1])
@@ -316,9 +348,13 @@ cdef void conv1d_dx_f64_item(double[:, :, :, ::1] dx, const double[:, :, :, ::1]
             lower = 0
             if ceildiv(padding0 - dilation0*r0, stride0) > lower:
                 lower = ceildiv(padding0 - dilation0*r0, stride0)
+            if ceildiv(first + padding0 - dilation0*r0, stride0) > lower:
+                lower = ceildiv(first + padding0 - dilation0*r0, stride0)
             upper = dy.shape[3]
             if floordiv(dx.shape[3] + padding0 - dilation0*r0 - 1, stride0) + 1 < upper:
                 upper = floordiv(dx.shape[3] + padding0 - dilation0*r0 - 1, stride0) + 1
+            if floordiv(first + padding0 + 2047 - dilation0*r0, stride0) + 1 < upper:
+                upper = floordiv(first + padding0 + 2047 - dilation0*r0, stride0) + 1
             if lower >= upper:
                 continue
             a0 = w[g, k, c, r0]
@@ -505,6 +541,8 @@ cdef void conv2d_y_f32_item(float[:, :, :, :, ::1] y, const float[:, :, :, :, ::
     cdef float a0
     cdef const float* b0
     cdef float* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(y.shape[4], 2048))*2048
+    item = floordiv(item, ceildiv(y.shape[4], 2048))
     o0 = floormod(item, y.shape[3])
     item = floordiv(item, y.shape[3])
     k = floormod(item, y.shape[2])
@@ -521,9 +559,13 @@ cdef void conv2d_y_f32_item(float[:, :, :, :, ::1] y, const float[:, :, :, :, ::
                 lower = 0
                 if ceildiv(padding1 - dilation1*r1, stride1) > lower:
                     lower = ceildiv(padding1 - dilation1*r1, stride1)
+                if first > lower:
+                    lower = first
                 upper = y.shape[4]
                 if floordiv(x.shape[4] + padding1 - dilation1*r1 - 1, stride1) + 1 < upper:
                     upper = floordiv(x.shape[4] + padding1 - dilation1*r1 - 1, stride1) + 1
+                if first + 2048 < upper:
+                    upper = first + 2048
                 if lower >= upper:
                     continue
                 a0 = w[g, k, c, r0, r1]
@@ -562,6 +604,8 @@ cdef void conv2d_y_f64_item(double[:, :, :, :, ::1] y, const double[:, :, :, :, 
     cdef double a0
     cdef const double* b0
     cdef double* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(y.shape[4], 2048))*2048
+    item = floordiv(item, ceildiv(y.shape[4], 2048))
     o0 = floormod(item, y.shape[3])
     item = floordiv(item, y.shape[3])
     k = floormod(item, y.shape[2])
@@ -578,9 +622,13 @@ cdef void conv2d_y_f64_item(double[:, :, :, :, ::1] y, const double[:, :, :, :, 
                 lower = 0
                 if ceildiv(padding1 - dilation1*r1, stride1) > lower:
                     lower = ceildiv(padding1 - dilation1*r1, stride1)
+                if first > lower:
+                    lower = first
                 upper = y.shape[4]
                 if floordiv(x.shape[4] + padding1 - dilation1*r1 - 1, stride1) + 1 < upper:
                     upper = floordiv(x.shape[4] + padding1 - dilation1*r1 - 1, stride1) + 1
+                if first + 2048 < upper:
+                    upper = first + 2048
                 if lower >= upper:
                     continue
                 a0 = w[g, k, c, r0, r1]
@@ -619,6 +667,8 @@ cdef void conv2d_dx_f32_item(float[:, :, :, :, ::1] dx, const float[:, :, :, :, 
     cdef float a0
     cdef const float* b0
     cdef float* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(dx.shape[4], 2048))*2048
+    item = floordiv(item, ceildiv(dx.shape[4], 2048))
     i0 = floormod(item, dx.shape[3])
     item = floordiv(item, dx.shape[3])
     c = floormod(item, dx.shape[2])
@@ -637,9 +687,13 @@ cdef void conv2d_dx_f32_item(float[:, :, :, :, ::1] dx, const float[:, :, :, :, 
                 lower = 0
                 if ceildiv(padding1 - dilation1*r1, stride1) > lower:
                     lower = ceildiv(padding1 - dilation1*r1, stride1)
+                if ceildiv(first + padding1 - dilation1*r1, stride1) > lower:
+                    lower = ceildiv(first + padding1 - dilation1*r1, stride1)
                 upper = dy.shape[4]
                 if floordiv(dx.shape[4] + padding1 - dilation1*r1 - 1, stride1) + 1 < upper:
                     upper = floordiv(dx.shape[4] + padding1 - dilation1*r1 - 1, stride1) + 1
+                if floordiv(first + padding1 + 2047 - dilation1*r1, stride1) + 1 < upper:
+                    upper = floordiv(first + padding1 + 2047 - dilation1*r1, stride1) + 1
                 if lower >= upper:
                     continue
                 a0 = w[g, k, c, r0, r1]
@@ -678,6 +732,8 @@ cdef void conv2d_dx_f64_item(double[:, :, :, :, ::1] dx, const double[:, :, :, :
     cdef double a0
     cdef const double* b0
     cdef double* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(dx.shape[4], 2048))*2048
+    item = floordiv(item, ceildiv(dx.shape[4], 2048))
     i0 = floormod(item, dx.shape[3])
     item = floordiv(item, dx.shape[3])
     c = floormod(item, dx.shape[2])
@@ -696,9 +752,13 @@ cdef void conv2d_dx_f64_item(double[:, :, :, :, ::1] dx, const double[:, :, :, :
                 lower = 0
                 if ceildiv(padding1 - dilation1*r1, stride1) > lower:
                     lower = ceildiv(padding1 - dilation1*r1, stride1)
+                if ceildiv(first + padding1 - dilation1*r1, stride1) > lower:
+                    lower = ceildiv(first + padding1 - dilation1*r1, stride1)
                 upper = dy.shape[4]
                 if floordiv(dx.shape[4] + padding1 - dilation1*r1 - 1, stride1) + 1 < upper:
                     upper = floordiv(dx.shape[4] + padding1 - dilation1*r1 - 1, stride1) + 1
+                if floordiv(first + padding1 + 2047 - dilation1*r1, stride1) + 1 < upper:
+                    upper = floordiv(first + padding1 + 2047 - dilation1*r1, stride1) + 1
                 if lower >= upper:
                     continue
                 a0 = w[g, k, c, r0, r1]
@@ -896,9 +956,15 @@ cdef void relu_y_f32_item(float[:, ::1] y, const float[:, ::1] x, Py_ssize_t ite
     cdef Py_ssize_t n, i, lower, upper
     cdef const float* b0
     cdef float* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(y.shape[1], 2048))*2048
+    item = floordiv(item, ceildiv(y.shape[1], 2048))
     n = item
     lower = 0
+    if first > lower:
+        lower = first
     upper = x.shape[1]
+    if first + 2048 < upper:
+        upper = first + 2048
     if lower >= upper:
         return
     b0 = &x[n, 0]
@@ -925,9 +991,15 @@ cdef void relu_y_f64_item(double[:, ::1] y, const double[:, ::1] x, Py_ssize_t i
     cdef Py_ssize_t n, i, lower, upper
     cdef const double* b0
     cdef double* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(y.shape[1], 2048))*2048
+    item = floordiv(item, ceildiv(y.shape[1], 2048))
     n = item
     lower = 0
+    if first > lower:
+        lower = first
     upper = x.shape[1]
+    if first + 2048 < upper:
+        upper = first + 2048
     if lower >= upper:
         return
     b0 = &x[n, 0]
@@ -955,9 +1027,15 @@ cdef void relu_dx_f32_item(float[:, ::1] dx, const float[:, ::1] dy, const float
     cdef const float* b0
     cdef const float* b1
     cdef float* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(dx.shape[1], 2048))*2048
+    item = floordiv(item, ceildiv(dx.shape[1], 2048))
     n = item
     lower = 0
+    if first > lower:
+        lower = first
     upper = dy.shape[1]
+    if first + 2048 < upper:
+        upper = first + 2048
     if lower >= upper:
         return
     b0 = &dy[n, 0]
@@ -990,9 +1068,15 @@ cdef void relu_dx_f64_item(double[:, ::1] dx, const double[:, ::1] dy, const dou
     cdef const double* b0
     cdef const double* b1
     cdef double* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(dx.shape[1], 2048))*2048
+    item = floordiv(item, ceildiv(dx.shape[1], 2048))
     n = item
     lower = 0
+    if first > lower:
+        lower = first
     upper = dy.shape[1]
+    if first + 2048 < upper:
+        upper = first + 2048
     if lower >= upper:
         return
     b0 = &dy[n, 0]
@@ -1126,9 +1210,15 @@ cdef void squared_error_dz_f32_item(float[:, ::1] dz, const float[::1] dl, const
     cdef const float* b0
     cdef const float* b1
     cdef float* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(dz.shape[1], 2048))*2048
+    item = floordiv(item, ceildiv(dz.shape[1], 2048))
     n = item
     lower = 0
+    if first > lower:
+        lower = first
     upper = z.shape[1]
+    if first + 2048 < upper:
+        upper = first + 2048
     if lower >= upper:
         return
     a0 = dl[n]
@@ -1165,9 +1255,15 @@ cdef void squared_error_dz_f64_item(double[:, ::1] dz, const double[::1] dl, con
     cdef const double* b0
     cdef const double* b1
     cdef double* row
+    cdef Py_ssize_t first = floormod(item, ceildiv(dz.shape[1], 2048))*2048
+    item = floordiv(item, ceildiv(dz.shape[1], 2048))
     n = item
     lower = 0
+    if first > lower:
+        lower = first
     upper = z.shape[1]
+    if first + 2048 < upper:
+        upper = first + 2048
     if lower >= upper:
         return
     a0 = dl[n]

@@ -3,19 +3,21 @@
 
 from convsym.kernels.signature import Kernel
 
+TILE = 2048
+
 KERNELS = {
-    'bias_y': Kernel('bias_y', 'y', ('b',), (), (0, 1), (('y', 0), ('b', 0), ('y', 2))),
-    'bias_db': Kernel('bias_db', 'db', ('dy',), (), (0,), (('dy', 1), ('dy', 0), ('dy', 2))),
-    'conv1d_y': Kernel('conv1d_y', 'y', ('x', 'w'), ('stride0', 'dilation0', 'padding0'), (0, 1, 2), (('x', 0), ('x', 1), ('w', 1), ('x', 2), ('w', 3), ('y', 3))),
-    'conv1d_dx': Kernel('conv1d_dx', 'dx', ('dy', 'w'), ('stride0', 'dilation0', 'padding0'), (0, 1, 2), (('dy', 0), ('dy', 1), ('w', 2), ('dy', 2), ('w', 3), ('dy', 3))),
-    'conv1d_dw': Kernel('conv1d_dw', 'dw', ('dy', 'x'), ('stride0', 'dilation0', 'padding0'), (0, 1, 2, 3), (('dy', 1), ('dy', 2), ('x', 2), ('dw', 3), ('dy', 0), ('dy', 3))),
-    'conv2d_y': Kernel('conv2d_y', 'y', ('x', 'w'), ('stride0', 'dilation0', 'padding0', 'stride1', 'dilation1', 'padding1'), (0, 1, 2, 3), (('x', 0), ('x', 1), ('w', 1), ('y', 3), ('x', 2), ('w', 3), ('w', 4), ('y', 4))),
-    'conv2d_dx': Kernel('conv2d_dx', 'dx', ('dy', 'w'), ('stride0', 'dilation0', 'padding0', 'stride1', 'dilation1', 'padding1'), (0, 1, 2, 3), (('dy', 0), ('dy', 1), ('w', 2), ('dx', 3), ('dy', 2), ('w', 3), ('w', 4), ('dy', 4))),
-    'conv2d_dw': Kernel('conv2d_dw', 'dw', ('dy', 'x'), ('stride0', 'dilation0', 'padding0', 'stride1', 'dilation1', 'padding1'), (0, 1, 2, 3, 4), (('dy', 1), ('dy', 2), ('x', 2), ('dw', 3), ('dw', 4), ('dy', 0), ('dy', 3), ('dy', 4))),
-    'relu_y': Kernel('relu_y', 'y', ('x',), (), (0,), (('x', 0), ('x', 1))),
-    'relu_dx': Kernel('relu_dx', 'dx', ('dy', 'x'), (), (0,), (('dy', 0), ('dy', 1))),
-    'squared_error_l': Kernel('squared_error_l', 'l', ('z', 't'), (), (0,), (('z', 0), ('z', 1))),
-    'squared_error_dz': Kernel('squared_error_dz', 'dz', ('dl', 'z', 't'), (), (0,), (('dl', 0), ('z', 1))),
+    'bias_y': Kernel('bias_y', 'y', ('b',), (), (0, 1), (('y', 0), ('b', 0), ('y', 2)), 2),
+    'bias_db': Kernel('bias_db', 'db', ('dy',), (), (0,), (('dy', 1), ('dy', 0), ('dy', 2)), None),
+    'conv1d_y': Kernel('conv1d_y', 'y', ('x', 'w'), ('stride0', 'dilation0', 'padding0'), (0, 1, 2), (('x', 0), ('x', 1), ('w', 1), ('x', 2), ('w', 3), ('y', 3)), 3),
+    'conv1d_dx': Kernel('conv1d_dx', 'dx', ('dy', 'w'), ('stride0', 'dilation0', 'padding0'), (0, 1, 2), (('dy', 0), ('dy', 1), ('w', 2), ('dy', 2), ('w', 3), ('dy', 3)), 3),
+    'conv1d_dw': Kernel('conv1d_dw', 'dw', ('dy', 'x'), ('stride0', 'dilation0', 'padding0'), (0, 1, 2, 3), (('dy', 1), ('dy', 2), ('x', 2), ('dw', 3), ('dy', 0), ('dy', 3)), None),
+    'conv2d_y': Kernel('conv2d_y', 'y', ('x', 'w'), ('stride0', 'dilation0', 'padding0', 'stride1', 'dilation1', 'padding1'), (0, 1, 2, 3), (('x', 0), ('x', 1), ('w', 1), ('y', 3), ('x', 2), ('w', 3), ('w', 4), ('y', 4)), 4),
+    'conv2d_dx': Kernel('conv2d_dx', 'dx', ('dy', 'w'), ('stride0', 'dilation0', 'padding0', 'stride1', 'dilation1', 'padding1'), (0, 1, 2, 3), (('dy', 0), ('dy', 1), ('w', 2), ('dx', 3), ('dy', 2), ('w', 3), ('w', 4), ('dy', 4)), 4),
+    'conv2d_dw': Kernel('conv2d_dw', 'dw', ('dy', 'x'), ('stride0', 'dilation0', 'padding0', 'stride1', 'dilation1', 'padding1'), (0, 1, 2, 3, 4), (('dy', 1), ('dy', 2), ('x', 2), ('dw', 3), ('dw', 4), ('dy', 0), ('dy', 3), ('dy', 4)), None),
+    'relu_y': Kernel('relu_y', 'y', ('x',), (), (0,), (('x', 0), ('x', 1)), 1),
+    'relu_dx': Kernel('relu_dx', 'dx', ('dy', 'x'), (), (0,), (('dy', 0), ('dy', 1)), 1),
+    'squared_error_l': Kernel('squared_error_l', 'l', ('z', 't'), (), (0,), (('z', 0), ('z', 1)), None),
+    'squared_error_dz': Kernel('squared_error_dz', 'dz', ('dl', 'z', 't'), (), (0,), (('dl', 0), ('z', 1)), 1),
 }
 
 
