@@ -22,6 +22,8 @@ _MODULE_OF = {
     "Proof": "verdict",
     "prove": "proofs",
     "check": "proofs",
+    "Winograd": "tile",
+    "winograd": "cooktoom",
     "latex": "notation",
     "mathml": "notation",
     "Op": "op",
