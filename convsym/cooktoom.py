@@ -198,6 +198,6 @@ def _pair(point):
     if point in (math.inf, sympy.oo):
         return 1, 0
     if isinstance(point, bool) or not isinstance(point, int | np.integer | Fraction | sympy.Rational):
-        hint = f"write Fraction('{point}')" if isinstance(point, float) else None
+        hint = f"write Fraction('{point}')" if isinstance(point, float) and math.isfinite(point) else None
         raise FormulaError(f"winograd: the point {point!r} is not exact; give integers or Fractions", hint=hint)
     return Fraction(int(point.numerator), int(point.denominator)).as_integer_ratio()
