@@ -88,8 +88,8 @@ class Plain:
         parameters = parameters or {}
         shapes = {name: np.shape(array) for name, array in arrays.items()} | {self.output: shape}
         extents = self.extents(shapes, parameters)
-        names = {name: Padded(array) for name, array in arrays.items()}
-        names |= {self.output: Padded(np.zeros(shape)), **parameters, **_environment(arrays)}
+        names = _environment(arrays) | {name: Padded(array) for name, array in arrays.items()}
+        names |= {self.output: Padded(np.zeros(shape)), **parameters}
         out = np.zeros(shape, dtype=object)
         for target, sign, value in self.addends:
             used = {n.id for node in (*target, value) for n in ast.walk(node) if isinstance(n, ast.Name)}
