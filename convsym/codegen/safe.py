@@ -9,19 +9,14 @@ from convsym.expressions import Term, access, array_of, indices_of, symbol
 from convsym.formula import Formula
 
 # Words of C and Cython, of the printers' own variables, and of the functions they call.
-_WORDS = (
-    frozenset(
-        """
-auto bint bool case char complex const cdef cimport cpdef ctypedef cppclass default define defined DEF do double else
-ELIF ELSE enum extern first float for gil goto IF if include inline int item lane lanes len long lower max min nogil noexcept
-NULL object prange public range readonly register restrict return row self short signed sizeof size_t Py_ssize_t start
-static stop struct switch threads total typedef typename union unsigned upper void volatile while floordiv ceildiv
-floormod numpy np cython zeros shape exp log sqrt tanh sin cos
-""".split()
-    )
-    | frozenset(keyword.kwlist)
-    | frozenset(keyword.softkwlist)
-)  # noqa: SIM905 - a table of words
+_RESERVED = """
+auto bint bool case char complex const cdef cimport cpdef ctypedef cppclass default define defined DEF do double
+else ELIF ELSE enum extern first float for gil goto IF if include inline int item lane lanes len long lower max min
+nogil noexcept NULL object prange public range readonly register restrict return row self short signed sizeof size_t
+Py_ssize_t start static stop struct switch threads total typedef typename union unsigned upper void volatile while
+floordiv ceildiv floormod numpy np cython zeros shape exp log sqrt tanh sin cos
+"""
+_WORDS = frozenset(_RESERVED.split()) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 _TEMPORARY = re.compile(r"[abpv]\d+\Z|_")
 
 
