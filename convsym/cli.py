@@ -4,6 +4,7 @@ Exit codes: 0 done or proved, 1 refuted or failed, 2 wrong usage, 3 unknown; 130
 """
 
 import argparse
+import io
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from convsym._version import __version__
 from convsym.errors import ConvsymError, FormulaError
 
 EXIT = {"proved": 0, "refuted": 1, "unknown": 3}
-USAGE, INTERRUPTED, CLOSED = 2, 130, 141
+FAILED, USAGE, INTERRUPTED, CLOSED = 1, 2, 130, 141
 FORMATS = ("text", "latex", "python", "cython", "json")
 
 
@@ -30,6 +31,9 @@ def main(argv=None):
     int
         The exit code.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # where a sign such as δ cannot be encoded
     arguments = _parser().parse_args(argv)
     try:
         code = arguments.run(arguments)
@@ -45,6 +49,9 @@ def main(argv=None):
         # The reader has gone; what Python flushes at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CLOSED
+    except OSError as error:
+        print(f"convsym: {error.filename}: {error.strerror}", file=sys.stderr)
+        return FAILED
 
 
 def _parser():
@@ -108,7 +115,10 @@ def _parser():
 
 
 def _seconds(text):
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
     if not 0 < value < 86_400:
         raise argparse.ArgumentTypeError(f"{text} is no positive number of seconds below a day")
     return value
