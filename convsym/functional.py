@@ -36,7 +36,8 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
     Returns
     -------
     ndarray, shape (N, K, O) or (K, O)
-        A new array of the inputs' dtype.
+        A new array of the inputs' dtype; as many outputs as have their last read inside the padded signal:
+        O = max(0, (L + before + after - dilation*(R - 1) - 1)//stride + 1)
 
     Raises
     ------
@@ -89,7 +90,8 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
     Returns
     -------
     ndarray, shape (N, K, O0, O1) or (K, O0, O1)
-        A new array of the inputs' dtype.
+        A new array of the inputs' dtype; as many outputs as have their last read inside the padded image, along
+        each axis with its own numbers: O = max(0, (L + before + after - dilation*(R - 1) - 1)//stride + 1)
 
     Raises
     ------

@@ -4,11 +4,13 @@ import doctest
 import inspect
 import pkgutil
 from importlib import import_module
+from itertools import product
 
 import pytest
 
 import convsym
 from convsym import grad
+from convsym.kernels._generated import rules
 
 COMPILED = {"_cpu", "_cyutility", "baseline", "v3", "v4"}
 MODULES = [
@@ -47,3 +49,12 @@ def test_a_public_function_documents_parameters_result_errors_and_shows_an_examp
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
 def test_a_public_class_says_what_it_is(cls):
     assert len(inspect.getdoc(cls)) > 20
+
+
+@pytest.mark.parametrize("function", [convsym.conv1d, convsym.conv2d])
+def test_the_size_rule_in_the_docstring_is_the_derived_one(function):
+    text = next(line.partition("O = ")[2] for line in function.__doc__.splitlines() if "O = " in line)
+    stated = compile(text, "docstring", "eval")
+    for size, kernel, stride, dilation, before, after in product(range(6), range(1, 4), (1, 2, 3), (1, 2), (0, 2), (-1, 1)):
+        names = {"L": size, "R": kernel, "stride": stride, "dilation": dilation, "before": before, "after": after}
+        assert eval(stated, {"max": max}, names) == rules.output_size(size, kernel, stride, dilation, before, after)
