@@ -7,6 +7,7 @@ import ast
 import re
 import warnings
 from fractions import Fraction
+from math import prod
 
 import sympy
 from sympy.logic.boolalg import And, Not, Or
@@ -14,8 +15,8 @@ from sympy.logic.boolalg import And, Not, Or
 from convsym.boundary import MODES
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, mod, size, symbol
+from convsym.limits import MAX_AXES, MAX_DEPTH, MAX_INTEGER, MAX_POWER, MAX_TEXT, large, many_cases, many_terms
 
-MAX_TEXT, MAX_DEPTH, MAX_INTEGER, MAX_POWER = 10_000, 50, 10**12, 16
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _COMPARE = {
     ast.Eq: sympy.Eq,
@@ -120,6 +121,8 @@ class Grammar:
             self.fail("only a named array can be indexed", node.value, "write  x[i, j]")
         array = self.name(node.value)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        if len(parts) > MAX_AXES:
+            self.fail(f"{array} has {len(parts)} indices; at most {MAX_AXES} are read", node)
         if self.ranks.setdefault(array, len(parts)) != len(parts):
             self.fail(
                 f"{array} has {len(parts)} indices here and {self.ranks[array]} before",
@@ -152,9 +155,10 @@ class Grammar:
             if operation is None:
                 self.fail("an index may use + - * // % only", node, "write // for the floor of a quotient")
             left, right = self.index(node.left), self.index(node.right)
+            self.refuse(many_terms(left, right) if isinstance(node.op, ast.Mult) else None, node)
             if operation in (floordiv, mod) and right.is_Integer and right < 1:
                 self.fail(f"the divisor of // and % is at least 1, not {right}", node.right)
-            return operation(left, right)
+            return self.small(operation(left, right), node)
         self.fail(
             "an index may hold names, integers and + - * // % only",
             node,
@@ -228,7 +232,7 @@ class Grammar:
             exponent = self.index(node.right)
             if not exponent.is_Integer or abs(exponent) > MAX_POWER:
                 self.fail(f"a power is an integer from -{MAX_POWER} to {MAX_POWER}", node.right)
-            return [(guard, value**exponent) for guard, value in self.cases(node.left)]
+            return [(guard, self.small(value**exponent, node)) for guard, value in self.cases(node.left)]
         if isinstance(node.op, ast.FloorDiv | ast.Mod):
             return [((), self.index(node))]
         operation = {
@@ -239,10 +243,19 @@ class Grammar:
         }.get(type(node.op))
         if operation is None:
             self.fail("this operator is not allowed in a formula", node, "allowed: + - * / ** and // % of indices")
-        right = self.cases(node.right)
+        left, right = self.cases(node.left), self.cases(node.right)
+        self.refuse(many_cases(len(left) * len(right)), node)
         if isinstance(node.op, ast.Div) and any(value == 0 for _, value in right):
             self.fail("division by zero", node.right)
-        return [(g + h, operation(a, b)) for g, a in self.cases(node.left) for h, b in right]
+        return [(g + h, self.small(operation(a, b), node)) for g, a in left for h, b in right]
+
+    def small(self, expr, node):
+        self.refuse(large(expr), node)
+        return expr
+
+    def refuse(self, reason, node):
+        if reason:
+            self.fail(reason, node, "split the formula into several")
 
     def call(self, node):
         name = node.func.id if isinstance(node.func, ast.Name) else None
@@ -256,10 +269,12 @@ class Grammar:
         if name == "where":
             condition = self.condition(node.args[0], self.plain)
             yes, no = self.cases(node.args[1]), self.cases(node.args[2])
+            self.refuse(many_cases(len(yes) + len(no)), node)
             return [(conjuncts(condition) + g, v) for g, v in yes] + [(conjuncts(Not(condition)) + g, v) for g, v in no]
         arguments = [self.cases(argument) for argument in node.args]
         if name in FUNCTIONS:
             return [(guard, FUNCTIONS[name](value)) for guard, value in arguments[0]]
+        self.refuse(many_cases(2 * prod(map(len, arguments))), node)
         return self.kinked(name, arguments)
 
     @staticmethod
