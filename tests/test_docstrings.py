@@ -55,6 +55,7 @@ def test_a_public_class_says_what_it_is(cls):
 def test_the_size_rule_in_the_docstring_is_the_derived_one(function):
     text = next(line.partition("O = ")[2] for line in function.__doc__.splitlines() if "O = " in line)
     stated = compile(text, "docstring", "eval")
-    for size, kernel, stride, dilation, before, after in product(range(6), range(1, 4), (1, 2, 3), (1, 2), (0, 2), (-1, 1)):
+    grid = product(range(6), range(1, 4), (1, 2, 3), (1, 2), (0, 2), (-1, 1))
+    for size, kernel, stride, dilation, before, after in grid:
         names = {"L": size, "R": kernel, "stride": stride, "dilation": dilation, "before": before, "after": after}
         assert eval(stated, {"max": max}, names) == rules.output_size(size, kernel, stride, dilation, before, after)
