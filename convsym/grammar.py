@@ -15,7 +15,7 @@ from sympy.logic.boolalg import And, Not, Or
 from convsym.boundary import MODES
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, mod, size, symbol
-from convsym.limits import MAX_AXES, MAX_DEPTH, MAX_INTEGER, MAX_POWER, MAX_TEXT, large, many_cases, many_terms
+from convsym.limits import MAX_AXES, MAX_DEPTH, MAX_INTEGER, MAX_POWER, MAX_TEXT, depth, large, many_cases, many_terms
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _COMPARE = {
@@ -79,7 +79,7 @@ class Grammar:
             self.fail(f"this is not a formula: {error.msg}", column, "a formula reads like  y[o] += x[o + r] * w[r]")
         except (RecursionError, MemoryError, ValueError):
             self.fail("the text is nested too deeply to be read", None)
-        if _depth(tree) > 4 * MAX_DEPTH:
+        if depth(tree) > 4 * MAX_DEPTH:
             self.fail(
                 f"the expression is more than {4 * MAX_DEPTH} operations deep", None, "split the formula into several"
             )
@@ -144,6 +144,12 @@ class Grammar:
             return -inner if isinstance(node.op, ast.USub) else inner
         if isinstance(node, ast.Subscript) and self.shape_of(node) is not None:
             return self.shape_of(node)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+            base, exponent = self.index(node.left), self.index(node.right)
+            if not exponent.is_Integer or not 0 < exponent <= MAX_POWER:
+                self.fail(f"a power in an index is an integer from 1 to {MAX_POWER}", node.right)
+            self.refuse(many_cases(len(sympy.Add.make_args(base)) ** int(exponent)), node)
+            return self.small(sympy.expand(base**exponent), node)
         if isinstance(node, ast.BinOp):
             operation = {
                 ast.Add: sympy.Add,
@@ -291,12 +297,3 @@ class Grammar:
             condition = compare(first, second)
             cases += [((*guard, condition), first), ((*guard, Not(condition)), second)]
         return cases
-
-
-def _depth(tree):
-    """Depth of a syntax tree, without recursion."""
-    deepest, level = 0, [tree]
-    while level:
-        deepest += 1
-        level = [child for node in level for child in ast.iter_child_nodes(node)]
-    return deepest

@@ -1,9 +1,20 @@
 """How large a text may be: what it says must be answered at once, and must be short enough to be written down again."""
 
+import ast
+
 import sympy
 
 MAX_TEXT, MAX_DEPTH, MAX_INTEGER, MAX_POWER = 10_000, 50, 10**12, 16
 MAX_CASES, MAX_AXES = 64, 32
+
+
+def depth(tree):
+    """Depth of a syntax tree, without recursion."""
+    deepest, level = 0, [tree]
+    while level:
+        deepest += 1
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+    return deepest
 
 
 def many_cases(count):
