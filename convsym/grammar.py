@@ -15,7 +15,7 @@ from sympy.logic.boolalg import And, Not, Or
 from convsym.boundary import MODES
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, mod, size, symbol
-from convsym.limits import MAX_AXES, MAX_DEPTH, MAX_INTEGER, MAX_POWER, MAX_TEXT, depth, large, many_cases, many_terms
+from convsym.limits import MAX_AXES, MAX_DEPTH, MAX_INTEGER, MAX_POWER, MAX_TEXT, large, many_cases, many_terms, tree_depth
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _COMPARE = {
@@ -79,7 +79,7 @@ class Grammar:
             self.fail(f"this is not a formula: {error.msg}", column, "a formula reads like  y[o] += x[o + r] * w[r]")
         except (RecursionError, MemoryError, ValueError):
             self.fail("the text is nested too deeply to be read", None)
-        if depth(tree) > 4 * MAX_DEPTH:
+        if tree_depth(tree) > 4 * MAX_DEPTH:
             self.fail(
                 f"the expression is more than {4 * MAX_DEPTH} operations deep", None, "split the formula into several"
             )

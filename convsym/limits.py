@@ -8,7 +8,7 @@ MAX_TEXT, MAX_DEPTH, MAX_INTEGER, MAX_POWER = 10_000, 50, 10**12, 16
 MAX_CASES, MAX_AXES = 64, 32
 
 
-def depth(tree):
+def tree_depth(tree):
     """Depth of a syntax tree, without recursion."""
     deepest, level = 0, [tree]
     while level:
