@@ -15,7 +15,9 @@ from sympy.logic.boolalg import And, Not, Or
 from convsym.boundary import MODES
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, mod, size, symbol
-from convsym.limits import MAX_AXES, MAX_DEPTH, MAX_INTEGER, MAX_POWER, MAX_TEXT, large, many_cases, many_terms, tree_depth
+from convsym.limits import (
+    MAX_AXES, MAX_DEPTH, MAX_INTEGER, MAX_POWER, MAX_TEXT, large, many_cases, many_terms, tree_depth,
+)  # fmt: skip
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _COMPARE = {
