@@ -11,7 +11,7 @@ from convsym.elimination import gather, gather_steps
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import Term, access, accesses, array_of, indices_of, size, symbol
 from convsym.formula import Formula
-from convsym.notation import Layout, formula_layout, row
+from convsym.layout import Layout, formula_layout, row
 from convsym.rule import Rule, Shown, Step
 
 

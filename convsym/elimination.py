@@ -21,7 +21,7 @@ from convsym.expressions import (
     symbol,
 )
 from convsym.formula import Formula
-from convsym.notation import row
+from convsym.layout import row
 from convsym.rule import Shown, Step
 
 FRESH = ("i", "j", "u", "v", "a", "b", "s", "t")  # names for new target indices, in order of preference

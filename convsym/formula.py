@@ -20,8 +20,10 @@ from convsym.expressions import (
     symbol,
     to_text,
 )
+from convsym.layout import formula_layout
 from convsym.parsing import parse, parse_condition, parse_scalar
 from convsym.sizes import last_reads
+from convsym.typesetting import to_latex
 from convsym.validation import Validation
 
 
@@ -278,6 +280,9 @@ class Formula:
 
     def __repr__(self):
         return f"{type(self).__name__}({str(self)!r})"
+
+    def _repr_latex_(self):
+        return f"$${to_latex(formula_layout(self))}$$"
 
     # ---------------------------------------------------------------------------------------------- evaluation
 

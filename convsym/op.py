@@ -60,6 +60,9 @@ class Op:
     def __str__(self):
         return f"{self.name}: {self.formula}"
 
+    def _repr_latex_(self):
+        return f"$${latex(self)}$$"
+
 
 @latex.register
 def _(obj: Op):

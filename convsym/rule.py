@@ -6,7 +6,9 @@ import numpy as np
 
 from convsym.expressions import to_text
 from convsym.formula import Formula
-from convsym.notation import Layout, expression_layout, latex, mathml, to_latex, to_mathml
+from convsym.layout import Layout, expression_layout
+from convsym.notation import latex, mathml
+from convsym.typesetting import to_latex, to_mathml
 
 LEMMAS = {
     "chain rule": "the cotangent of an input is the sum, over all outputs, of cotangent times partial derivative",
@@ -42,6 +44,9 @@ class Step:
     def latex(self):
         """The statement as LaTeX."""
         return to_latex(self.layout)
+
+    def _repr_latex_(self):
+        return f"$${self.latex}$$"
 
 
 @latex.register

@@ -278,6 +278,9 @@ class Winograd:
             lines.append(f"{name} = " + matrix.table(StrPrinter(), rowsep="\n" + " " * len(f"{name} = "), colsep="  "))
         return "\n".join(lines)
 
+    def _repr_latex_(self):
+        return f"$${latex(self)}$$"
+
 
 @latex.register
 def _(obj: Winograd):

@@ -3,11 +3,13 @@
 import json
 import time
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 
 from convsym import solver
 from convsym.errors import ProofError
 from convsym.notation import latex
+from convsym.typesetting import text_latex
 
 CERTIFICATE = 1  # schema of saved certificates
 
@@ -115,6 +117,16 @@ class Proof:
         lines += [f"  {o.status:8} {o.name} ({1000 * o.seconds:.0f} ms)" for o in self.obligations]
         return "\n".join(lines)
 
+    def _repr_latex_(self):
+        return f"$${latex(self)}$$"
+
+    def _repr_html_(self):
+        agreed = (("geometries", f"exact integers agree on {self.geometries} small ones"),) if self.geometries else ()
+        rows = [("statement", self.statement), ("reason", self.reason), *agreed]
+        rows += [(o.status, f"{o.name} ({1000 * o.seconds:.0f} ms)") for o in self.obligations]
+        cells = "".join(f"<tr><th>{escape(head)}</th><td>{escape(text)}</td></tr>" for head, text in rows)
+        return f"<table><caption>{escape(self.status)}</caption><tbody>{cells}</tbody></table>"
+
 
 def certificate(proof):
     """A proof as plain data that can be checked again; see `Proof.save`."""
@@ -177,6 +189,4 @@ def replay(path, budget=10.0):
 
 @latex.register
 def _(obj: Proof):
-    return (
-        rf"\text{{{obj.status}: }}\;\texttt{{{obj.statement.replace('_', chr(92) + '_').replace('%', chr(92) + '%')}}}"
-    )
+    return rf"\text{{{text_latex(obj.status)}: }}\;\texttt{{{text_latex(obj.statement)}}}"

@@ -13,8 +13,8 @@ PACKAGE = Path(convsym.__file__).parent
 # the last of the public numeric functions that it offers.
 LINE = """
     errors _version kernels.signature
-    expressions boundary evaluation limits grammar parsing sizes binding validation formula notation
-    rule elimination derivation jacobians relations claims enumeration solver verdict proofs tile cooktoom
+    expressions boundary layout typesetting evaluation limits grammar parsing sizes binding validation formula notation
+    rule elimination derivation jacobians relations claims enumeration solver presburger verdict proofs tile cooktoom
     codegen op ops audit
     kernels gate geometry execution functional grad
     figures documents digits tour cli __main__
