@@ -4,7 +4,7 @@ import time
 
 import sympy
 
-from convsym import solver
+from convsym import presburger, solver
 from convsym.claims import read_claim
 from convsym.derivation import vjp
 from convsym.elimination import interval
@@ -64,8 +64,13 @@ def prove(rule, budget=10.0):
         loops = rule.scatter
     else:
         renamed, loops = {}, rule
-    for name, goal in (*_bound_statements(loops, renamed), *_size_statements(origin)):
+    bounds = list(_bound_statements(loops, renamed))
+    for name, goal in (*bounds, *_size_statements(origin)):
         judge.ask(name, lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
+    questions = [(name, hypotheses, *goal) for name, goal in bounds]
+    if isinstance(rule, Rule):
+        questions += _relation_questions(rule.scatter, rule, renamed, hypotheses)
+    judge.second_road(questions, origin.multipliers)
     return judge.proof()
 
 
@@ -209,6 +214,28 @@ class _Judge:
             self.open.append(f"the prover did not decide {name!r} within the budget")
         self._add(name, status, begin, verdict.smt)
 
+    def second_road(self, questions, multipliers):
+        """Ask isl the same questions with numbers for the multiplying parameters; what it cannot state is left out."""
+        if self.counterexample is not None:
+            return
+        begin, asked, wrong = time.monotonic(), 0, None
+        for numbers in presburger.numbered(multipliers):
+            for name, hypotheses, left, right in questions:
+                try:
+                    same = presburger.equal_sets(hypotheses, left, right, numbers)
+                except ProofError:
+                    continue
+                asked += 1
+                wrong = wrong or (None if same else name)
+        if wrong:
+            self._add(f"isl, at numbers for {', '.join(multipliers) or 'nothing'}: {wrong}", "refuted", begin)
+        elif asked:
+            self._add(
+                f"isl agrees on {asked} statements at numbers for {', '.join(multipliers) or 'nothing'}",
+                "proved",
+                begin,
+            )
+
     def _add(self, name, status, begin, smt=()):
         self.obligations.append(Obligation(name, status, time.monotonic() - begin, smt))
 
@@ -247,6 +274,17 @@ def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline)
             return verdict
         smt += verdict.smt
     return solver.Verdict("proved", {}, smt)
+
+
+def _relation_questions(truth, claim, sizes, hypotheses):
+    """The relation of two one-term formulas as a question for isl."""
+    if len(truth.terms) == len(claim.terms) == 1:
+        try:
+            left, right = keyed(truth, truth.terms[0], sizes), keyed(claim, claim.terms[0], sizes)
+        except ProofError:
+            return
+        bounds = _key_bounds(truth, sizes)(left.shape)
+        yield "relation", [*hypotheses, *bounds], left.conditions, right.conditions
 
 
 def _key_bounds(formula, rename):
