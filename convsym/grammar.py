@@ -12,12 +12,10 @@ from math import prod
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
+from convsym import limits
 from convsym.boundary import MODES
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, mod, size, symbol
-from convsym.limits import (
-    MAX_AXES, MAX_DEPTH, MAX_INTEGER, MAX_POWER, MAX_TEXT, large, many_cases, many_terms, tree_depth,
-)  # fmt: skip
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _COMPARE = {
@@ -40,8 +38,8 @@ class Grammar:
                 f"a formula is a str, not {type(text).__name__}",
                 hint='write for instance Formula("y[o] += x[o + r] * w[r]")',
             )
-        if len(text) > MAX_TEXT:
-            raise FormulaError(f"the text has {len(text)} characters; at most {MAX_TEXT} are read")
+        if len(text) > limits.MAX_TEXT:
+            raise FormulaError(f"the text has {len(text)} characters; at most {limits.MAX_TEXT} are read")
         self.text = text
         self.columns, self.ranks = {}, {}
         for column, character in enumerate(text):
@@ -68,8 +66,8 @@ class Grammar:
         for character in self.text:
             depth += (character in "([{") - (character in ")]}")
             deepest = max(deepest, depth)
-        if deepest > MAX_DEPTH:
-            self.fail(f"brackets are nested {deepest} deep; at most {MAX_DEPTH} are read", None)
+        if deepest > limits.MAX_DEPTH:
+            self.fail(f"brackets are nested {deepest} deep; at most {limits.MAX_DEPTH} are read", None)
         source = self.text.lstrip()
         self.shift = len(source) - len(self.text)  # ≤ 0: what the first line lost on its left
         try:
@@ -81,10 +79,9 @@ class Grammar:
             self.fail(f"this is not a formula: {error.msg}", column, "a formula reads like  y[o] += x[o + r] * w[r]")
         except (RecursionError, MemoryError, ValueError):
             self.fail("the text is nested too deeply to be read", None)
-        if tree_depth(tree) > 4 * MAX_DEPTH:
-            self.fail(
-                f"the expression is more than {4 * MAX_DEPTH} operations deep", None, "split the formula into several"
-            )
+        if limits.tree_depth(tree) > 4 * limits.MAX_DEPTH:
+            message = f"the expression is more than {4 * limits.MAX_DEPTH} operations deep"
+            self.fail(message, None, "split the formula into several")
         return tree
 
     def expression(self, what):
@@ -104,7 +101,7 @@ class Grammar:
     def integer(self, node):
         if isinstance(node.value, bool) or not isinstance(node.value, int):
             self.fail(f"{node.value!r} cannot be used in an index; indices are integers", node)
-        if abs(node.value) > MAX_INTEGER:
+        if abs(node.value) > limits.MAX_INTEGER:
             self.fail("an integer in a formula is at most 10**12", node)
         return sympy.Integer(node.value)
 
@@ -123,8 +120,8 @@ class Grammar:
             self.fail("only a named array can be indexed", node.value, "write  x[i, j]")
         array = self.name(node.value)
         parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        if len(parts) > MAX_AXES:
-            self.fail(f"{array} has {len(parts)} indices; at most {MAX_AXES} are read", node)
+        if len(parts) > limits.MAX_AXES:
+            self.fail(f"{array} has {len(parts)} indices; at most {limits.MAX_AXES} are read", node)
         if self.ranks.setdefault(array, len(parts)) != len(parts):
             self.fail(
                 f"{array} has {len(parts)} indices here and {self.ranks[array]} before",
@@ -148,9 +145,9 @@ class Grammar:
             return self.shape_of(node)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
             base, exponent = self.index(node.left), self.index(node.right)
-            if not exponent.is_Integer or not 0 < exponent <= MAX_POWER:
-                self.fail(f"a power in an index is an integer from 1 to {MAX_POWER}", node.right)
-            self.refuse(many_cases(len(sympy.Add.make_args(base)) ** int(exponent)), node)
+            if not exponent.is_Integer or not 0 < exponent <= limits.MAX_POWER:
+                self.fail(f"a power in an index is an integer from 1 to {limits.MAX_POWER}", node.right)
+            self.refuse(limits.many_cases(len(sympy.Add.make_args(base)) ** int(exponent)), node)
             return self.small(sympy.expand(base**exponent), node)
         if isinstance(node, ast.BinOp):
             operation = {
@@ -163,7 +160,7 @@ class Grammar:
             if operation is None:
                 self.fail("an index may use + - * // % only", node, "write // for the floor of a quotient")
             left, right = self.index(node.left), self.index(node.right)
-            self.refuse(many_terms(left, right) if isinstance(node.op, ast.Mult) else None, node)
+            self.refuse(limits.many_terms(left, right) if isinstance(node.op, ast.Mult) else None, node)
             if operation in (floordiv, mod) and right.is_Integer and right < 1:
                 self.fail(f"the divisor of // and % is at least 1, not {right}", node.right)
             return self.small(operation(left, right), node)
@@ -229,7 +226,7 @@ class Grammar:
     def number(self, node):
         if isinstance(node.value, float):
             text = ast.get_source_segment(self.text.lstrip(), node)
-            if abs(node.value) <= MAX_INTEGER and len(text) <= 30 and "e" not in text.lower():
+            if abs(node.value) <= limits.MAX_INTEGER and len(text) <= 30 and "e" not in text.lower():
                 exact = Fraction(text.replace("_", ""))
                 return sympy.Rational(exact.numerator, exact.denominator)
             self.fail("a decimal number has at most 30 digits and no exponent", node)
@@ -238,8 +235,8 @@ class Grammar:
     def binary(self, node):
         if isinstance(node.op, ast.Pow):
             exponent = self.index(node.right)
-            if not exponent.is_Integer or abs(exponent) > MAX_POWER:
-                self.fail(f"a power is an integer from -{MAX_POWER} to {MAX_POWER}", node.right)
+            if not exponent.is_Integer or abs(exponent) > limits.MAX_POWER:
+                self.fail(f"a power is an integer from -{limits.MAX_POWER} to {limits.MAX_POWER}", node.right)
             return [(guard, self.small(value**exponent, node)) for guard, value in self.cases(node.left)]
         if isinstance(node.op, ast.FloorDiv | ast.Mod):
             return [((), self.index(node))]
@@ -252,13 +249,13 @@ class Grammar:
         if operation is None:
             self.fail("this operator is not allowed in a formula", node, "allowed: + - * / ** and // % of indices")
         left, right = self.cases(node.left), self.cases(node.right)
-        self.refuse(many_cases(len(left) * len(right)), node)
+        self.refuse(limits.many_cases(len(left) * len(right)), node)
         if isinstance(node.op, ast.Div) and any(value == 0 for _, value in right):
             self.fail("division by zero", node.right)
         return [(g + h, self.small(operation(a, b), node)) for g, a in left for h, b in right]
 
     def small(self, expr, node):
-        self.refuse(large(expr), node)
+        self.refuse(limits.large(expr), node)
         return expr
 
     def refuse(self, reason, node):
@@ -277,12 +274,12 @@ class Grammar:
         if name == "where":
             condition = self.condition(node.args[0], self.plain)
             yes, no = self.cases(node.args[1]), self.cases(node.args[2])
-            self.refuse(many_cases(len(yes) + len(no)), node)
+            self.refuse(limits.many_cases(len(yes) + len(no)), node)
             return [(conjuncts(condition) + g, v) for g, v in yes] + [(conjuncts(Not(condition)) + g, v) for g, v in no]
         arguments = [self.cases(argument) for argument in node.args]
         if name in FUNCTIONS:
             return [(guard, FUNCTIONS[name](value)) for guard, value in arguments[0]]
-        self.refuse(many_cases(2 * prod(map(len, arguments))), node)
+        self.refuse(limits.many_cases(2 * prod(map(len, arguments))), node)
         return self.kinked(name, arguments)
 
     @staticmethod
