@@ -39,7 +39,7 @@ def compiled(name, kernels, folder):
     if answer.returncode and not _has_compiler(folder):
         pytest.skip("no C compiler here")
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    path, = folder.glob(f"{name}*{sysconfig.get_config_var('EXT_SUFFIX')}")
+    (path,) = folder.glob(f"{name}*{sysconfig.get_config_var('EXT_SUFFIX')}")
     spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

@@ -28,7 +28,8 @@ class Example:
         many = len(plain.indices) > 4
         extents = {name: (1 if many else 2) + (2 * place + 1) % 3 for place, name in enumerate(sorted(plain.indices))}
         chosen = {name: 1 + (place % 2) for place, name in enumerate(sorted(plain.parameters))} | {
-            name: value for name, value in dict(parameters).items() if name in plain.parameters}
+            name: value for name, value in dict(parameters).items() if name in plain.parameters
+        }
         for name, node in plain.ranges.items():
             if not any(isinstance(part, ast.Attribute) for part in ast.walk(node)):
                 extents[name] = plain.extents({}, chosen, (name,))[name]
@@ -39,7 +40,14 @@ class Example:
         return plain, arrays, shapes[plain.output], chosen
 
 
-EXAMPLES = tuple(Example(text) for text in """
+def _lines(kind, text):
+    return [Example(line, kind=kind) for line in text.strip().splitlines()]
+
+
+EXAMPLES = (
+    *_lines(
+        "polynomial",
+        """
 y[o] += x[o + r]*w[r]
 y[o] += x[o - r]*w[r]
 y[o] += x[stride*o + r]*w[r]
@@ -94,6 +102,7 @@ y[i] += x[(i - 1) % x.shape[0]]
 y[i] += x[i//stride]*w[i % stride]
 y[i] += x[2*(i + j)]*w[j]
 y[i] += x[a*b*i]
+y[i] += x[a*a*i + b**2]
 y[o] += (x[o + r] for r in range(3))
 y[o] += (x[stride*o + r]/4 for r in range(2))
 y[o] += (x[o + r - h]*w[r] for r in range(2*h + 1))
@@ -107,11 +116,14 @@ y[i] += where(i >= 1 and not i == 2, x[i], z[i])
 y[i] += where(0 < i <= 2, x[i], -x[i])
 y[i] += where(i < j, x[j], 0)
 y[i] += where(i != j, x[i]*z[j], 0)
-""".strip().splitlines()) + (
+""",
+    ),
     Example("y[i] += x[2*i + r]*w[r]", (("r", "w.shape[0]"),)),
     Example("y[o] += x[o + r - h]", (("r", "2*h + 1"),)),
     Example("y[o] += x[2*o + r]", (("r", 3),)),
-) + tuple(Example(text, kind="cases") for text in """
+    *_lines(
+        "cases",
+        """
 y[i] = where(x[i] > 0, x[i], 0)
 y[i] += where(x[i] > z[i], x[i]*z[i], x[i] - z[i])
 y[i] += where(x[i - 1] >= 0, x[i], 2)
@@ -121,17 +133,27 @@ y[i] += minimum(x[i], z[i])*2
 y[i] += abs(x[i] - 1)
 y[i] += maximum(x[2*i], x[2*i + 1])
 y[i] += where(x[i] > 0 and (z[i] > 0 or x[i] > 2), 1, 0)
-""".strip().splitlines()) + tuple(Example(text, kind="quotient") for text in """
+""",
+    ),
+    *_lines(
+        "quotient",
+        """
 y[i] += x[i]/z[i]
 y[i] += x[i]/2 + 0.25*z[i]
 y[i] += 1/x[i]
 y[i] += x[i]**-2*z[i]
 y[i] += (x[i] + z[i])/3
-""".strip().splitlines()) + tuple(Example(text, kind="smooth") for text in """
+""",
+    ),
+    *_lines(
+        "smooth",
+        """
 y[i] += exp(x[i])
 y[i] += exp(-x[i]**2)*z[i]
 y[i] += exp(x[i - 1])
 y[i] += tanh(x[i])*sin(z[i]) - cos(x[i])
 y[i] += sqrt(x[i]**2 + 1)
 y[i] += log(x[i]**2 + 1)/2
-""".strip().splitlines())
+""",
+    ),
+)

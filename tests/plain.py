@@ -71,8 +71,13 @@ class Plain:
 
     @property
     def parameters(self):
-        names = {n.id for target, _, value in self.addends for node in (*target, value) for n in ast.walk(node)
-                 if isinstance(n, ast.Name)}
+        names = {
+            n.id
+            for target, _, value in self.addends
+            for node in (*target, value)
+            for n in ast.walk(node)
+            if isinstance(n, ast.Name)
+        }
         names |= {n.id for node in self.ranges.values() for n in ast.walk(node) if isinstance(n, ast.Name)}
         return names - self.indices - set(self.ranks) - {*FUNCTIONS, "where", "abs", "maximum", "minimum"}
 
@@ -80,8 +85,9 @@ class Plain:
         """Range of each index (or of those wanted) at concrete shapes of all arrays, the output included."""
         names = {name: Padded(np.zeros(shape)) for name, shape in shapes.items()} | parameters
         found = {name: max(0, _value(node, names)) for name, node in self.ranges.items() if name in (wanted or [name])}
-        return {name: shapes[array][axis] for name, places in self.bare.items() for array, axis in places
-                if array in shapes} | found
+        return {
+            name: shapes[array][axis] for name, places in self.bare.items() for array, axis in places if array in shapes
+        } | found
 
     def __call__(self, arrays, shape, parameters=None):
         """The output of a given shape, as an array of objects."""
@@ -106,15 +112,22 @@ class Plain:
 
     def shapes(self, extents, other=4):
         """Shapes of all arrays when indices have these extents; axes on which none stands alone have size `other`."""
-        return {array: tuple(next((extents[n] for n, places in self.bare.items() if (array, axis) in places), other)
-                             for axis in range(rank)) for array, rank in self.ranks.items()}
+        return {
+            array: tuple(
+                next((extents[n] for n, places in self.bare.items() if (array, axis) in places), other)
+                for axis in range(rank)
+            )
+            for array, rank in self.ranks.items()
+        }
 
 
 def filled(shapes, seed=0, low=-4, high=5):
     """Integer arrays of Python objects."""
     random = Random(str(seed) + repr(sorted(shapes.items())))
-    return {name: np.array([random.randint(low, high) for _ in range(math.prod(shape))], object).reshape(shape)
-            for name, shape in sorted(shapes.items())}
+    return {
+        name: np.array([random.randint(low, high) for _ in range(math.prod(shape))], object).reshape(shape)
+        for name, shape in sorted(shapes.items())
+    }
 
 
 class Form:

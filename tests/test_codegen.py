@@ -34,6 +34,7 @@ GENERATED = Path(convsym.__file__).parent / "kernels" / "_generated"
 
 # ------------------------------------------------------------------------------------------------ freshness
 
+
 def stale(files):
     """Names of the committed files that are not what the registry generates."""
     return [name for name, text in files.items() if (GENERATED / name).read_text(encoding="utf-8") != text]
@@ -49,10 +50,16 @@ def test_the_generated_files_are_fresh():
 def test_a_changed_registry_makes_them_stale(old, new):
     text = "y[n, k, o] += x[n, c, stride*o + dilation*r - padding] * w[k, c, r]"
     assert old in text
-    options = {"doc": "", "spatial": "o r", "ranks": (1,), "symmetric": ("padding",), "lane": "o",
-               "groups": {"y": 1, "x": 1, "w": 0}}
-    same, = declare("conv", text, **options)
-    changed, = declare("conv", text.replace(old, new), **options)
+    options = {
+        "doc": "",
+        "spatial": "o r",
+        "ranks": (1,),
+        "symmetric": ("padding",),
+        "lane": "o",
+        "groups": {"y": 1, "x": 1, "w": 0},
+    }
+    (same,) = declare("conv", text, **options)
+    (changed,) = declare("conv", text.replace(old, new), **options)
     assert stale(generate({**registry, "conv1d": same})) == []
     assert "kernels.pxi" in stale(generate({**registry, "conv1d": changed}))
 
@@ -71,6 +78,7 @@ def test_the_same_registry_gives_the_same_bytes_whatever_the_hash_seed():
 
 
 # ------------------------------------------------------------------------------------------------ division
+
 
 def divisions(text):
     """Lines of Cython code in which one of the operators // % / stands."""
@@ -95,6 +103,7 @@ def test_values_may_be_divided_but_never_indices():
 
 
 # --------------------------------------------------------------------------------------- Python text is executed
+
 
 def function(formula, name="k"):
     """The printed Python function, compiled."""
@@ -163,7 +172,7 @@ def test_there_are_enough_printed_formulas():
 
 def test_a_printed_function_that_is_wrong_is_seen():
     example = Example("y[o] += x[2*o + r]*w[r]")
-    plain, arrays, shape, parameters = example.problem()
+    _, arrays, shape, parameters = example.problem()
     f = Formula(example.text)
     text = python_text(f, "k").replace("2*o + r", "2*o - r")
     namespace = {}
@@ -172,8 +181,13 @@ def test_a_printed_function_that_is_wrong_is_seen():
     assert not np.array_equal(wrong, f(sizes={"y": shape}, **arrays))
 
 
-OUTSIDE = ["y[i] += (x[i] - x[i - 1])**2", "y[i] += exp(x[i - 1])", "y[i] += (x[i] + x[i + 1])*w[i]",
-           "y[i] += where(x[i - 1] >= 0, x[i], 0)", "y[i] += x[i]/x[i - 1]"]
+OUTSIDE = [
+    "y[i] += (x[i] - x[i - 1])**2",
+    "y[i] += exp(x[i - 1])",
+    "y[i] += (x[i] + x[i + 1])*w[i]",
+    "y[i] += where(x[i - 1] >= 0, x[i], 0)",
+    "y[i] += x[i]/x[i - 1]",
+]
 
 
 @pytest.mark.parametrize("text", OUTSIDE)
@@ -188,16 +202,29 @@ def test_a_kernel_is_refused_where_a_read_outside_matters(text):
 
 # ------------------------------------------------------------------------------------------- names of users
 
-C_WORDS = """auto break case char const continue default do double else enum extern float for goto if inline int long
-    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while NULL
-    size_t Py_ssize_t""".split()
-CYTHON_WORDS = """cdef cpdef cimport ctypedef cppclass bint nogil gil noexcept readonly public object include DEF IF ELIF
-    ELSE prange""".split()
+
+def _words(table):
+    return table.split()
+
+
+C_WORDS = _words("""
+    auto break case char const continue default do double else enum extern float for goto if inline int long
+    register restrict return short signed sizeof static struct switch typedef union unsigned void volatile while
+    NULL size_t Py_ssize_t
+""")
+CYTHON_WORDS = _words("""
+    cdef cpdef cimport ctypedef cppclass bint nogil gil noexcept readonly public object include DEF IF ELIF ELSE
+    prange
+""")
 PYTHON_WORDS = [w for w in (*keyword.kwlist, *keyword.softkwlist) if w not in ("_",)]
-TEMPORARIES = """a0 a1 b0 b1 b9 p0 p1 p2 p10 v0 v1 lane lanes total lower upper row item start stop threads floordiv ceildiv
-    floormod range len min max exp log sqrt tanh sin cos shape complex numpy np cython""".split()
-ODD = """_ __ ___ _x x_ __x __x__ __pyx_t_1 __pyx_v_i _1 O0 lI I1 i_ i__ self cls print type id abs list dict str bytes open
-    eval exec compile main errno EOF stdin printf malloc assert_ kernel module math convsym sympy N T E pi S""".split()
+TEMPORARIES = _words("""
+    a0 a1 b0 b1 b9 p0 p1 p2 p10 v0 v1 lane lanes total lower upper row item start stop threads floordiv ceildiv
+    floormod range len min max exp log sqrt tanh sin cos shape complex numpy np cython
+""")
+ODD = _words("""
+    _ __ ___ _x x_ __x __x__ __pyx_t_1 __pyx_v_i _1 O0 lI I1 i_ i__ self cls print type id abs list dict str bytes
+    open eval exec compile main errno EOF stdin printf malloc assert_ kernel module math convsym sympy N T E pi S
+""")
 
 
 def _valid(name):
@@ -233,15 +260,27 @@ def derived(text, kind, capsys):
 def words(code):
     """Tokens of Python or Cython code without its docstrings and comments."""
     code = re.sub(r'""".*?"""', '""', code, flags=re.DOTALL)
-    return [t.string for t in tokenize.generate_tokens(io.StringIO(code.replace("&", "")).readline)
-            if t.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)]
+    return [
+        t.string
+        for t in tokenize.generate_tokens(io.StringIO(code.replace("&", "")).readline)
+        if t.type not in (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
+    ]
 
 
 # One role or kind of text for every name, all of them for every seventh.
-@pytest.mark.parametrize("role, kind, names", [
-    ("index", "python", HOSTILE), ("operand", "cython", HOSTILE), ("parameter", "cython", HOSTILE[::7]),
-    ("operand", "python", HOSTILE[::7]), ("index", "cython", HOSTILE[::7]), ("output", "cython", HOSTILE[::7]),
-    ("parameter", "python", HOSTILE[::7]), ("output", "python", HOSTILE[::7])])
+@pytest.mark.parametrize(
+    "role, kind, names",
+    [
+        ("index", "python", HOSTILE),
+        ("operand", "cython", HOSTILE),
+        ("parameter", "cython", HOSTILE[::7]),
+        ("operand", "python", HOSTILE[::7]),
+        ("index", "cython", HOSTILE[::7]),
+        ("output", "cython", HOSTILE[::7]),
+        ("parameter", "python", HOSTILE[::7]),
+        ("output", "python", HOSTILE[::7]),
+    ],
+)
 def test_a_hostile_name_is_only_ever_a_name(role, kind, names, capsys):
     """The text is that of a neutral name, with one word put for another, and that word is nobody else's."""
     neutral = derived(ROLES[role].replace("NAME", NEUTRAL), kind, capsys)
@@ -264,8 +303,14 @@ def assert_same_but_for_names(text, neutral):
     assert len(set(change.values())) == len(change)
 
 
-@pytest.mark.parametrize("wrong", ["def k(dx, dy, int): dx[i] += dy[i]*int[r]", "def k(dx, dy, w): dx[i] += dy[i]*dy[r]",
-                                   "def k(dx, dy, w_): dx[i] += dy[i]*w[r]"])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "def k(dx, dy, int): dx[i] += dy[i]*int[r]",
+        "def k(dx, dy, w): dx[i] += dy[i]*dy[r]",
+        "def k(dx, dy, w_): dx[i] += dy[i]*w[r]",
+    ],
+)
 def test_a_name_that_means_something_else_is_seen(wrong):
     with pytest.raises(AssertionError):
         assert_same_but_for_names(wrong, f"def k(dx, dy, {NEUTRAL}): dx[i] += dy[i]*{NEUTRAL}[r]")
@@ -289,17 +334,39 @@ def test_printed_python_with_hostile_names_computes_the_rule(role, capsys):
 
 
 def test_cython_text_with_hostile_names_compiles_and_computes_the_rule(tmp_path):
-    names = ["int", "item", "a0", "b0", "p0", "lane", "_", "exp", "errno", "printf", "range", "cdef", "self", "NULL", "None_"]
+    names = [
+        "int",
+        "item",
+        "a0",
+        "b0",
+        "p0",
+        "lane",
+        "_",
+        "exp",
+        "errno",
+        "printf",
+        "range",
+        "cdef",
+        "self",
+        "NULL",
+        "None_",
+    ]
     formulas = [Formula(ROLES[role].replace("NAME", name)) for role in ("index", "operand", "output") for name in names]
     rules = [vjp(f, "x") for f in formulas]
     nests = [nest(f"kernel{number}", rule) for number, rule in enumerate(rules)]
     module = compiled("hostile", [kernel_text(n, "f64") for n in nests], tmp_path)
     for rule, made in zip(rules, nests, strict=True):
-        arrays = {n: a.astype(float) for n, a in filled(
-            {n: (2, 3) if n == "d" + rule.parent.output else (2,) for n in rule.gather.operands}).items()}
+        arrays = {
+            n: a.astype(float)
+            for n, a in filled(
+                {n: (2, 3) if n == "d" + rule.parent.output else (2,) for n in rule.gather.operands}
+            ).items()
+        }
         out = np.zeros((2, 7))
         parameters = dict.fromkeys(rule.gather.parameters, 2)
-        getattr(module, f"{made.name}_f64")(out, *(arrays[n] for n in rule.scatter.operands), *parameters.values(), 0, 2, 1)
+        getattr(module, f"{made.name}_f64")(
+            out, *(arrays[n] for n in rule.scatter.operands), *parameters.values(), 0, 2, 1
+        )
         assert np.array_equal(out, Plain(str(rule.scatter))(arrays, (2, 7), parameters).astype(float)), str(rule)
 
 
@@ -311,6 +378,7 @@ def test_names_reach_docstrings_as_words_only():
 
 
 # ------------------------------------------------------------------------------------------------ records
+
 
 @pytest.mark.parametrize("example, wrt", DIFFERENTIABLE)
 def test_the_record_of_a_rule_loads_back(example, wrt):
@@ -341,14 +409,17 @@ def test_the_record_of_a_proof_holds_the_counterexample():
 
 # ------------------------------------------------------------------------------------------- loop bounds, sizes
 
+
 @pytest.mark.parametrize("text", ["o + r", "s*o + r", "s*o - r", "s*o + r - p", "3*o + 2*r - p"])
 def test_the_interval_is_where_the_access_lies_inside(text):
-    bounds = [f.show(e) for f in [Formula(f"y[o] += x[{text}]*w[r]")] for e in interval(read_of(f), "o", sympy.Symbol("n"))]
+    bounds = [
+        f.show(e) for f in [Formula(f"y[o] += x[{text}]*w[r]")] for e in interval(read_of(f), "o", sympy.Symbol("n"))
+    ]
     assert_bounds(text, *bounds)
 
 
 def read_of(formula):
-    reading, = (a for a in formula.terms[0].arrays() if str(a.base) == "x")
+    (reading,) = (a for a in formula.terms[0].arrays() if str(a.base) == "x")
     return reading.indices[0]
 
 
@@ -360,8 +431,9 @@ def assert_bounds(text, lower, upper):
         assert list(range(eval(lower, dict(names)), eval(upper, dict(names)))) == inside
 
 
-@pytest.mark.parametrize("lower, upper", [("-r//s", "(n - 1 - r)//s + 1"), ("-(r//s)", "(n - 1 - r)//s"),
-                                          ("-(r//s)", "(n - r)//s + 1")])
+@pytest.mark.parametrize(
+    "lower, upper", [("-r//s", "(n - 1 - r)//s + 1"), ("-(r//s)", "(n - 1 - r)//s"), ("-(r//s)", "(n - r)//s + 1")]
+)
 def test_a_bound_that_is_off_by_one_is_seen(lower, upper):
     assert_bounds("s*o + r", "-(r//s)", "(n - 1 - r)//s + 1")
     with pytest.raises(AssertionError):

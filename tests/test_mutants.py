@@ -97,8 +97,10 @@ def texts():
 def bound_mutants(rank, result, text):
     for name, (old, new) in BOUNDS.items():
         if old in text and rank == (2 if name == "position_bound" else 1):
-            wrong = "\n".join(line.replace(old, new.format(indent=" " * (len(line) - len(line.lstrip()) - 4)))
-                              for line in text.split("\n"))
+            wrong = "\n".join(
+                line.replace(old, new.format(indent=" " * (len(line) - len(line.lstrip()) - 4)))
+                for line in text.split("\n")
+            )
             yield (name, rank, result, "f32"), wrong.replace("_control_", f"_{name}_")
 
 
@@ -109,16 +111,27 @@ def module(tmp_path_factory):
 
 def computed(module, name, results=("y", "dx", "dw")):
     """A function like `exact.public` that computes with the kernels of a mutant (None: of the control)."""
+
     def compute(posed, dtype):
         case = posed.case
         rank = len(case.kernel)
         (into, out), batch = case.channels, case.batch
-        shapes = {"x": (batch, case.groups, into, *case.inputs), "w": (case.groups, out, into, *case.kernel),
-                  "y": (batch, case.groups, out, *posed.y.shape[2:])}
+        shapes = {
+            "x": (batch, case.groups, into, *case.inputs),
+            "w": (case.groups, out, into, *case.kernel),
+            "y": (batch, case.groups, out, *posed.y.shape[2:]),
+        }
         arrays = {n: a.astype(dtype).reshape(shapes[n]) for n, a in (("x", posed.x), ("w", posed.w))}
         arrays["dy"] = posed.dy.astype(dtype).reshape(shapes["y"])
-        parameters = {f"{n}{axis}": value for axis in range(rank) for n, value in (
-            ("stride", case.stride[axis]), ("dilation", case.dilation[axis]), ("padding", case.padding[axis][0]))}
+        parameters = {
+            f"{n}{axis}": value
+            for axis in range(rank)
+            for n, value in (
+                ("stride", case.stride[axis]),
+                ("dilation", case.dilation[axis]),
+                ("padding", case.padding[axis][0]),
+            )
+        }
         found = {}
         for result in results:
             formula, items = owners(rank, result, name)
@@ -149,8 +162,13 @@ def test_nothing_differs_with_the_kernels_of_the_rules_as_they_are(module):
 @pytest.mark.parametrize("name, result", [(name, result) for name in MUTANTS for result in ("y", "dx", "dw")])
 def test_the_kernels_of_a_mutant_are_caught(module, name, result):
     square = [replace(case, channels=(2, 2)) for case in GEOMETRIES[:40]]
-    caught = [case for case in (*GEOMETRIES, *square) if fits(name, len(case.kernel)) and runs(name, case)
-              and differing(problem(case), "float32", computed(module, name, (result,)))]
+    caught = [
+        case
+        for case in (*GEOMETRIES, *square)
+        if fits(name, len(case.kernel))
+        and runs(name, case)
+        and differing(problem(case), "float32", computed(module, name, (result,)))
+    ]
     assert len(caught) >= 3
 
 
@@ -162,6 +180,9 @@ def runs(name, case):
 @pytest.mark.parametrize("name, result", [(name, result) for name in BOUNDS for result in ("y", "dx", "dw")])
 def test_a_bound_off_by_one_is_caught(module, name, result):
     rank = 2 if name == "position_bound" else 1
-    caught = [case for case in GEOMETRIES if len(case.kernel) == rank
-              and differing(problem(case), "float32", computed(module, name, (result,)))]
+    caught = [
+        case
+        for case in GEOMETRIES
+        if len(case.kernel) == rank and differing(problem(case), "float32", computed(module, name, (result,)))
+    ]
     assert len(caught) >= 20

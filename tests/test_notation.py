@@ -13,8 +13,24 @@ from convsym.notation import derivation_latex
 
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 # Elements and how many children each must have; None for any number.
-ARITY = {"math": None, "mrow": None, "mi": 0, "mn": 0, "mo": 0, "mspace": 0, "mtext": 0, "mfrac": 2, "msub": 2, "msup": 2,
-         "msubsup": 3, "munder": 2, "msqrt": None, "mtable": None, "mtr": None, "mtd": None}
+ARITY = {
+    "math": None,
+    "mrow": None,
+    "mi": 0,
+    "mn": 0,
+    "mo": 0,
+    "mspace": 0,
+    "mtext": 0,
+    "mfrac": 2,
+    "msub": 2,
+    "msup": 2,
+    "msubsup": 3,
+    "munder": 2,
+    "msqrt": None,
+    "mtable": None,
+    "mtr": None,
+    "mtd": None,
+}
 
 
 def assert_latex(text):
@@ -64,14 +80,17 @@ def test_everything_prints_well_formed(obj):
         assert_mathml(mathml(step))
 
 
-@pytest.mark.parametrize("text", ["x_{o", "x_o}", r"\left( x \right) \left[", "x_o", "x % 2", "x**2", "where(x, 1, 2)", "a & b"])
+@pytest.mark.parametrize(
+    "text", ["x_{o", "x_o}", r"\left( x \right) \left[", "x_o", "x % 2", "x**2", "where(x, 1, 2)", "a & b"]
+)
 def test_latex_that_is_not_well_formed_is_seen(text):
     with pytest.raises(AssertionError):
         assert_latex(text)
 
 
-@pytest.mark.parametrize("inner", ["<mi>x", "<mfrac><mi>x</mi></mfrac>", "<script/>", "<mi>a<mo>b</mo></mi>", "<mi></mi>",
-                                   "<mi>&x;</mi>"])
+@pytest.mark.parametrize(
+    "inner", ["<mi>x", "<mfrac><mi>x</mi></mfrac>", "<script/>", "<mi>a<mo>b</mo></mi>", "<mi></mi>", "<mi>&x;</mi>"]
+)
 def test_mathml_that_is_not_well_formed_is_seen(inner):
     with pytest.raises((AssertionError, ET.ParseError)):
         assert_mathml(f'<math xmlns="{MATHML[1:-1]}">{inner}</math>')
@@ -88,7 +107,9 @@ def test_a_convolution_reads_as_in_a_book():
     assert r"\mathrel{+}=" in latex(rule.scatter)
 
 
-@pytest.mark.parametrize("name", ["a_b", "_x", "x_", "__", "dx_1", "x12", "alpha", "d", "dd", "x_0", "I", "stride0", "w_1_2"])
+@pytest.mark.parametrize(
+    "name", ["a_b", "_x", "x_", "__", "dx_1", "x12", "alpha", "d", "dd", "x_0", "I", "stride0", "w_1_2"]
+)
 def test_names_are_escaped_and_kept(name):
     f = Formula(f"y[o] += {name}[o + r]*w[r]*{name}q")
     assert_latex(latex(f))

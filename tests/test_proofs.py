@@ -29,8 +29,10 @@ UP = "y[s*i + r - p] += x[i]*w[r]"
 SAME = "y[o] += x[o + r - p]*w[r]"
 TWICE = "y[o] += x[o]*x[o + r]*w[r]"
 CONV2D = str(registry["conv2d"].formula)
-CLAIM2D = ("dx[n, c, stride0*o0 + dilation0*r0 - padding0, stride1*o1 + dilation1*r1 - padding1]"
-           " += dy[n, k, o0, o1]*w[k, c, r0, r1]")
+CLAIM2D = (
+    "dx[n, c, stride0*o0 + dilation0*r0 - padding0, stride1*o1 + dilation1*r1 - padding1]"
+    " += dy[n, k, o0, o1]*w[k, c, r0, r1]"
+)
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,11 @@ RIGHT = [
     Claim(SAME, "x", "dx[u] += dy[u + r - p]*w[w.shape[0] - 1 - r]", ODD),
     Claim(SAME, "x", "dx[u] += dy[u + r - (w.shape[0] - 1 - p)]*w[w.shape[0] - 1 - r]"),
     Claim(STRIDED, "x", "dx[u] += where((u - r) % 2 == 0, dy[(u - r)//2]*w[r], 0)", ("s == 2",)),
-    Claim("y[o] += x[2*o + r]*w[r]", "x",
-          "dx[u] += where((u - r) % 4 == 0, dy[(u - r)//2]*w[r], 0) + where((u - r) % 4 == 2, dy[(u - r)//2]*w[r], 0)"),
+    Claim(
+        "y[o] += x[2*o + r]*w[r]",
+        "x",
+        "dx[u] += where((u - r) % 4 == 0, dy[(u - r)//2]*w[r], 0) + where((u - r) % 4 == 2, dy[(u - r)//2]*w[r], 0)",
+    ),
     Claim("y[o] += x[2*o]", "x", "dx[u] += where(u % 2 == 0, dy[u//2], 0)"),
     Claim("y[i] += a[i, j]*x[j]", "x", "dx[j] += a[i, j]*dy[i]"),
     Claim("y[i] += a[i, j]*x[j]", "a", "da[i, j] += dy[i]*x[j]"),
@@ -217,6 +222,7 @@ def test_there_are_enough_claims():
 
 # ------------------------------------------------------------------- what the test itself makes of a counter-example
 
+
 def readings(claim):
     """The forward formula and the claim as Python reads them; an index of the claim that stands alone nowhere has
     the range it has in the formula."""
@@ -246,18 +252,28 @@ def relu_product(operands, cotangent, wrt):
 
 def stated_arrays(fill, sizes):
     """Arrays as a counter-example's sentence says."""
-    first, step, by, modulus = map(int, re.search(
-        r"flat entry j of array number a is (-?\d+) \+ \((\d+)\*j \+ (\d+)\*a\) % (\d+)", fill).groups())
+    first, step, by, modulus = map(
+        int, re.search(r"flat entry j of array number a is (-?\d+) \+ \((\d+)\*j \+ (\d+)\*a\) % (\d+)", fill).groups()
+    )
     numbers = {name: int(n) for name, n in re.findall(r"(\w+) (\d+)", fill.split("numbers: ")[1])}
     assert sorted(numbers) == sorted(sizes)
-    return {name: np.array([first + (step * j + by * a) % modulus for j in range(int(np.prod(sizes[name])))],
-                           object).reshape(sizes[name]) for name, a in numbers.items()}
+    return {
+        name: np.array(
+            [first + (step * j + by * a) % modulus for j in range(int(np.prod(sizes[name])))], object
+        ).reshape(sizes[name])
+        for name, a in numbers.items()
+    }
 
 
 def assert_real(claim, found):
     """The counter-example's numbers are what the formula and the claim give there; they are small Python ints."""
-    numbers = [*found.params.values(), *found.index, found.expected, found.claimed,
-               *(n for shape in found.sizes.values() for n in shape)]
+    numbers = [
+        *found.params.values(),
+        *found.index,
+        found.expected,
+        found.claimed,
+        *(n for shape in found.sizes.values() for n in shape),
+    ]
     assert all(type(n) is int for n in numbers)
     assert all(abs(n) <= 9 for shape in found.sizes.values() for n in shape)
     assert all(abs(n) <= 9 for n in found.params.values())
@@ -273,15 +289,26 @@ def assert_real(claim, found):
 
 def assert_says_numbers(proof):
     found = proof.counterexample
-    for piece in (f"at index {found.index} the true value is {found.expected}, the claim gives {found.claimed}",
-                  *(f"{name} {shape}" for name, shape in found.sizes.items()),
-                  *(f"{name}={value}" for name, value in found.params.items()), found.fill):
+    for piece in (
+        f"at index {found.index} the true value is {found.expected}, the claim gives {found.claimed}",
+        *(f"{name} {shape}" for name, shape in found.sizes.items()),
+        *(f"{name}={value}" for name, value in found.params.items()),
+        found.fill,
+    ):
         assert piece in str(found)
         assert piece in proof.reason
 
 
-@pytest.mark.parametrize("change", [{"expected": 1}, {"claimed": 0}, {"index": (1,)}, {"sizes": {"x": (0,), "w": (1,), "y": (1,)}},
-                                    {"fill": "flat entry j of array number a is 2 + (7*j + 5*a) % 11; numbers: x 0, w 1, y 2"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"expected": 1},
+        {"claimed": 0},
+        {"index": (1,)},
+        {"sizes": {"x": (0,), "w": (1,), "y": (1,)}},
+        {"fill": "flat entry j of array number a is 2 + (7*j + 5*a) % 11; numbers: x 0, w 1, y 2"},
+    ],
+)
 def test_a_counterexample_that_lies_is_seen(change):
     claim = Claim(STRIDED, "x", "dx[s*o + r] += 2*dy[o]*w[r]")
     found = claim.check().counterexample
@@ -293,6 +320,7 @@ def test_a_counterexample_that_lies_is_seen(change):
 
 # ----------------------------------------------------------------------------------------- brute force by the test
 
+
 def geometries(claim, spatial=(1, 2, 4, 6), multipliers=(1, 2, 3, 4), added=(-1, 0, 2, 3), limit=60, seed=0):
     """Sizes and parameters of a box that is larger than the prover's own, in a shuffled order."""
     forward, plain = claim.forward(), Plain(claim.formula)
@@ -300,7 +328,7 @@ def geometries(claim, spatial=(1, 2, 4, 6), multipliers=(1, 2, 3, 4), added=(-1,
     choices = [spatial] * len(names) + [multipliers if p in forward.multipliers else added for p in forward.parameters]
     every = list(islice(product(*choices), 20_000))
     order = np.random.default_rng(seed).permutation(len(every))
-    for place in order[: limit]:
+    for place in order[:limit]:
         chosen = dict(zip((*names, *forward.parameters), every[place], strict=True))
         params = {p: chosen.pop(p) for p in forward.parameters}
         outer = {i: 3 for i in plain.indices - set(names)}
@@ -321,7 +349,9 @@ def differs_somewhere(claim, **box):
 
 
 def assert_brute_force_agrees(claim):
-    box = {"limit": 6, "spatial": (1, 2, 3), "multipliers": (1, 2, 3)} if claim.formula.count(",") > 2 else {"limit": 10}
+    box = (
+        {"limit": 6, "spatial": (1, 2, 3), "multipliers": (1, 2, 3)} if claim.formula.count(",") > 2 else {"limit": 10}
+    )
     assert differs_somewhere(claim, **box) is None
 
 
@@ -334,8 +364,10 @@ def test_brute_force_sees_a_wrong_claim():
 @st.composite
 def perturbed(draw):
     """The true scatter or gather claim of a line, with at most two places changed at random."""
-    o, r = draw(st.sampled_from(["stride*o", "stride*o", "o", "2*o", "dilation*o", "stride*r"])), draw(
-        st.sampled_from(["dilation*r", "dilation*r", "r", "stride*r", "-dilation*r", "dilation*o"]))
+    o, r = (
+        draw(st.sampled_from(["stride*o", "stride*o", "o", "2*o", "dilation*o", "stride*r"])),
+        draw(st.sampled_from(["dilation*r", "dilation*r", "r", "stride*r", "-dilation*r", "dilation*o"])),
+    )
     p = draw(st.sampled_from(["- padding", "- padding", "+ padding", "", "- padding + 1", "- 2*padding"]))
     factor = draw(st.sampled_from(["", "", "", "-", "2*"]))
     wrt = draw(st.sampled_from("xxw"))
@@ -344,12 +376,21 @@ def perturbed(draw):
     elif draw(st.booleans()):
         text = f"dx[{o} + {r} {p}] += {factor}dy[o]*w[r]"
     else:
-        q = {"- padding": "+ padding", "+ padding": "- padding", "": "", "- padding + 1": "+ padding - 1",
-             "- 2*padding": "+ 2*padding"}[p]
+        q = {
+            "- padding": "+ padding",
+            "+ padding": "- padding",
+            "": "",
+            "- padding + 1": "+ padding - 1",
+            "- 2*padding": "+ 2*padding",
+        }[p]
         tap = r if "o" not in r else "r"
         by = draw(st.sampled_from(["stride", "stride", "stride", "dilation", "2"]))
-        guard = draw(st.sampled_from([f"(u {q} - {tap}) % {by} == 0"] * 3 + [
-            f"(u {q} - {tap}) % {by} == 1", f"(u {q} - {tap}) >= 0", f"(u {q} + {tap}) % {by} == 0"]))
+        guard = draw(
+            st.sampled_from(
+                [f"(u {q} - {tap}) % {by} == 0"] * 3
+                + [f"(u {q} - {tap}) % {by} == 1", f"(u {q} - {tap}) >= 0", f"(u {q} + {tap}) % {by} == 0"]
+            )
+        )
         text = f"dx[u] += where({guard}, {factor}dy[(u {q} - {tap})//{by}]*w[r], 0)"
     return Claim(LINE, wrt, text, symmetric=("padding",) * draw(st.integers(0, 1)))
 
@@ -368,8 +409,20 @@ def test_proved_is_never_refuted_by_brute_force_and_refuted_is_real(claim):
 
 # --------------------------------------------------------------------------------------- derived rules, and mutants
 
-RULES = [PLAIN, STRIDED, LINE, LAYER, GROUPED, UP, SAME, "y[i] += a[i, j]*x[j]", "y[i] += x[i, i]",
-         "y[i] += (x[i] - t[i])**2", "y[i] = where(x[i] > 0, x[i], 0)", TWICE]
+RULES = [
+    PLAIN,
+    STRIDED,
+    LINE,
+    LAYER,
+    GROUPED,
+    UP,
+    SAME,
+    "y[i] += a[i, j]*x[j]",
+    "y[i] += x[i, i]",
+    "y[i] += (x[i] - t[i])**2",
+    "y[i] = where(x[i] > 0, x[i], 0)",
+    TWICE,
+]
 
 
 @pytest.mark.parametrize("text", RULES)
@@ -386,8 +439,13 @@ def mutant(rule, old, new):
     text = str(rule.gather)
     assert old in text
     gather = Formula(text.replace(old, new))
-    return Rule(Formula.of(gather.output, gather.operator, gather.terms, like=rule.gather, order=rule.order),
-                rule.parent, rule.wrt, rule.steps, rule.scatter)
+    return Rule(
+        Formula.of(gather.output, gather.operator, gather.terms, like=rule.gather, order=rule.order),
+        rule.parent,
+        rule.wrt,
+        rule.steps,
+        rule.scatter,
+    )
 
 
 MUTANTS = [
@@ -422,8 +480,9 @@ def test_a_mutant_that_differs_only_far_out_is_not_proved():
     proof = claim.check()
     assert proof.status != "proved"
     if proof.counterexample:
-        truth, have = values(claim, proof.counterexample.sizes, {}, stated_arrays(
-            proof.counterexample.fill, proof.counterexample.sizes))
+        truth, have = values(
+            claim, proof.counterexample.sizes, {}, stated_arrays(proof.counterexample.fill, proof.counterexample.sizes)
+        )
         assert truth[proof.counterexample.index] != have[proof.counterexample.index]
 
 
