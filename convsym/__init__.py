@@ -27,6 +27,7 @@ _MODULE_OF = {
     "latex": "notation",
     "mathml": "notation",
     "Op": "op",
+    "size_theorems": "theorems",
     "registry": "ops",
     "conv1d": "functional",
     "conv2d": "functional",
