@@ -7,6 +7,7 @@ own, because SymPy's printing order may change with its version.
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import ClassVar
 
 import sympy
 from sympy.core.function import AppliedUndef, UndefinedFunction
@@ -26,7 +27,6 @@ FUNCTIONS = {
     "sin": sympy.sin,
     "cos": sympy.cos,
 }
-_NAMES = {function: name for name, function in FUNCTIONS.items()}
 RELATIONS = {sympy.Eq: "==", sympy.Ne: "!=", sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">="}
 
 
@@ -198,7 +198,7 @@ def to_text(expr, order=(), indices=(), strength=0):
     strength : int
         How strongly the surroundings bind; what binds less is put in parentheses.
     """
-    return _Text(order, indices).show(expr, strength)
+    return Text(order, indices).show(expr, strength)
 
 
 class Ordering:
@@ -246,13 +246,18 @@ class Ordering:
         return above, below
 
 
-class _Text(Ordering):
-    """Recursive printer; the number given to `show` is the binding strength of the surroundings."""
+class Text(Ordering):
+    """Recursive printer; the number given to `show` is the binding strength of the surroundings.
 
-    def show(self, expr, strength):
+    Each kind of expression has a method, so that a printer of another language replaces only what differs.
+    """
+
+    functions: ClassVar = {function: name for name, function in FUNCTIONS.items()}
+
+    def show(self, expr, strength=0):
         for kinds, method, own in _METHODS:
             if isinstance(expr, kinds):
-                text = method(self, expr)
+                text = getattr(self, method)(expr)
                 return f"({text})" if own < strength else text
         return self.call(expr)
 
@@ -312,25 +317,25 @@ class _Text(Ordering):
         return word.join(sorted(self.show(a, 1) for a in expr.args))
 
     def call(self, expr):
-        name = _NAMES.get(type(expr)) or expr.func.__name__
+        name = self.functions.get(type(expr)) or expr.func.__name__
         return f"{name}({', '.join(self.show(a, 0) for a in expr.args)})"
 
 
 # Kinds, how each is printed, and how strongly it binds (0 condition, 1 comparison, 2 sum, 3 product, 4 power, 5 atom).
 _METHODS = (
-    (sympy.Integer, _Text.number, 5),
-    (sympy.Number, _Text.number, 3),
-    (sympy.Indexed, _Text.indexed, 5),
-    (sympy.Symbol, _Text.name, 5),
-    (sympy.Add, _Text.add, 2),
-    (sympy.Mul, _Text.mul, 3),
-    (sympy.Pow, _Text.power, 4),
-    (floordiv, _Text.floor, 3),
-    (ceildiv, _Text.ceiling, 2),
-    (mod, _Text.remainder, 3),
-    (tuple(RELATIONS), _Text.relation, 1),
-    (BooleanFunction, _Text.logic, 0),
-    (Or, _Text.logic, 0),
+    (sympy.Integer, "number", 5),
+    (sympy.Number, "number", 3),
+    (sympy.Indexed, "indexed", 5),
+    (sympy.Symbol, "name", 5),
+    (sympy.Add, "add", 2),
+    (sympy.Mul, "mul", 3),
+    (sympy.Pow, "power", 4),
+    (floordiv, "floor", 3),
+    (ceildiv, "ceiling", 2),
+    (mod, "remainder", 3),
+    (tuple(RELATIONS), "relation", 1),
+    (BooleanFunction, "logic", 0),
+    (Or, "logic", 0),
 )
 
 

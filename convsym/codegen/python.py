@@ -1,13 +1,8 @@
 """Formula to plain Python loops: slow, exact on ints, Fractions and SymPy symbols, and made to be read."""
 
-from itertools import count
-
-import sympy
-
-from convsym.codegen.safe import safe
-from convsym.expressions import accesses, array_of, indices_of, size, symbol, to_text, vanishes
-
-_INDENT = "    "
+from convsym.codegen.safe import identifier, safe
+from convsym.codegen.statements import FOLDED, INDENT, Add, For, Inside, Let, Read, When, folds, statements, written
+from convsym.expressions import FUNCTIONS, Text
 
 
 def python_text(formula, name):
@@ -23,70 +18,67 @@ def python_text(formula, name):
     -------
     str
         The function takes the result first (an array of zeros to add into), then operands and parameters.
+
+    Raises
+    ------
+    KernelError
+        `name` is no name.
+
+    Examples
+    --------
+    >>> from convsym import Formula
+    >>> print(python_text(Formula("y[o] += x[2*o + r] * w[r]"), "layer"))
+    def layer(y, x, w):
+        \"""y[o] += x[2*o + r]*w[r]\"""
+        for o in range(y.shape[0]):
+            for r in range(w.shape[0]):
+                p0 = 2*o + r
+                if 0 <= p0 < x.shape[0]:
+                    y[o] += x[p0]*w[r]
+        return y
+    <BLANKLINE>
     """
     formula, _ = safe(formula)
+    printer = _Python((*formula.indices, *formula.operands, *formula.order), formula.indices)
     arguments = ", ".join((formula.output, *formula.operands, *formula.parameters))
-    lines = [f"def {name}({arguments}):", f'{_INDENT}"""{formula}"""']
-    for term in formula.terms:
-        lines += _loops(formula, term)
-    lines.append(f"{_INDENT}return {formula.output}")
-    if any(word in " ".join(lines) for word in ("exp(", "log(", "sqrt(", "tanh(", "sin(", "cos(")):
-        lines.insert(0, "from math import cos, exp, log, sin, sqrt, tanh\n\n")
-    return "\n".join(lines) + "\n"
+    lines = [f"def {identifier(name)}({arguments}):", f'{INDENT}"""{formula}"""']
+    for term in statements(formula):
+        lines += written(term, printer.write)
+    lines.append(f"{INDENT}return {formula.output}")
+    functions = [f for f in FUNCTIONS if f"{f}(" in " ".join(lines)]
+    before = [f"from math import {', '.join(sorted(functions))}\n\n"] if functions else []
+    before += [_fold(printer, mode, definition) for mode, definition in folds(formula).items()]
+    return "\n".join([*before, *lines]) + "\n"
 
 
-def _loops(formula, term):
-    """Loops over one term's indices, its guards, range tests of its accesses, and the sum."""
-    depth, lines = 1, []
+def _fold(printer, name, definition):
+    """A boundary mode as a function."""
+    *tests, (_, last) = definition
+    lines = [f"def {name}({FOLDED[0]}, {FOLDED[1]}):"]
+    for condition, value in tests:
+        lines += [f"{INDENT}if {printer.show(condition)}:", f"{INDENT}{INDENT}return {printer.show(value)}"]
+    return "\n".join([*lines, f"{INDENT}return {printer.show(last)}\n\n"])
 
-    def emit(line):
-        lines.append(_INDENT * depth + line)
 
-    def text(expr):
-        return to_text(expr, (*formula.indices, *formula.operands, *formula.order), formula.indices)
+class _Python(Text):
+    """Statements in Python, whose expressions are those of formula text."""
 
-    for index in formula.loops(term):
-        emit(f"for {index} in range({text(formula.range_of(index))}):")
-        depth += 1
-    for condition in term.guard:
-        if not accesses(condition):
-            emit(f"if {text(condition)}:")
-            depth += 1
-    positions, tested = {}, set()
-    swap = {}
-    values = count()
-    for array, indices, reading in (*((array_of(a), indices_of(a), a) for a in term.arrays()),
-                                    (formula.output, term.target, None)):  # fmt: skip
-        # Where the term does not vanish with a read, the read is 0 outside and the point counts.
-        cuts = reading is None or (vanishes(term.body, reading) and not any(reading in accesses(c) for c in term.guard))
-        places, inside = [], []
-        for axis, expr in enumerate(indices):
-            if expr.is_Symbol and (array, axis) in formula.bare(expr.name):
-                places.append(expr)
-                continue
-            known = (expr, array, axis) in positions
-            position = positions.setdefault((expr, array, axis), f"p{len(positions)}")
-            within = f"0 <= {position} < {size(array, axis)}"
-            if not known:
-                emit(f"{position} = {text(expr)}")
-            if not cuts:
-                inside.append(within)
-            elif position not in tested:
-                tested.add(position)
-                emit(f"if {within}:")
-                depth += 1
-            places.append(symbol(position))
-        if reading is None:
-            target = ", ".join(map(text, places)) or "()"
-        else:
-            swap[reading] = sympy.Indexed(sympy.IndexedBase(array), *places) if places else reading
-            if inside:
-                value = symbol(f"v{next(values)}")
-                emit(f"{value} = {text(swap[reading])} if {' and '.join(inside)} else 0")
-                swap[reading] = value
-    for condition in term.guard:
-        if accesses(condition):
-            emit(f"if {text(condition.xreplace(swap))}:")
-            depth += 1
-    emit(f"{formula.output}[{target}] += {text(term.body.xreplace(swap))}")
-    return lines
+    def write(self, statement):
+        match statement:
+            case For(index, extent):
+                return f"for {index} in range({self.show(extent)}):"
+            case When(condition):
+                return f"if {self.show(condition)}:"
+            case Let(name, expr):
+                return f"{name} = {self.show(expr)}"
+            case Inside(position, length):
+                return f"if {_within(position, length)}:"
+            case Read(name, reading, tests):
+                inside = " and ".join(_within(*test) for test in tests)
+                return f"{name} = {self.show(reading)} if {inside} else 0"
+            case Add(target, value):
+                return f"{self.show(target)} += {self.show(value)}"
+
+
+def _within(position, length):
+    return f"0 <= {position} < {length}"

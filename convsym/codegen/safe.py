@@ -5,6 +5,7 @@ import re
 
 import sympy
 
+from convsym.errors import KernelError
 from convsym.expressions import Term, access, array_of, indices_of, symbol
 from convsym.formula import Formula
 
@@ -14,19 +15,43 @@ auto bint bool case char complex const cdef cimport cpdef ctypedef cppclass defa
 else ELIF ELSE enum extern first float for gil goto IF if include inline int item lane lanes len long lower max min
 nogil noexcept NULL object prange public range readonly register restrict return row self short signed sizeof size_t
 Py_ssize_t start static stop struct switch threads total typedef typename union unsigned upper void volatile while
-floordiv ceildiv floormod numpy np cython zeros shape exp log sqrt tanh sin cos
+floordiv ceildiv floormod numpy np cython zeros shape exp log sqrt tanh sin cos circular reflect replicate symmetric
 """
 _WORDS = frozenset(_RESERVED.split()) | frozenset(keyword.kwlist) | frozenset(keyword.softkwlist)
 _TEMPORARY = re.compile(r"[abpv]\d+\Z|_")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
-def safe(formula):
+def identifier(name):
+    """The name of a printed function, as it was given.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    KernelError
+        It is no name, or a word that generated code uses itself.
+    """
+    if not isinstance(name, str) or not _NAME.match(name) or name in _WORDS:
+        raise KernelError(f"a function cannot be named {name!r}; a name is ASCII letters, digits and _, and no keyword")
+    return name
+
+
+def safe(formula, words=frozenset()):
     """The formula with every name that generated code could mistake for its own changed by a trailing underscore.
 
     Parameters
     ----------
     formula : Formula
         A plain formula; of a rule, its gather or scatter form.
+    words : set of str
+        Further words that no name may be.
 
     Returns
     -------
@@ -38,7 +63,7 @@ def safe(formula):
     taken = {formula.output, *formula.operands, *formula.indices, *formula.parameters}
     change = {}
     for name in sorted(taken):
-        if name in _WORDS or _TEMPORARY.match(name):
+        if name in _WORDS or name in words or _TEMPORARY.match(name):
             new = name.lstrip("_") + "_"
             while new in taken or not new[0].isalpha():
                 new = "v" + new
