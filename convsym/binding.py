@@ -9,6 +9,7 @@ import sympy
 from convsym import evaluation
 from convsym.errors import FormulaError, ShapeError, nearest
 from convsym.expressions import array_of, indices_of, names, size, stands_alone
+from convsym.limits import MAX_INTEGER
 
 
 def evaluate(formula, values, sizes):
@@ -45,12 +46,29 @@ def output_shape(formula, shapes, parameters, sizes):
 def _numbers(formula, shapes, parameters, sizes):
     """Sizes and parameters by the names that stand in expressions, and the range of every index."""
     env = _parameters(formula, parameters)
+    sizes = _checked_sizes(formula, sizes)
     known = dict(shapes) | ({formula.output: sizes[formula.output]} if formula.output in sizes else {})
     env |= {size(name, axis).name: int(n) for name, shape in known.items() for axis, n in enumerate(shape)}
     extents = _extents(formula, env, sizes)
     env |= _output_sizes(formula, extents)
     _need_sizes(formula, env)
     return env, extents
+
+
+def _checked_sizes(formula, sizes):
+    """The sizes of a call: names that are known, integers from 0 on."""
+    known = (formula.output, *(n for n in formula.indices if formula.bare(n)))
+    for name, given in sizes.items():
+        if name not in known:
+            raise FormulaError(
+                f"sizes names {name!r}, which is no index of the output", str(formula), None, nearest(name, known)
+            )
+        wanted = tuple(given) if name == formula.output else (given,)
+        if not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n >= 0 for n in wanted):
+            raise ShapeError(f"sizes[{name!r}] is {given!r}; a size is an integer from 0 on")
+        if name == formula.output and len(wanted) != formula.rank(name):
+            raise ShapeError(f"sizes[{name!r}] is {given!r}, and {name} has {formula.rank(name)} axes: {formula}")
+    return sizes
 
 
 def relation(formula, sizes, parameters):
@@ -126,9 +144,13 @@ def _arrays(formula, values):
                 None,
                 f"call it with {', '.join(n + '=...' for n in formula.operands)}",
             )
+        if isinstance(values[name], np.ma.MaskedArray):
+            raise FormulaError(f"{name} is a masked array, and a formula has no masks", hint=f"write {name}.filled(0)")
         array = np.asarray(values[name])
-        if array.dtype.kind not in "iufcO" or not all(isinstance(v, Number | sympy.Basic) for v in array.flat[:1]):
-            raise FormulaError(f"{name} holds {array.dtype}; a formula is evaluated on numbers")
+        strange = [v for v in array.flat if not isinstance(v, Number | sympy.Basic)] if array.dtype.kind == "O" else []
+        if array.dtype.kind not in "iufcO" or strange:
+            what = type(strange[0]).__name__ if strange else array.dtype
+            raise FormulaError(f"{name} holds {what}; a formula is evaluated on numbers")
         if array.ndim != formula.rank(name):
             raise ShapeError(
                 f"{name} has {array.ndim} axes {array.shape}; the formula reads it with {formula.rank(name)}: {formula}"
@@ -154,6 +176,8 @@ def _parameters(formula, values):
             if isinstance(value, bool | np.bool) or not isinstance(value, int | np.integer):
                 raise FormulaError(f"the parameter {name} is {value!r}; it stands in an index, so it is an integer")
             value = int(value)
+            if abs(value) > MAX_INTEGER:
+                raise FormulaError(f"the parameter {name} is {value}; in an index it is at most 10**12")
         elif not isinstance(value, Number | sympy.Basic):
             raise FormulaError(f"the parameter {name} is {value!r}; it is a number")
         if name in multipliers and value < 1:

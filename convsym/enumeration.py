@@ -226,12 +226,14 @@ class Space:
         spatial = {v for g in groups for v in g if len(g) > 1}
         free = set(self.free) | set(self.formula.parameters)
         ranged = set().union(*(names(e) for _, e in self.formula.ranges))
-        multipliers = {*self.formula.multipliers, *ranged}
+        inside = set().union(*map(names, self.formula.index_expressions()))
+        scalars = set(self.formula.parameters) - inside  # factors of values: never 0, so that quotients exist
+        self.positive = {*self.formula.multipliers, *ranged, *scalars}
         self.domains = {
             v: (_SPATIAL if v in spatial else _PLAIN)
             if isinstance(v, tuple)
             else _MULTIPLIER
-            if v in multipliers
+            if v in self.positive
             else _ADDED
             for v in free
         }
@@ -259,7 +261,7 @@ class Space:
             if isinstance(variable, tuple):
                 values[variable] = 2 + place % 2 if wide else 1
             else:
-                values[variable] = (2 if wide else 1) if variable in self.formula.multipliers else 1 if wide else 0
+                values[variable] = int(wide) + (variable in self.positive)
         return values
 
     def geometry_of(self, model):

@@ -41,7 +41,7 @@ class Grammar:
         if len(text) > limits.MAX_TEXT:
             raise FormulaError(f"the text has {len(text)} characters; at most {limits.MAX_TEXT} are read")
         self.text = text
-        self.columns, self.ranks = {}, {}
+        self.columns, self.ranks, self.read = {}, {}, set()
         for column, character in enumerate(text):
             if not (character.isascii() and (character.isprintable() or character in "\n\t ")):
                 self.fail(f"character {character!r} is not allowed", column, "use ASCII names and operators")
@@ -128,6 +128,7 @@ class Grammar:
                 node,
                 "an array has one number of axes",
             )
+        self.read.add(array)
         return array, tuple(self.index(part, (array, axis)) for axis, part in enumerate(parts))
 
     def index(self, node, place=None):

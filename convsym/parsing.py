@@ -3,7 +3,7 @@
 import ast
 from dataclasses import dataclass
 
-from convsym.expressions import Term, conjuncts
+from convsym.expressions import Term, accesses, array_of, conjuncts
 from convsym.grammar import Grammar
 
 
@@ -89,14 +89,18 @@ class _Statements(Grammar):
         return target.value.id, operator
 
     def terms(self, left, value):
-        terms = [
-            Term(left, -body if negative else body, guard)
-            for negative, addend in _addends(value)
-            for guard, body in self.cases(addend)
-            if body != 0
-        ]
+        terms, cancelled = [], []
+        for negative, addend in _addends(value):
+            before, self.read = self.read, set()
+            found = [(guard, body) for guard, body in self.cases(addend) if body != 0]
+            kept = {array_of(a) for guard, body in found for e in (body, *guard) for a in accesses(e)}
+            cancelled += [(name, addend) for name in sorted(self.read - kept)]
+            self.read |= before
+            terms += [Term(left, -body if negative else body, guard) for guard, body in found]
         if not terms:
             self.fail("the right side is zero everywhere", value, "nothing is left to add")
+        for name, addend in cancelled:
+            self.fail(f"{name} cancels out of this term, and its sums with it", addend, "write the term without it")
         return terms
 
     def ranges(self, node):

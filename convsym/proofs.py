@@ -172,6 +172,8 @@ class _Judge:
     def __init__(self, statement, budget, assumed=(), start=None):
         self.assumed = tuple(to_text(c) for c in assumed)
         self.statement, self.start = statement, time.monotonic() if start is None else start
+        if not (isinstance(budget, int | float) and 0 < budget < float("inf")):
+            raise ProofError(f"budget is {budget!r}; it is a positive number of seconds")
         self.deadline = self.start + budget
         self.obligations, self.open = [], []
         self.geometries, self.counterexample = 0, None

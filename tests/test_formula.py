@@ -463,7 +463,7 @@ CALLS = [
     ({"x": [1, 2], "w": [1], "stride": "2"}, FormulaError, ("stride is '2'", "an integer")),
     ({"x": [True], "w": [1]}, FormulaError, ("x holds bool", "numbers")),
     ({"x": ["a"], "w": [1]}, FormulaError, ("x holds", "numbers")),
-    ({"x": [None], "w": [1]}, FormulaError, ("x holds object", "numbers")),
+    ({"x": [None], "w": [1]}, FormulaError, ("x holds NoneType", "numbers")),
 ]
 
 
@@ -944,3 +944,36 @@ def test_the_plain_reader_is_the_definition():
                     if 0 <= 2 * o + r - 1 < 7:
                         expected[n, k, o] += arrays["x"][n, 2 * o + r - 1] * arrays["w"][k, r]
     assert_equal(Plain("y[n, k, o] += x[n, 2*o + r - 1]*w[k, r]")(arrays, (2, 3, 5)), expected)
+
+
+CANCELLED = ["y[i] += x[i]*w[r]/w[r]", "y[i] += w[r]**0*x[i]", "y[i] += z[i] + 0*x[i]"]
+
+
+@pytest.mark.parametrize("text", CANCELLED)
+def test_an_operand_that_cancels_is_not_lost_silently(text):
+    with pytest.raises(FormulaError, match="cancels out of this term"):
+        Formula(text)
+
+
+WRONG_SIZES = [
+    ({"q": 5}, FormulaError, "no index of the output"),
+    ({"o": 2.5}, ShapeError, "an integer from 0 on"),
+    ({"o": -2}, ShapeError, "an integer from 0 on"),
+    ({"y": (1, 2)}, ShapeError, "has 1 axes"),
+]
+
+
+@pytest.mark.parametrize("sizes, error, sentence", WRONG_SIZES)
+def test_wrong_sizes_are_sentences(sizes, error, sentence):
+    with pytest.raises(error, match=sentence):
+        Formula("y[o] += x[2*o + r]*w[r]")(x=[1, 2, 3], w=[1], sizes=sizes)
+
+
+def test_masked_arrays_mixed_objects_and_huge_parameters_are_refused():
+    f = Formula("y[i] += x[s*i]")
+    with pytest.raises(FormulaError, match="masked array"):
+        f(x=np.ma.masked_array([1, 2], [0, 1]))
+    with pytest.raises(FormulaError, match="x holds str"):
+        f(x=np.array([1, "a"], object))
+    with pytest.raises(FormulaError, match="at most 10\\*\\*12"):
+        f(x=[1, 2], s=10**30)
