@@ -267,7 +267,7 @@ def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline)
         return solver.Verdict("unknown", {})
     left = [keyed(truth, t, truth_sizes) for t in truth.terms]
     right = [keyed(claim, t, claim_sizes) for t in claim.terms]
-    in_bounds = _key_bounds(truth, truth_sizes)
+    in_bounds = _key_bounds((truth, claim), truth_sizes)
     smt = lemma.smt
     for shape in dict.fromkeys(k.shape for k in (*left, *right)):
         sides = [[k for k in side if k.shape == shape] for side in (left, right)]
@@ -285,19 +285,21 @@ def _relation_questions(truth, claim, sizes, hypotheses):
             left, right = keyed(truth, truth.terms[0], sizes), keyed(claim, claim.terms[0], sizes)
         except ProofError:
             return
-        bounds = _key_bounds(truth, sizes)(left.shape)
+        bounds = _key_bounds((truth, claim), sizes)(left.shape)
         yield "relation", [*hypotheses, *bounds], left.conditions, right.conditions
 
 
-def _key_bounds(formula, rename):
-    """Conditions that the components of a key lie inside the arrays they index."""
+def _key_bounds(formulas, rename):
+    """Conditions that the components of a key lie inside their arrays: those of the target, and of reads outside of
+    which the term is 0. A read inside a sum or a function is 0 there, which the term need not be."""
 
     def bounds(shape):
+        powers = [factor.as_base_exp() for factor in sympy.Mul.make_args(shape.args[0])]
+        vanishing = {base.name for base, exponent in powers if base.is_Symbol and exponent.is_positive}
         found = []
-        for name in sorted({s.name for s in shape.free_symbols if "#" in s.name} | {"out#0"}):
+        for name in sorted({n for n in vanishing if "#" in n} | {"out#0"}):
             array, occurrence = name.split("#")
-            if array.count("[") or not occurrence.isdigit():
-                continue
+            formula = next(f for f in formulas if array == "out" or array in f.operands)
             owner = formula.output if array == "out" else array
             for axis in range(formula.rank(owner)):
                 component = key(array, int(occurrence), axis)

@@ -60,8 +60,9 @@ class Translator:
         if isinstance(expr, mod):
             return parts[0] % parts[1] if self.native else parts[0] - parts[1] * self.quotient(*parts)
         if isinstance(expr, sympy.Pow) and expr.exp.is_Integer:
-            power = m.Product(*[m.ToReal(parts[0])] * abs(int(expr.exp)))
-            return power if expr.exp > 0 else 1 / power
+            if expr.exp > 0:
+                return m.Product(*parts[:1] * int(expr.exp))  # of integers an integer, which may be divided
+            return 1 / m.Product(*[m.ToReal(parts[0])] * -int(expr.exp))
         raise ProofError(f"{expr} cannot be put to the prover")
 
     def folded(self, expr):
