@@ -11,11 +11,11 @@ import sys
 from pathlib import Path
 
 from convsym._version import __version__
-from convsym.errors import ConvsymError, FormulaError
+from convsym.errors import ConvsymError, FormulaError, KernelError, ProofError
 
 EXIT = {"proved": 0, "refuted": 1, "unknown": 3}
 FAILED, USAGE, INTERRUPTED, CLOSED = 1, 2, 130, 141
-FORMATS = ("text", "latex", "python", "cython", "json")
+FORMATS = ("text", "latex", "python", "cython", "javascript", "einsum", "json")
 
 
 def main(argv=None):
@@ -41,7 +41,7 @@ def main(argv=None):
         return code
     except ConvsymError as error:
         print(f"convsym: {error}", file=sys.stderr)
-        return USAGE
+        return FAILED if isinstance(error, KernelError | ProofError) else USAGE
     except KeyboardInterrupt:
         print("convsym: stopped", file=sys.stderr)
         return INTERRUPTED
@@ -138,30 +138,11 @@ def _formula(text):
 
 
 def _derive(arguments):
+    from convsym.codegen.formats import PRINTERS
     from convsym.derivation import vjp
 
     rule = vjp(_formula(arguments.formula), arguments.wrt)
-    if arguments.format == "json":
-        from convsym.codegen.record import rule_record
-
-        print(json.dumps(rule_record(rule), indent=2, ensure_ascii=False))
-    elif arguments.format == "latex":
-        from convsym.notation import derivation_latex
-
-        print(derivation_latex(rule.parent, rule.steps))
-    elif arguments.format == "python":
-        from convsym.codegen.python import python_text
-
-        print(python_text(rule.gather, f"vjp_{rule.wrt}"), end="")
-    elif arguments.format == "cython":
-        from convsym.codegen.cython import kernel_text
-        from convsym.codegen.loops import nest
-
-        print(kernel_text(nest(f"kernel_{rule.output}", rule), "f64"), end="")
-    else:
-        print(f"formula   {rule.parent}\nscatter   {rule.scatter}\ngather    {rule.gather}\n\nsteps")
-        for step in rule.steps:
-            print(f"  {step.lemma}\n      {step.text}")
+    print(PRINTERS[arguments.format](rule).rstrip("\n"))
     return 0
 
 

@@ -136,10 +136,16 @@ class Formula:
 
     def assuming(self, assume):
         """The same formula (or rule) under further assumptions, as text."""
+        return self._with(assume=(*self.assume, *_conditions(assume)))
+
+    def ordered(self, names):
+        """The same formula with its arrays, indices and parameters in another order of appearance."""
+        return self._with(order=tuple(names))
+
+    def _with(self, **changed):
         made = type(self).__new__(type(self))
         for part in fields(self):
-            object.__setattr__(made, part.name, getattr(self, part.name))
-        object.__setattr__(made, "assume", (*self.assume, *_conditions(assume)))
+            object.__setattr__(made, part.name, changed.get(part.name, getattr(self, part.name)))
         return made
 
     # ----------------------------------------------------------------------------------------------- its parts

@@ -12,7 +12,7 @@ _RELATIONS = {sympy.Eq: "=", sympy.Ne: "≠", sympy.Lt: "<", sympy.Le: "≤", sy
 # Greek letters by the names that TeX gives them; a name in a formula is drawn as the letter.
 _GREEK_NAMES = """
     alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon phi chi psi omega
-""".split()  # noqa: SIM905 - a table of words
+""".split()
 GREEK = dict(zip(_GREEK_NAMES, "αβγδεζηθικλμνξπρστυφχψω", strict=True))
 
 

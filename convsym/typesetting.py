@@ -75,7 +75,7 @@ def to_latex(node):
     if kind == "greek":
         return rf"\{parts[0]}"
     if kind == "word":
-        return rf"\operatorname{{{parts[0]}}}" if len(parts[0]) > 1 else rf"\mathrm{{{parts[0]}}}"
+        return rf"\{'operatorname' if len(parts[0]) > 1 else 'mathrm'}{{{text_latex(parts[0])}}}"
     if kind in ("op", "number"):
         return _LATEX.get(parts[0], parts[0])
     if kind == "thin":

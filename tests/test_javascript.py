@@ -1,4 +1,4 @@
-"""JavaScript text: run by node, it equals the exact reference, whatever the names and however negative the positions."""
+"""JavaScript text: run by node, it equals the exact reference, whatever the names and the signs of the positions."""
 
 import json
 import re
@@ -22,10 +22,15 @@ needs_node = pytest.mark.skipif(NODE is None, reason="node is not installed, so 
 # Strides, dilations and paddings of either sign; shapes of operands; shape of the output.
 CONV = "y[n, k, o] += x[n, c, stride*o + dilation*r - padding] * w[k, c, r]"
 GEOMETRIES = [(stride, dilation, padding) for stride in (1, 2, 3) for dilation in (1, 2) for padding in (-2, 0, 1, 3)]
-MODES = ["y[i, o] += x[i, {mode}(2*o + r - p)]*w[r]".format(mode=mode) for mode in ("circular", "reflect", "replicate", "symmetric")]
-OWN_WORDS = """function let const var new delete typeof instanceof in of this null undefined NaN Infinity Math power data
-    shape floordiv floormod ceildiv arguments eval await async yield export import super void with debugger static enum
-    implements package protected constructor prototype console globalThis get set""".split()
+MODES = [
+    f"y[i, o] += x[i, {mode}(2*o + r - p)]*w[r]"
+    for mode in ("circular", "reflect", "replicate", "symmetric")
+]
+OWN_WORDS = """
+function let const var new delete typeof instanceof in of this null undefined NaN Infinity Math power data shape
+floordiv floormod ceildiv arguments eval await async yield export import super void with debugger static enum
+implements package protected constructor prototype console globalThis get set
+""".split()
 
 
 @dataclass(frozen=True)
@@ -42,26 +47,38 @@ def executed(jobs):
     """What node computes: a flat list of numbers for each job."""
     sources = []
     for job in jobs:
-        arrays = ", ".join(f"array({json.dumps([float(v) for v in a.flat])}, {json.dumps(a.shape)})" for a in job.arrays)
-        arguments = [f"array(new Float64Array({int(np.prod(job.shape))}), {json.dumps(job.shape)})", *filter(None, [arrays]),
-                     *map(str, job.parameters)]
+        arrays = ", ".join(
+            f"array({json.dumps([float(v) for v in a.flat])}, {json.dumps(a.shape)})" for a in job.arrays
+        )
+        arguments = [
+            f"array(new Float64Array({int(np.prod(job.shape))}), {json.dumps(job.shape)})",
+            *filter(None, [arrays]),
+            *map(str, job.parameters),
+        ]
         sources.append(f"(() => {{\n{job.text}\nreturn Array.from(printed({', '.join(arguments)}).data);\n}})()")
-    program = ('"use strict";\nconst array = (data, shape) => ({data: Float64Array.from(data), shape});\n'
-               f"process.stdout.write(JSON.stringify([{', '.join(sources)}]));\n")
+    program = (
+        '"use strict";\nconst array = (data, shape) => ({data: Float64Array.from(data), shape});\n'
+        f"process.stdout.write(JSON.stringify([{', '.join(sources)}]));\n"
+    )
     answer = subprocess.run([NODE, "-"], input=program, capture_output=True, text=True, timeout=120, check=False)
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 
 
 def job(formula, arrays, shape, parameters):
-    return Job(javascript_text(formula, "printed"), tuple(shape), tuple(arrays[n] for n in formula.operands),
-               tuple(parameters[n] for n in formula.parameters))
+    return Job(
+        javascript_text(formula, "printed"),
+        tuple(shape),
+        tuple(arrays[n] for n in formula.operands),
+        tuple(parameters[n] for n in formula.parameters),
+    )
 
 
 def assert_equal(jobs, answers, tolerance=0.0):
     for made, found, expected in zip(jobs, executed(jobs), answers, strict=True):
-        np.testing.assert_allclose(np.array(found), np.array(expected, float).ravel(), rtol=tolerance, atol=0,
-                                   err_msg=made.text)
+        np.testing.assert_allclose(
+            np.array(found), np.array(expected, float).ravel(), rtol=tolerance, atol=0, err_msg=made.text
+        )
 
 
 @needs_node
@@ -109,8 +126,7 @@ def test_boundary_modes_are_printed_with_the_text(text):
             backward = {"dy": arrays["dy"], "w": arrays["w"]}
             scatter = vjp(formula, "x").scatter
             jobs += [job(formula, forward, (2, 4), {"p": p}), job(scatter, backward, (2, size), {"p": p})]
-            answers += [formula(sizes={"y": (2, 4)}, **forward, p=p),
-                        scatter(sizes={"dx": (2, size)}, **backward, p=p)]
+            answers += [formula(sizes={"y": (2, 4)}, **forward, p=p), scatter(sizes={"dx": (2, size)}, **backward, p=p)]
             check_python(formula, forward, (2, 4), p, answers[-2])
             check_python(scatter, backward, (2, size), p, answers[-1])
     assert_equal(jobs, answers)

@@ -1,0 +1,27 @@
+"""A derived rule as text, in every format of the command line."""
+
+import json
+
+from convsym.codegen.cython import kernel_text
+from convsym.codegen.einsum import einsum_text
+from convsym.codegen.javascript import javascript_text
+from convsym.codegen.loops import nest
+from convsym.codegen.python import python_text
+from convsym.codegen.record import rule_record
+from convsym.notation import derivation_latex
+
+
+def _text(rule):
+    forms = f"formula   {rule.parent}\nscatter   {rule.scatter}\ngather    {rule.gather}\n\nsteps"
+    return "\n".join([forms, *(f"  {step.lemma}\n      {step.text}" for step in rule.steps)])
+
+
+PRINTERS = {
+    "text": _text,
+    "latex": lambda rule: derivation_latex(rule.parent, rule.steps),
+    "python": lambda rule: python_text(rule.gather, f"vjp_{rule.wrt}"),
+    "cython": lambda rule: kernel_text(nest(f"kernel_{rule.output}", rule), "f64"),
+    "javascript": lambda rule: javascript_text(rule.gather, f"vjp_{rule.wrt}"),
+    "einsum": einsum_text,
+    "json": lambda rule: json.dumps(rule_record(rule), indent=2, ensure_ascii=False),
+}
