@@ -61,9 +61,16 @@ def gather_steps(scatter, axes, cotangent):
         terms,
         like=scatter,
         order=order,
-        ranges={name: e for name, e in scatter.ranges if name in used},
+        ranges={name: e for name, e in scatter.ranges if name in used} | _kept_ranges(scatter, terms),
     )
     return gathered, steps
+
+
+def _kept_ranges(scatter, terms):
+    """Ranges of indices that stood alone in the scatter form and nowhere do in the gathered terms."""
+    places = {e for t in terms for e in (*t.target, *(i for a in t.arrays() for i in indices_of(a)))}
+    used = set().union(*(t.names() for t in terms))
+    return {n: scatter.range_of(n) for n in scatter.indices if n in used and symbol(n) not in places}
 
 
 def _target_names(scatter, axes):

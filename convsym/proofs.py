@@ -12,7 +12,7 @@ from convsym.enumeration import Space, difference, geometries, stated_fill
 from convsym.errors import FormulaError, ProofError
 from convsym.expressions import affine, array_of, indices_of, sign, size, symbol, to_text
 from convsym.formula import Formula
-from convsym.relations import exact_division, key, keyed
+from convsym.relations import exact_division, key, keyed, renumbered
 from convsym.rule import Rule
 from convsym.verdict import Counterexample, Obligation, Proof
 
@@ -265,8 +265,8 @@ def _same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline)
     lemma = solver.valid(*exact_division(), deadline)
     if lemma.status != "proved":
         return solver.Verdict("unknown", {})
-    left = [keyed(truth, t, truth_sizes) for t in truth.terms]
-    right = [keyed(claim, t, claim_sizes) for t in claim.terms]
+    left = [k for t in truth.terms for k in renumbered(keyed(truth, t, truth_sizes))]
+    right = [k for t in claim.terms for k in renumbered(keyed(claim, t, claim_sizes))]
     in_bounds = _key_bounds((truth, claim), truth_sizes)
     smt = lemma.smt
     for shape in dict.fromkeys(k.shape for k in (*left, *right)):

@@ -5,6 +5,8 @@ index is a function of the key, so a point is counted once by construction, and 
 for every key, their coefficients add up to the same number.
 """
 
+import itertools
+import math
 from dataclasses import dataclass
 
 import sympy
@@ -23,6 +25,8 @@ from convsym.expressions import (
     size,
     symbol,
 )
+
+_NUMBERINGS = 24  # that are compared; of terms with more, equal formulas may be left open
 
 
 @dataclass(frozen=True)
@@ -88,11 +92,35 @@ def keyed(formula, term, rename):
     for name in formula.loops(term):
         conditions += [sympy.Ge(solution[symbol(name)], 0), sympy.Lt(solution[symbol(name)], formula.range_of(name))]
     guards = [c for c in guard if not accesses(c)]
-    data = sorted(str(c.xreplace(placeholders)) for c in term.guard if accesses(c))
+    data = sorted((c.xreplace(placeholders) for c in term.guard if accesses(c)), key=str)
     conditions += [_equation(*c.args) if isinstance(c, sympy.Eq) else c for c in (g.xreplace(solution) for g in guards)]
     coefficient, shape = _primitive(body.xreplace(placeholders), set(placeholders.values()))
     conditions = tuple(c.xreplace(sizes) for c in conditions if c != sympy.true)
-    return Keyed(sympy.Tuple(shape, *map(sympy.Symbol, data)), coefficient, conditions)
+    return Keyed(sympy.Tuple(shape, *data), coefficient, conditions)
+
+
+def renumbered(relation):
+    """A relation under every numbering of the occurrences of an array, none of which is the first by nature.
+
+    Compared so, formulas that number them differently are equal; no point counts more than another of its shape.
+    """
+    counts = {}
+    for placeholder in (s.name for s in relation.shape.free_symbols if "#" in s.name):
+        array, occurrence = placeholder.split("#")
+        counts[array] = max(counts.get(array, 0), int(occurrence) + 1)
+    if math.prod(map(math.factorial, counts.values())) > _NUMBERINGS:
+        return [relation]
+    every = relation.shape.free_symbols.union(*(c.free_symbols for c in relation.conditions))
+    found = []
+    for orders in itertools.product(*(itertools.permutations(range(n)) for n in counts.values())):
+        new = {f"{a}#{old}": f"{a}#{k}" for a, order in zip(counts, orders, strict=True) for old, k in enumerate(order)}
+        owner = {s: s.name.partition("[")[0] for s in every}
+        renamed = {s: sympy.Symbol(s.name.replace(own, new[own])) for s, own in owner.items() if own in new}
+        body, *data = (part.xreplace(renamed) for part in relation.shape)
+        factor, body = _primitive(body, {s for s in body.free_symbols if "#" in s.name})
+        conditions = tuple(c.xreplace(renamed) for c in relation.conditions)
+        found.append(Keyed(sympy.Tuple(body, *sorted(data, key=str)), factor * relation.coefficient, conditions))
+    return found
 
 
 def _equation(left, right):
