@@ -8,7 +8,7 @@ import sympy
 
 from convsym import evaluation
 from convsym.errors import FormulaError, ShapeError, nearest
-from convsym.expressions import array_of, indices_of, names, size, stands_alone
+from convsym.expressions import Term, accesses, array_of, indices_of, names, size, stands_alone, vanishing
 from convsym.limits import MAX_INTEGER
 
 
@@ -79,7 +79,11 @@ def relation(formula, sizes, parameters):
     ones = {name: np.ones(sizes[name], dtype=object) for name in formula.operands}
     columns = {}
     for term in formula.terms:
-        for target, values, here in evaluation.visit(term, formula.loops(term), extents, env, ones, True):
+        # What counts is where a point reads and writes, not what: no value, no case, only zeros outside.
+        bare = Term(
+            term.target, sympy.Mul(*vanishing(term.body)), tuple(c for c in term.guard if not accesses(c))
+        )
+        for target, values, here in evaluation.visit(bare, formula.loops(term), extents, env, ones, True):
             inside = (values != 0) & np.logical_and.reduce(
                 [(t >= 0) & (t < n) for t, n in zip(target, sizes[formula.output], strict=True)] or [True]
             )

@@ -147,6 +147,12 @@ def linear(expr, name):
     return None if coefficient == 0 or rest.has(one) or coefficient.has(one) else (coefficient, rest)
 
 
+def vanishing(body):
+    """Accesses that are factors of a body: where one of them is outside its array, the whole body is 0."""
+    powers = [factor.as_base_exp() for factor in sympy.Mul.make_args(body)]
+    return tuple(base for base, exponent in powers if is_access(base) and exponent.is_positive)
+
+
 def digits(expr, free, range_of):
     """Two free indices of ``C·a + b`` with ``0 ≤ b < C``, as the digits of a number; or None.
 

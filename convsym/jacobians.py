@@ -17,15 +17,17 @@ from convsym.errors import FormulaError, ShapeError, nearest
 from convsym.expressions import (
     Term,
     access,
-    accesses,
     array_of,
     ceildiv,
     floordiv,
     indices_of,
+    linear,
     names,
     sign,
     size,
+    stands_alone,
     symbol,
+    vanishing,
 )
 from convsym.formula import Formula
 
@@ -83,11 +85,11 @@ def jacobian_formula(formula, wrt):
         raise FormulaError(
             f"the name {OUTPUT!r} of the Jacobian is taken in the formula", str(formula), None, "rename it"
         )
-    terms = []
+    terms, found = [], list(partials(formula, wrt))
     shift = formula.rank(formula.output)
     own = {size(formula.output, axis): size(OUTPUT, axis) for axis in range(shift)}
     own |= {size(wrt, axis): size(OUTPUT, shift + axis) for axis in range(formula.rank(wrt))}
-    for term, reading, partial in partials(formula, wrt):
+    for term, reading, partial in found:
         terms.append(Term((*term.target, *indices_of(reading)), partial, term.guard).replace(own))
     order = (OUTPUT, *formula.order)
     ranges = dict(formula.ranges) | {
@@ -221,34 +223,54 @@ def jacobian_nnz(formula, wrt):
             "non-zeros are counted for formulas with one term in the operand and no condition", str(formula)
         )
     term, reading, partial = found[0]
-    left = {n for e in (*term.target, *indices_of(reading)) for n in names(e) if n in formula.indices}
-    places = [(array_of(a), axis, e) for a in (*accesses(partial), reading) for axis, e in enumerate(indices_of(a))]
+    entry = (*term.target, *indices_of(reading))
+    left = _decided(formula, entry)
+    places = [(array_of(a), axis, e) for a in (*vanishing(partial), reading) for axis, e in enumerate(indices_of(a))]
     places += [(formula.output, axis, e) for axis, e in enumerate(term.target)]
     total, counted = sympy.S.One, set()
-    for array, axis, expr in places:
+    for array, axis, expr in dict.fromkeys(places):
         inside = [n for n in formula.indices if n in names(expr)]
-        if len(inside) < 2:
+        if stands_alone(expr):
             continue
-        if len(inside) > 2 or not set(inside) <= left or counted & set(inside) or is_folded(expr):
+        if len(inside) not in (1, 2) or not set(inside) <= left or counted & set(inside) or is_folded(expr):
             raise FormulaError(f"the points of {formula.show(expr)} cannot be counted axis by axis", str(formula))
         total *= _sliding(formula, expr, inside, size(array, axis))
         counted |= set(inside)
-    for name in sorted(left - counted):
-        total *= formula.range_of(name)
+    for name in formula.loops(term):
+        if name not in counted:
+            total *= formula.range_of(name) if name in left else sympy.Min(1, formula.range_of(name))
     return total
 
 
+def _decided(formula, entry):
+    """The indices that an entry's row and column are made of; it must decide them, or points would share an entry."""
+    left = {n for e in entry for n in names(e) if n in formula.indices}
+    known = set()
+    for _ in left:
+        for expr in entry:
+            unknown = names(expr) & left - known
+            parts = linear(expr, min(unknown)) if len(unknown) == 1 else None
+            if parts and sign(parts[0]):
+                known |= unknown
+    if left - known:
+        raise FormulaError(f"points of {formula} with different {', '.join(sorted(left - known))} may share an entry")
+    return left
+
+
 def _sliding(formula, expr, inside, length):
-    """Number of pairs of two indices that keep ``a·p + b·q + c`` inside an axis: a sum over the second."""
-    first, tap = inside
-    if sign(sympy.expand(expr).coeff(symbol(first))) != 1:
-        raise FormulaError(f"{formula.show(expr)} does not move forward with {first}", str(formula))
-    lower, upper = interval(expr, first, length)
-    start, stop = sympy.Max(0, _open(lower)), sympy.Min(formula.range_of(first), _open(upper))
+    """Number of values of one or two indices that keep ``a·p + b·q + c`` inside an axis: a sum over the second."""
+    ahead = [n for n in inside if (parts := linear(expr, n)) and sign(parts[0]) == 1]
+    if not ahead:
+        raise FormulaError(f"no index moves {formula.show(expr)} forward", str(formula))
+    lower, upper = interval(expr, ahead[0], length)
+    start, stop = sympy.Max(0, _open(lower)), sympy.Min(formula.range_of(ahead[0]), _open(upper))
+    count = sympy.Max(0, stop - start)
+    taps = [n for n in inside if n != ahead[0]]
+    if not taps:
+        return count
     # Counted from 1: SymPy 1.14 takes a summation index that can only be 0 for one that makes the summand 0.
-    one = symbol(tap)
-    summand = sympy.Max(0, stop - start).xreplace({one: one - 1})
-    return sympy.Sum(summand, (one, 1, formula.range_of(tap)))
+    one = symbol(taps[0])
+    return sympy.Sum(count.xreplace({one: one - 1}), (one, 1, formula.range_of(taps[0])))
 
 
 def _open(expr):
