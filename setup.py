@@ -66,7 +66,7 @@ def extension(name, sources, flags=(), link_flags=()):
 
 def extensions():
     """The extensions of every level, before the compiler has been asked what it can do."""
-    names = ["_cpu", *(LEVELS if ON_X86_64 else ["baseline"])]
+    names = ["_cpu", "_door", *(LEVELS if ON_X86_64 else ["baseline"])]
     return [
         extension("_cyutility", ["convsym/kernels/_cyutility.c"]),
         *(extension(name, [f"convsym/kernels/{name}.pyx"]) for name in names),

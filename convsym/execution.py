@@ -49,6 +49,16 @@ def compute(geometry, result, operands, algorithm):
     return out.reshape(geometry.public_shapes[result])
 
 
+def remember(geometry, x, w, stride, padding, dilation, groups):
+    """Leave a plan at the door for small forward calls of this kind."""
+    shapes = [geometry.shapes[name] for name in ("y", "x", "w")]
+    found = kernels.small(f"conv{geometry.rank}d_y", shapes, x.dtype.char, geometry.parameters)
+    if found is not None:
+        compiled, tail = found
+        plan = kernels.door().Plan(compiled, (*shapes, geometry.public_shapes["y"]), tail, bool(geometry.margins))
+        kernels.door().remember(geometry.rank, x, w, stride, padding, dilation, groups, plan)
+
+
 def add_bias(output, bias, rank):
     """Add bias[k] to every output of channel k, in place, last; `output` is (…, K, o0, …)."""
     kernels.run("bias_y", _flat_spatial(output, rank), {"b": gate.layout(bias)}, {})

@@ -12,7 +12,7 @@ import convsym
 from convsym import grad
 from convsym.kernels._generated import rules
 
-COMPILED = {"_cpu", "_cyutility", "baseline", "v3", "v4"}
+COMPILED = {"_cpu", "_cyutility", "_door", "baseline", "v3", "v4"}
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(convsym.__path__, "convsym.")

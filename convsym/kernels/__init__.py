@@ -9,11 +9,11 @@ from functools import lru_cache
 from math import prod
 
 from convsym.kernels._generated.rules import KERNELS, TILE
-from convsym.kernels.levels import in_use, load, using
+from convsym.kernels.levels import door, in_use, load, using
 from convsym.kernels.report import config, show_config
 from convsym.kernels.threads import get_num_threads, guard_fork, set_num_threads
 
-__all__ = ["config", "get_num_threads", "in_use", "run", "set_num_threads", "show_config", "using"]
+__all__ = ["config", "door", "get_num_threads", "in_use", "run", "set_num_threads", "show_config", "using"]
 
 # Multiply-adds of one thread in one block. Between blocks Python looks for signals, so this bounds the
 # answer to Ctrl-C (2**23 take about 10 ms); a block costs 2 µs of its own.
@@ -55,6 +55,30 @@ def run(name, out, operands, parameters, threads=None):
     for start in range(0, items, step):
         compiled(out, *arrays, *scalars, start, min(start + step, items), team)
     return out
+
+
+def small(name, shapes, char, parameters):
+    """The compiled function and its last arguments for a call that one thread does in one block; None for others.
+
+    Parameters
+    ----------
+    name : str
+        A kernel of `KERNELS`.
+    shapes : sequence of tuple
+        Shapes of the result and the operands.
+    char : str
+        Character of the dtype.
+    parameters : mapping of str to int
+
+    Returns
+    -------
+    tuple or None
+        The function, and the arguments that follow the arrays.
+    """
+    compiled, items, work = _prepared(in_use(), name, char, *shapes)
+    if not 0 < work < THREADED_WORK:
+        return None
+    return compiled, (*(parameters[key] for key in KERNELS[name].parameters), 0, items, 1)
 
 
 @lru_cache(maxsize=1024)

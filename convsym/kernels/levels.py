@@ -114,9 +114,11 @@ def using(level):
         When the level is unknown, not built, or not one this machine can run.
     """
     token = _forced.set(_checked(level, f"level {level!r}", "choose"))
+    door().close(True)  # its plans are for the chosen level
     try:
         yield
     finally:
+        door().close(False)
         _forced.reset(token)
 
 
@@ -128,6 +130,13 @@ def _checked(level, what, fix):
     if level not in FEATURES:
         raise KernelError(f"{what} is not a CPU level; the levels are {', '.join(FEATURES)}; {allowed}")
     raise KernelError(f"{what} cannot be used here: {unusable()[level]}; {allowed}")
+
+
+@cache
+def door():
+    """The compiled module that remembers small calls; a KernelError where nothing is compiled."""
+    in_use()
+    return _import("_door")
 
 
 @cache
