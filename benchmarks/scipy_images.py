@@ -18,7 +18,7 @@ from scipy import ndimage, signal
 
 import convsym
 
-SIZES = (32, 64, 512, 2048)
+SIZES = (8, 16, 64, 512, 2048)
 KERNELS = (3, 5, 11)
 LENGTHS = ((1_000, 9), (100_000, 9), (1_000_000, 65))
 
