@@ -209,9 +209,23 @@ def _extents(formula, env, sizes):
                     f"elsewhere; arrays that share an index agree in its size: {formula}"
                 )
     left = [i for i in formula.indices if i not in extents]
-    for index in left:
+    while left:
+        index = next((i for i in left if _decidable(formula, i, env, sizes)), None)
+        if index is None:
+            raise ShapeError(
+                f"how large {' and '.join(left)} of {formula.output} are depends on each other: {formula}; "
+                f"say so with sizes={{{left[0]!r}: ...}}"
+            )
         extents[index] = _output_extent(formula, index, env, sizes)
+        env = env | {size(*place).name: extents[index] for place in formula.bare(index)}
+        left.remove(index)
     return extents
+
+
+def _decidable(formula, index, env, sizes):
+    """Whether the size of an output index is given, or all that it depends on is known."""
+    given = index in sizes or formula.output in sizes
+    return given or all(names(c) <= env.keys() for c in formula.output_size(index))
 
 
 def _output_extent(formula, index, env, sizes):

@@ -197,17 +197,21 @@ class Space:
         for index in formula.indices:
             for place in formula.bare(index):
                 if index in dict(formula.ranges):
-                    self.fixed[self.classes[place]] = (dict(formula.ranges)[index],)
+                    self._fix(self.classes[place], (dict(formula.ranges)[index],))
         outer = {self.classes[formula.output, axis] for axis in range(formula.rank(formula.output))}
         constrained = any(formula.output + ".shape" in n for c in formula.assume for n in names(c))
         for index in formula.indices:
             place = next(iter(formula.bare(index)), None)
             if place and place[0] == formula.output and self.classes[place] in outer and not constrained:
-                candidates = formula.output_size(index)
-                if candidates:
-                    self.fixed[self.classes[place]] = candidates
+                self._fix(self.classes[place], formula.output_size(index))
         self.free = sorted(set(self.classes.values()) - set(self.fixed))
         self._group()
+
+    def _fix(self, variable, candidates):
+        """Let other sizes decide one; sizes that only decide each other, or themselves, stay free."""
+        own = {size(*p).name for p, c in self.classes.items() if c == variable or c[0] == self.formula.output}
+        if candidates and not own & set().union(*map(names, candidates)):
+            self.fixed[variable] = candidates
 
     def _group(self):
         """Connected components of the variables that meet in an index expression or condition."""

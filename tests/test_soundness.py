@@ -1,8 +1,9 @@
 """The prover where enumeration does not reach, and what can be written in two ways."""
 
 import pytest
+from test_formula import assert_says
 
-from convsym import Formula, check, prove, vjp
+from convsym import Formula, ShapeError, check, prove, vjp
 
 pytest.importorskip("z3")
 
@@ -86,3 +87,21 @@ def test_an_index_that_no_longer_stands_alone_keeps_its_range():
     assert "for i in range(dx.shape[0])" in str(rule)
     assert list(rule(dy=[4, 0, 8, 0, 12], sizes={"dx": (3,)})) == [3 + 1 + 2, 6 + 3, 9]
     assert prove(rule).status == "proved"
+
+
+FREE = ["H[i, j] = x[i + j]", "y[n, c, r, q, o, p] = x[n, c, s*o + r, s*p + q]",
+        "y[n, c*M + m] += (x[n, c]*w[c*M + m] for c in range(x.shape[1]) for m in range(M))"]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FREE)
+def test_sizes_that_decide_each_other_are_free_in_a_proof(text):
+    assert prove(vjp(Formula(text), "x")).status == "proved"
+
+
+def test_sizes_that_decide_each_other_are_asked_for():
+    hankel = Formula("H[i, j] = x[i + j]")
+    with pytest.raises(ShapeError) as error:
+        hankel(x=[1, 2, 3])
+    assert_says(error, "how large i and j of H are depends on each other", "sizes={'i': ...}")
+    assert hankel(x=[1, 2, 3], sizes={"i": 2}).tolist() == [[1, 2], [2, 3]]
+    assert hankel(x=[1, 2, 3], sizes={"j": 3}).tolist() == [[1, 2, 3]]
