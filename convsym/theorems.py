@@ -13,7 +13,7 @@ import sympy
 from convsym import solver
 from convsym.errors import FormulaError, ProofError
 from convsym.expressions import ceildiv, floordiv, symbol, to_text
-from convsym.proofs import assumptions
+from convsym.obligations import assumptions
 from convsym.verdict import Obligation, Proof
 
 LOW, HIGH, COUNT = symbol("low"), symbol("high"), symbol("count")

@@ -14,7 +14,7 @@ PACKAGE = Path(convsym.__file__).parent
 LINE = """
     errors _version kernels.signature
     expressions boundary layout typesetting evaluation limits grammar parsing sizes binding validation formula notation
-    rule elimination derivation jacobians relations claims enumeration solver presburger verdict proofs theorems tile cooktoom
+    rule elimination derivation jacobians relations claims enumeration solver presburger obligations verdict proofs theorems tile cooktoom
     codegen op ops audit
     kernels gate geometry execution functional grad
     figures documents digits tour cli __main__

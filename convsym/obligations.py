@@ -1,0 +1,135 @@
+"""What has to hold of a rule or a formula, as statements about integers: relation, bounds, sizes, ownership."""
+
+import sympy
+
+from convsym import solver
+from convsym.elimination import interval
+from convsym.errors import ProofError
+from convsym.expressions import affine, array_of, indices_of, sign, size, symbol
+from convsym.relations import exact_division, key, keyed, renumbered
+
+
+def assumptions(formula):
+    """What every proof about a formula may assume.
+
+    Sizes are ≥ 0, sizes of axes that share an index are equal, parameters that multiply or divide are ≥ 1, ranges are
+    what they are called, and what the formula itself assumes.
+    """
+    conditions = list(formula.assume)
+    for array in (formula.output, *formula.operands):
+        conditions += [sympy.Ge(size(array, axis), 0) for axis in range(formula.rank(array))]
+    for index in formula.indices:
+        places = [size(*place) for place in formula.bare(index)]
+        if index in dict(formula.ranges):
+            places.append(dict(formula.ranges)[index])
+        conditions += [sympy.Eq(places[0], other) for other in places[1:]]
+    conditions += [sympy.Ge(symbol(p), 1) for p in formula.multipliers]
+    return [c for c in conditions if c != sympy.true]
+
+
+def sizes_of(formula, wrt):
+    return {"d" + formula.output: formula.output, "d" + wrt: wrt}
+
+
+def same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline):
+    """Two formulas for one array are the same function of the arrays they read."""
+    lemma = solver.valid(*exact_division(), deadline)
+    if lemma.status != "proved":
+        return solver.Verdict("unknown", {})
+    left = [k for t in truth.terms for k in renumbered(keyed(truth, t, truth_sizes))]
+    right = [k for t in claim.terms for k in renumbered(keyed(claim, t, claim_sizes))]
+    in_bounds = key_bounds((truth, claim), truth_sizes)
+    smt = lemma.smt
+    for shape in dict.fromkeys(k.shape for k in (*left, *right)):
+        sides = [[k for k in side if k.shape == shape] for side in (left, right)]
+        verdict = solver.equal_counts([*hypotheses, *in_bounds(shape)], *sides, deadline)
+        if verdict.status != "proved":
+            return verdict
+        smt += verdict.smt
+    return solver.Verdict("proved", {}, smt)
+
+
+def relation_questions(truth, claim, sizes, hypotheses):
+    """The relation of two one-term formulas as a question for isl."""
+    if len(truth.terms) == len(claim.terms) == 1:
+        try:
+            left, right = keyed(truth, truth.terms[0], sizes), keyed(claim, claim.terms[0], sizes)
+        except ProofError:
+            return
+        bounds = key_bounds((truth, claim), sizes)(left.shape)
+        yield "relation", [*hypotheses, *bounds], left.conditions, right.conditions
+
+
+def key_bounds(formulas, rename):
+    """Conditions that the components of a key lie inside their arrays: those of the target, and of reads outside of
+    which the term is 0. A read inside a sum or a function is 0 there, which the term need not be."""
+
+    def bounds(shape):
+        powers = [factor.as_base_exp() for factor in sympy.Mul.make_args(shape.args[0])]
+        vanishing = {base.name for base, exponent in powers if base.is_Symbol and exponent.is_positive}
+        found = []
+        for name in sorted({n for n in vanishing if "#" in n} | {"out#0"}):
+            array, occurrence = name.split("#")
+            formula = next(f for f in formulas if array == "out" or array in f.operands)
+            owner = formula.output if array == "out" else array
+            for axis in range(formula.rank(owner)):
+                component = key(array, int(occurrence), axis)
+                found += [sympy.Ge(component, 0), sympy.Lt(component, size(rename.get(owner, owner), axis))]
+        return found
+
+    return bounds
+
+
+def determined(rule, rename):
+    """Raises where an index is no function of what its point reads and writes."""
+    for term in rule.terms:
+        keyed(rule, term, rename)
+    return solver.Verdict("proved", {})
+
+
+def written_once(rule):
+    """Distinct bare indices, each running over exactly the axis it writes."""
+    for term in rule.terms:
+        bare = [e.name for e in term.target if e.is_Symbol]
+        whole = all((rule.output, axis) in rule.bare(name) for axis, name in enumerate(bare))
+        if len(bare) < len(term.target) or len(set(bare)) < len(bare) or not whole:
+            raise ProofError("the gather form does not own each element by an index of its own")
+    return solver.Verdict("proved", {})
+
+
+def bound_statements(formula, rename):
+    """For each access and each index in it: the solved loop bounds hold exactly where the access is in range."""
+    seen = set()
+    for term in formula.terms:
+        places = [(array_of(a), axis, e) for a in term.arrays() for axis, e in enumerate(indices_of(a))]
+        places += [(formula.output, axis, e) for axis, e in enumerate(term.target)]
+        for array, axis, expr in places:
+            parts = affine(expr, formula.indices)
+            if expr.is_Symbol or parts is None or (array, axis, expr) in seen:
+                continue
+            seen.add((array, axis, expr))
+            length = size(rename.get(array, array), axis)
+            for name, coefficient in parts[0]:
+                if sign(coefficient) == 1:
+                    lower, upper = interval(expr, name, length)
+                    inside = (sympy.Ge(expr, 0), sympy.Lt(expr, length))
+                    within = (sympy.Ge(symbol(name), lower), sympy.Lt(symbol(name), upper))
+                    yield (
+                        f"bounds of {name}: inside axis {axis} of {array} ⇔ within the solved bounds",
+                        (inside, within),
+                    )
+
+
+def size_statements(formula):
+    """For each output index sized by its reads: the last index still reads inside, the next one does not."""
+    for index in formula.indices:
+        places = formula.bare(index)
+        if not places or places[0][0] != formula.output or index in dict(formula.sizes) | dict(formula.ranges):
+            continue
+        for last in formula.last_reads(index):
+            largest = sympy.And(
+                sympy.Le(last.read.xreplace({symbol(index): last.size - 1}), last.limit, evaluate=False),
+                sympy.Gt(last.read.xreplace({symbol(index): last.size}), last.limit, evaluate=False),
+                evaluate=False,
+            )
+            yield f"size: {formula.show(last.size)} is the largest {index} range whose last read is inside", largest
