@@ -95,6 +95,9 @@ class Formula:
             for t in terms
             if sympy.false not in t.guard
         )
+        # So do statements: terms that write to one place are printed together.
+        places = tuple(dict.fromkeys(t.target for t in terms))
+        terms = tuple(sorted(terms, key=lambda t: places.index(t.target)))
         values = {
             "output": output,
             "operator": operator,

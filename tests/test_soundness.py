@@ -105,3 +105,12 @@ def test_sizes_that_decide_each_other_are_asked_for():
     assert_says(error, "how large i and j of H are depends on each other", "sizes={'i': ...}")
     assert hankel(x=[1, 2, 3], sizes={"i": 2}).tolist() == [[1, 2], [2, 3]]
     assert hankel(x=[1, 2, 3], sizes={"j": 3}).tolist() == [[1, 2, 3]]
+
+
+def test_terms_that_write_to_one_place_stand_together():
+    apart = Formula("y[2*i] += x[i]; y[i] += x[i]; y[2*i] += z[i]")
+    together = Formula("y[2*i] += x[i] + z[i]; y[i] += x[i]")
+    assert apart == together
+    assert Formula(str(apart)) == apart
+    scatter = vjp(Formula("y[()] += abs(x[i + 1] - x[i])"), "x").scatter
+    assert Formula(str(scatter)) == scatter
