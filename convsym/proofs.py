@@ -1,5 +1,6 @@
 """Proofs: a derived rule, or a gradient somebody wrote by hand, holds for every size and parameter, or it does not."""
 
+import math
 import time
 
 from convsym import presburger, solver
@@ -21,6 +22,9 @@ from convsym.obligations import (
 )
 from convsym.rule import Rule
 from convsym.verdict import Counterexample, Obligation, Proof
+
+
+_REPLAYED = 4000  # elements of the largest array on which a counter-model is shown; a Jacobian has their square
 
 
 def prove(rule, budget=10.0):
@@ -139,6 +143,9 @@ def check(formula, wrt, claim, *, assume=(), budget=10.0):
 def _replay(model, formula, claim, wrt):
     """A solver's counter-model as concrete numbers, if they show the difference."""
     geometry = Space(formula).geometry_of(model)
+    if geometry and max(map(math.prod, geometry.shapes.values())) > _REPLAYED:
+        shapes = ", ".join(f"{name} {shape}" for name, shape in geometry.shapes.items())
+        raise ProofError(f"the prover's counter-model is too large to be shown in numbers: sizes {shapes}")
     found = geometry and difference(claim, formula, wrt, geometry)
     return _counterexample(formula, geometry, found) if found else None
 
@@ -183,16 +190,16 @@ class _Judge:
             if solver.z3() is None:
                 raise ProofError(solver.MISSING)
             verdict = question(self.deadline)
+            if verdict.status == "refuted" and replay is not None:
+                self.counterexample = replay(verdict.model)
         except ProofError as error:
             self.open.append(str(error))
             self._add(name, "unknown", begin)
             return
         status = verdict.status
-        if status == "refuted" and replay is not None:
-            self.counterexample = replay(verdict.model)
-            if self.counterexample is None:
-                status = "unknown"
-                self.open.append("the prover's counter-model shows no difference in numbers")
+        if status == "refuted" and replay is not None and self.counterexample is None:
+            status = "unknown"
+            self.open.append("the prover's counter-model shows no difference in numbers")
         elif status == "unknown":
             self.open.append(f"the prover did not decide {name!r} within the budget")
         self._add(name, status, begin, verdict.smt)

@@ -114,3 +114,9 @@ def test_terms_that_write_to_one_place_stand_together():
     assert Formula(str(apart)) == apart
     scatter = vjp(Formula("y[()] += abs(x[i + 1] - x[i])"), "x").scatter
     assert Formula(str(scatter)) == scatter
+
+
+def test_a_counterexample_that_is_too_large_to_show_is_said_and_not_built():
+    proof = check(Formula("y[i] += z[i]"), wrt="z", claim="dz[i] += where(i < 300000000, dy[i], 0)")
+    assert proof.status == "unknown"
+    assert "too large to be shown in numbers: sizes z (300000001,)" in proof.reason
