@@ -23,7 +23,6 @@ from convsym.obligations import (
 from convsym.rule import Rule
 from convsym.verdict import Counterexample, Obligation, Proof
 
-
 _REPLAYED = 4000  # elements of the largest array on which a counter-model is shown; a Jacobian has their square
 
 
