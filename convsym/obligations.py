@@ -5,7 +5,7 @@ import sympy
 from convsym import solver
 from convsym.elimination import interval
 from convsym.errors import ProofError
-from convsym.expressions import affine, array_of, indices_of, sign, size, symbol
+from convsym.expressions import Term, affine, array_of, indices_of, sign, size, symbol
 from convsym.relations import exact_division, key, keyed, renumbered
 
 
@@ -36,17 +36,35 @@ def same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline):
     lemma = solver.valid(*exact_division(), deadline)
     if lemma.status != "proved":
         return solver.Verdict("unknown", {})
-    left = [k for t in truth.terms for k in renumbered(keyed(truth, t, truth_sizes))]
-    right = [k for t in claim.terms for k in renumbered(keyed(claim, t, claim_sizes))]
     in_bounds = key_bounds((truth, claim), truth_sizes)
-    smt = lemma.smt
+    sides = ((truth, truth.terms, truth_sizes), (claim, claim.terms, claim_sizes))
+    verdict = _same_counts(sides, in_bounds, hypotheses, deadline)
+    expanded = [(f, [part for t in terms for part in _expanded(t)], sizes) for f, terms, sizes in sides]
+    if verdict.status != "proved" and any(len(e[1]) > len(s[1]) for e, s in zip(expanded, sides, strict=True)):
+        try:
+            again = _same_counts(expanded, in_bounds, hypotheses, deadline)
+        except ProofError:  # a summand that does not read all that the sum reads
+            return verdict
+        verdict = again if again.status == "proved" else verdict
+    return solver.Verdict(verdict.status, verdict.model, lemma.smt + verdict.smt)
+
+
+def _same_counts(sides, in_bounds, hypotheses, deadline):
+    """For every key, both sides count the same."""
+    left, right = ([k for t in terms for k in renumbered(keyed(f, t, sizes))] for f, terms, sizes in sides)
+    smt = ()
     for shape in dict.fromkeys(k.shape for k in (*left, *right)):
-        sides = [[k for k in side if k.shape == shape] for side in (left, right)]
-        verdict = solver.equal_counts([*hypotheses, *in_bounds(shape)], *sides, deadline)
+        same = [[k for k in side if k.shape == shape] for side in (left, right)]
+        verdict = solver.equal_counts([*hypotheses, *in_bounds(shape)], *same, deadline)
         if verdict.status != "proved":
             return verdict
         smt += verdict.smt
     return solver.Verdict("proved", {}, smt)
+
+
+def _expanded(term):
+    """One term for each summand of a body that is multiplied out."""
+    return [Term(term.target, part, term.guard) for part in sympy.Add.make_args(sympy.expand(term.body))]
 
 
 def relation_questions(truth, claim, sizes, hypotheses):

@@ -92,10 +92,13 @@ def keyed(formula, term, rename):
     for name in formula.loops(term):
         conditions += [sympy.Ge(solution[symbol(name)], 0), sympy.Lt(solution[symbol(name)], formula.range_of(name))]
     guards = [c for c in guard if not accesses(c)]
-    data = sorted((c.xreplace(placeholders) for c in term.guard if accesses(c)), key=str)
+    # An index that stands among values is part of them: it is what the key says, whatever it is called.
+    values = (_forward(e).xreplace(placeholders).xreplace(solution).xreplace(sizes) for e in (body, *term.guard))
+    body, *data = (v for v, e in zip(values, (body, *term.guard), strict=True) if e is body or accesses(e))
     conditions += [_equation(*c.args) if isinstance(c, sympy.Eq) else c for c in (g.xreplace(solution) for g in guards)]
-    coefficient, shape = _primitive(body.xreplace(placeholders), set(placeholders.values()))
+    coefficient, shape = _primitive(body, set(placeholders.values()))
     conditions = tuple(c.xreplace(sizes) for c in conditions if c != sympy.true)
+    data.sort(key=str)
     return Keyed(sympy.Tuple(shape, *data), coefficient, conditions)
 
 
@@ -105,22 +108,28 @@ def renumbered(relation):
     Compared so, formulas that number them differently are equal; no point counts more than another of its shape.
     """
     counts = {}
-    for placeholder in (s.name for s in relation.shape.free_symbols if "#" in s.name):
+    for placeholder in (s.name.partition("[")[0] for s in relation.shape.free_symbols if "#" in s.name):
         array, occurrence = placeholder.split("#")
         counts[array] = max(counts.get(array, 0), int(occurrence) + 1)
     if math.prod(map(math.factorial, counts.values())) > _NUMBERINGS:
         return [relation]
-    every = relation.shape.free_symbols.union(*(c.free_symbols for c in relation.conditions))
+    every = relation.shape.free_symbols.union(*(c.free_symbols for c in (relation.coefficient, *relation.conditions)))
     found = []
     for orders in itertools.product(*(itertools.permutations(range(n)) for n in counts.values())):
         new = {f"{a}#{old}": f"{a}#{k}" for a, order in zip(counts, orders, strict=True) for old, k in enumerate(order)}
         owner = {s: s.name.partition("[")[0] for s in every}
         renamed = {s: sympy.Symbol(s.name.replace(own, new[own])) for s, own in owner.items() if own in new}
         body, *data = (part.xreplace(renamed) for part in relation.shape)
-        factor, body = _primitive(body, {s for s in body.free_symbols if "#" in s.name})
+        factor, body = _primitive(body, {s for s in body.free_symbols if "#" in s.name and "[" not in s.name})
         conditions = tuple(c.xreplace(renamed) for c in relation.conditions)
-        found.append(Keyed(sympy.Tuple(body, *sorted(data, key=str)), factor * relation.coefficient, conditions))
+        coefficient = factor * relation.coefficient.xreplace(renamed)
+        found.append(Keyed(sympy.Tuple(body, *sorted(data, key=str)), coefficient, conditions))
     return found
+
+
+def _forward(expr):
+    """A condition whose comparisons all point the same way: ``b <= a`` is ``a >= b``."""
+    return expr.replace(lambda e: isinstance(e, (sympy.Le, sympy.Lt)), lambda e: e.reversed)
 
 
 def _equation(left, right):

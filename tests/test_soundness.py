@@ -15,6 +15,10 @@ FAR = [  # a read outside is 0, but exp(0), 0 + 1 and 1/(1 + 0) are not
      "dz[i] += where(i < x.shape[0] + 1 or i < 30, dy[i]*(x[i - 1] + x[i - 2]), 0)"),
     ("y[i] += z[i]", "dz[i] += where(i < 200, dy[i], 0)"),
     ("y[o] += z[o + r]*w[r]", "dz[u] += where(r != 60, dy[u - r]*w[r], 0)"),
+    # an index among values: the claim's i is another one
+    ("y[i] += where(x[i] > i + 50, z[i + 1], 0)", "dz[i] += where(x[i - 1] > i + 50, dy[i - 1], 0)"),
+    ("y[i] += where(x[i] > 0 or i > 60, z[i + 1], 0)", "dz[i] += where(x[i - 1] > 0 or i > 60, dy[i - 1], 0)"),
+    ("y[i] += where(i >= 50, (i - 50)*z[i + 1], 0)", "dz[i] += where(i >= 51, (i - 50)*dy[i - 1], 0)"),
 ]  # fmt: skip
 
 
@@ -54,6 +58,33 @@ TWICE = [
     ("y[()] += abs(x[i + 1] - x[i])", "dx[i + 1] += where(x[i + 1] - x[i] >= 0, dy[()], -dy[()]);"
      " dx[i] += where(x[i + 1] - x[i] >= 0, -dy[()], dy[()])"),
 ]  # fmt: skip
+WAYS = [  # one value written in two ways
+    ("y[i] += (x[i] - t[i])**2", "dx[i] += 2*dy[i]*x[i] - 2*dy[i]*t[i]"),
+    ("y[o] += (x[o + r] - w[r])**2", "dx[o + r] += 2*dy[o]*x[o + r] - 2*dy[o]*w[r]"),
+    ("y[i] = tanh(x[i])", "dx[i] += dy[i] - dy[i]*tanh(x[i])**2"),
+    ("y[i] += i*x[i + 1]", "dx[i] += (i - 1)*dy[i - 1]"),
+    ("y[i] += i*x[i + 1]", "dx[u] += u*dy[u - 1] - dy[u - 1]"),
+    ("y[i] = maximum(x[2*i], x[2*i + 1])", "dx[2*i] += where(x[2*i + 1] <= x[2*i], dy[i], 0);"
+     " dx[2*i + 1] += where(not x[2*i] >= x[2*i + 1], dy[i], 0)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text, claim", WAYS)
+def test_a_value_may_be_written_in_another_way(text, claim):
+    proof = check(Formula(text), wrt="x", claim=claim)
+    assert proof.status == "proved", str(proof)
+
+
+def test_equal_functions_that_look_different_are_not_refuted():
+    product = Formula("y[i] = sin(x[i])*cos(x[i])")
+    assert check(product, wrt="x", claim="dx[i] += dy[i]*(1 - 2*sin(x[i])**2)").status != "refuted"
+    assert check(product, wrt="x", claim="dx[i] += dy[i]*(1 - 3*sin(x[i])**2)").status == "refuted"
+
+
+def test_axes_that_share_indices_in_a_chain_have_one_size():
+    assert prove(vjp(Formula("y[i, j] += x[i, k]*x[k, l]*x[l, j]"), "x")).status == "proved"
+
+
 TWICE_WRONG = [
     ("y[i] += (x[i + 1] - x[i])**2", "dx[i] += 2*dy[i]*(x[i] - x[i + 1]) + 2*dy[i - 1]*(x[i - 1] - x[i])"),
     ("y[i] += x[i]*x[i + 1]**2", "dx[i] += dy[i]*x[i + 1]**2 + 2*dy[i - 1]*x[i + 1]*x[i]"),
