@@ -130,8 +130,10 @@ def difference(rule, formula, wrt, geometry):
 
 
 def _may_equal(rest):
-    """Whether a difference that is no number may be 0 all the same, such as sin² + cos² − 1."""
-    return isinstance(rest, sympy.Expr) and not rest.is_Number and rest.equals(0) is not False
+    """Whether a difference may be 0 all the same: it looks different, as sin² + cos² − 1, or is no number at all."""
+    if not isinstance(rest, sympy.Expr):
+        return False
+    return rest.has(sympy.nan, sympy.zoo, sympy.oo) or (not rest.is_Number and rest.equals(0) is not False)
 
 
 # ------------------------------------------------------------------------------------------------ small geometries

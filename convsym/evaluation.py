@@ -135,7 +135,7 @@ def read(array, index):
     """Read `array` at index arrays; outside its range the value is 0."""
     if not index:
         return array[()]
-    index = np.broadcast_arrays(*index)
+    index = np.broadcast_arrays(*map(np.atleast_1d, index))  # one place is a point too: an entry may be a vector
     inside = np.logical_and.reduce([(i >= 0) & (i < n) for i, n in zip(index, array.shape, strict=True)])
     if inside.all():
         return array[tuple(index)]

@@ -151,3 +151,17 @@ def test_a_counterexample_that_is_too_large_to_show_is_said_and_not_built():
     proof = check(Formula("y[i] += z[i]"), wrt="z", claim="dz[i] += where(i < 300000000, dy[i], 0)")
     assert proof.status == "unknown"
     assert "too large to be shown in numbers: sizes z (300000001,)" in proof.reason
+
+
+def test_a_value_that_does_not_exist_refutes_nothing():
+    """log(0) is read at the border: 0 times it is no number, on either side."""
+    f = Formula("y[i] = log(x[i - 1])*z[i]")
+    assert check(f, wrt="z", claim="dz[i] += log(x[i - 1])*dy[i]").status == "proved"
+    assert check(f, wrt="z", claim="dz[i] += 2*log(x[i - 1])*dy[i]").status != "proved"
+
+
+def test_an_element_read_by_its_number():
+    f = Formula("y[i] += x[i]*z[0]")
+    assert prove(vjp(f, "z")).status == "proved"
+    assert check(f, wrt="z", claim="dz[0] += dy[i]*x[i]").status == "proved"
+    assert check(f, wrt="z", claim="dz[j] += dy[i]*x[i]").status == "refuted"
