@@ -171,13 +171,14 @@ def _prove(arguments):
 def _report(proofs, as_json):
     """Print proofs; the exit code is that of the worst."""
     from convsym.codegen.record import proof_record
+    from convsym.verdict import worst
 
     if as_json:
         print(json.dumps([proof_record(p) for p in proofs], indent=2, ensure_ascii=False))
     else:
         print("\n\n".join(map(str, proofs)))
     statuses = {p.status for p in proofs}
-    return EXIT[next(s for s in ("refuted", "unknown", "proved") if s in statuses)]
+    return EXIT[worst(statuses)]
 
 
 def _check(arguments):

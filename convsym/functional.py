@@ -128,7 +128,10 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
 
 
 def _convolve(rank, input, weight, bias, stride, padding, dilation, groups, algorithm):
-    """conv1d, conv2d, …: the rule `y` of the op of this rank, then the bias; small calls are known at the door then."""
+    """conv1d, conv2d, …: the rule `y` of the op of this rank, then the bias; small calls are known at the door then.
+
+    The public functions ask the door themselves, which spares small calls one more Python call.
+    """
     execution.check_algorithm(algorithm)
     arrays = {"input": gate.accept(input, "input"), "weight": gate.accept(weight, "weight")}
     if bias is not None:

@@ -54,7 +54,7 @@ def prove(rule, budget=10.0):
         )
     origin = rule.parent if isinstance(rule, Rule) else rule
     hypotheses = assumptions(origin)
-    judge = _Judge(f"{rule}", budget, hypotheses)
+    judge = Judge(f"{rule}", budget, hypotheses)
     if isinstance(rule, Rule):
         judge.compare((rule, rule.scatter), origin, rule.wrt)
         renamed = sizes_of(origin, rule.wrt)
@@ -128,7 +128,7 @@ def check(formula, wrt, claim, *, assume=(), budget=10.0):
     rule = vjp(formula, wrt)
     claim = read_claim(formula, wrt, claim)
     hypotheses = assumptions(formula)
-    judge = _Judge(f"∂({formula})/∂{wrt} is {claim}", budget, hypotheses, start)
+    judge = Judge(f"∂({formula})/∂{wrt} is {claim}", budget, hypotheses, start)
     judge.compare((claim,), formula, wrt)
     renamed = sizes_of(formula, wrt)
     judge.ask(
@@ -153,7 +153,7 @@ def _counterexample(formula, geometry, found):
     return Counterexample(geometry.shapes, geometry.parameters, *found, stated_fill(formula))
 
 
-class _Judge:
+class Judge:
     """Collects obligations within a budget and turns them into a verdict."""
 
     def __init__(self, statement, budget, assumed=(), start=None):

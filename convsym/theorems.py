@@ -5,16 +5,16 @@ many outputs there are. Every convention ("valid", "same" in three versions, "fu
 high that gives the size a property; the choice is solved from the rule, the property is proved for all sizes.
 """
 
-import time
 from dataclasses import dataclass
 
 import sympy
 
 from convsym import solver
-from convsym.errors import FormulaError, ProofError
+from convsym.errors import FormulaError
 from convsym.expressions import ceildiv, floordiv, symbol, to_text
 from convsym.obligations import assumptions
-from convsym.verdict import Obligation, Proof
+from convsym.proofs import Judge
+from convsym.verdict import Proof
 
 LOW, HIGH, COUNT = symbol("low"), symbol("high"), symbol("count")
 TOTAL, LESS = symbol("total"), symbol("less")
@@ -92,26 +92,11 @@ class _Axis:
 
     def prove(self, name, low, high, statement, goals, budget, given=()):
         """A theorem of goals that must all hold."""
-        start = time.monotonic()
-        found, reason = [], "for every size and every value of the parameters (integers that multiply are ≥ 1)"
+        hypotheses = [*self.hypotheses, *given]
+        judge = Judge(statement, budget, hypotheses)
         for goal in goals:
-            begin = time.monotonic()
-            status, smt = "unknown", ()
-            try:
-                if solver.z3() is None:
-                    raise ProofError(solver.MISSING)
-                verdict = solver.valid([*self.hypotheses, *given], goal, start + budget)
-                status, smt = verdict.status, verdict.smt
-            except ProofError as error:
-                reason = str(error)
-            found.append(Obligation(self.text(goal), status, time.monotonic() - begin, smt))
-        statuses = {o.status for o in found}
-        status = next(s for s in ("refuted", "unknown", "proved") if s in statuses)
-        if status != "proved" and reason.startswith("for every"):
-            reason = f"the prover says {status}: {next(o.name for o in found if o.status == status)}"
-        return Theorem(
-            name, low, high, statement, Proof(statement, status, tuple(found), reason, time.monotonic() - start)
-        )
+            judge.ask(self.text(goal), lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
+        return Theorem(name, low, high, statement, judge.proof())
 
     def text(self, expr):
         """Formula text in this formula's order of names."""

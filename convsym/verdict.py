@@ -128,6 +128,11 @@ class Proof:
         return f"<table><caption>{escape(self.status)}</caption><tbody>{cells}</tbody></table>"
 
 
+def worst(statuses):
+    """The status of a whole whose parts have these: one refuted part refutes, one open part leaves it unknown."""
+    return next(s for s in ("refuted", "unknown", "proved") if s in statuses)
+
+
 def certificate(proof):
     """A proof as plain data that can be checked again; see `Proof.save`."""
     return {
@@ -179,10 +184,9 @@ def replay(path, budget=10.0):
     for name, before, smt in claimed:
         begin = time.monotonic()
         statuses = {solver.recheck(text, start + budget).status for text in smt} or {before}
-        now = next(s for s in ("refuted", "unknown", "proved") if s in statuses)
+        now = worst(statuses)
         found.append(Obligation(name, now, time.monotonic() - begin, smt))
-    worst = {status, *(o.status for o in found)}
-    status = next(s for s in ("refuted", "unknown", "proved") if s in worst)
+    status = worst({status, *(o.status for o in found)})
     reason = f"{sum(len(o.smt) for o in found)} recorded statements checked again with {solver.version()}"
     return Proof(statement, status, tuple(found), reason, time.monotonic() - start, assumptions=assumptions)
 
