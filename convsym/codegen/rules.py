@@ -1,16 +1,27 @@
-"""The small Python module that the numeric side imports: signatures of the kernels, derived size rules."""
+"""The small Python module that the numeric side imports: signatures of the kernels, and derived rules on integers."""
 
 import sympy
 
+from convsym.boundary import MODES, cases
 from convsym.codegen.cython import HEADER
 from convsym.codegen.loops import TILE
+from convsym.elimination import interval
 from convsym.errors import KernelError
 from convsym.expressions import array_of, ceildiv, floordiv, indices_of, names, size, symbol, to_text
 
-_DOC = '''"""Signatures of the compiled kernels, and the size rules derived from the formulas."""
+_DOC = '''"""Signatures of the compiled kernels, and rules on integers derived from the formulas."""
+
+from collections.abc import Callable
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 from convsym.kernels.signature import Kernel
+
+Integers = NDArray[Any]
 '''
+_POSITION, _LENGTH = symbol("e"), symbol("n")
 
 
 def rules_text(nests, op):
@@ -27,7 +38,7 @@ def rules_text(nests, op):
     -------
     str
     """
-    lines = [f"{HEADER}{_DOC}\nTILE = {TILE}\n", "KERNELS = {"]
+    lines = [f"{HEADER}{_DOC}\nTILE = {TILE}\n", "KERNELS: dict[str, Kernel] = {"]
     for nest in nests:
         formula = nest.formula
         loops = [n for n, _ in nest.owners] + [loop.index for loop in nest.loops] + [nest.lane]
@@ -43,45 +54,60 @@ def rules_text(nests, op):
         )
         lines.append(f"    {nest.name!r}: Kernel{fields!r},")
     lines.append("}\n\n\n")
-    return "\n".join(lines) + "\n\n".join(size_rules(op))
+    modes = "".join(f'    "{name}": {name},\n' for name in MODES)
+    table = f"MODES: dict[str, Callable[[Integers, int], Integers]] = {{\n{modes}}}\n"
+    made = [*size_rules(op), *read_rules(op), *(_fold(name, mode) for name, mode in MODES.items()), table]
+    return "\n".join(lines) + "\n\n".join(made)
 
 
-def size_rules(op):
-    """Output size of the op's one spatial axis, and the total padding that keeps the size, both derived."""
-    formula = op.formula
-    (index,) = [n for n in formula.indices if formula.bare(n)[0][0] == formula.output]
-    (padding,) = formula.symmetric
-    high = symbol(f"{padding}_high")
-    (last,) = formula.last_reads(index, {padding: high})
-    outer, inner = _sizes(formula, index)
-    rename = {size(*outer): symbol("i"), size(*inner): symbol("r")} | {
-        symbol(p): symbol(p.rstrip("0123456789")) for p in formula.parameters
-    }
-    rename |= {symbol(padding): symbol("low"), high: symbol("high")}
-    count = last.size.xreplace(rename)
-    yield _function(
-        "output_size",
-        ("i", "r", "stride", "dilation", "low", "high"),
-        f"max(0, {to_text(count)})",
-        f"Size of the output along one axis: the largest {index} range whose last read lies inside.",
-    )
-    yield _function(
-        "same_padding",
-        ("r", "dilation"),
-        to_text(_same(count)),
-        "Total padding (both sides) with which the output keeps the input's size at stride 1.",
-    )
+class _Axis:
+    """The one spatial axis of an op: the position it reads, and how many outputs it has, in the names of the rules."""
+
+    def __init__(self, formula):
+        (self.index,) = [n for n in formula.indices if formula.bare(n)[0][0] == formula.output]
+        (padding,) = formula.symmetric
+        high = symbol(f"{padding}_high")
+        (last,) = formula.last_reads(self.index, {padding: high})
+        read, tap, outer = _reading(formula, self.index)
+        shared = {symbol(p): symbol(p.rstrip("0123456789")) for p in formula.parameters}
+        shared |= {symbol(padding): symbol("low"), high: symbol("high")}
+        inner = formula.range_of(tap)
+        self.count = last.size.xreplace(shared | {size(*outer): symbol("i"), inner: symbol("r")})
+        self.read = read.xreplace(shared | {symbol(self.index): symbol("o"), symbol(tap): symbol("r")})
 
 
-def _sizes(formula, index):
-    """The input axis and the kernel axis that the output index meets."""
+def _reading(formula, index):
+    """The expression that moves with the output index, the other index in it, and the axis it reads."""
     for term in formula.terms:
         for reading in term.arrays():
             for axis, expr in enumerate(indices_of(reading)):
                 if index in names(expr) and not expr.is_Symbol:
                     (other,) = [n for n in formula.indices if n in names(expr) and n != index]
-                    return (array_of(reading), axis), formula.bare(other)[0]
+                    return expr, other, (array_of(reading), axis)
     raise KernelError(f"{formula} has no axis that {index} slides over")
+
+
+def size_rules(op):
+    """Output size of the op's one spatial axis, the padding that keeps the size, and the size with so many outputs."""
+    axis = _Axis(op.formula)
+    yield _function(
+        "output_size",
+        ("i", "r", "stride", "dilation", "low", "high"),
+        f"max(0, {to_text(axis.count)})",
+        f"Size of the output along one axis: the largest {axis.index} range whose last read lies inside.",
+    )
+    yield _function(
+        "same_padding",
+        ("r", "dilation"),
+        to_text(_same(axis.count)),
+        "Total padding (both sides) with which the output keeps the input's size at stride 1.",
+    )
+    yield _function(
+        "transposed_size",
+        ("o", "r", "stride", "dilation", "low", "high"),
+        to_text(_least(axis.count)),
+        "The least input size with exactly o outputs, o >= 1; below 1 where the padding alone makes more of them.",
+    )
 
 
 def _same(count):
@@ -97,5 +123,76 @@ def _same(count):
     return solved[0]
 
 
+def _least(count):
+    """Solve ``count == o`` for the least i: the quotient in it is smallest where nothing is left over."""
+    (quotient,) = count.atoms(floordiv)
+    above, divisor = quotient.args
+    exact = sympy.Eq(count.xreplace({quotient: above / divisor}), symbol("o"))
+    (solved,) = sympy.solve(exact, symbol("i"))
+    return sympy.expand(solved)
+
+
+def read_rules(op):
+    """Where an output reads with a tap, and which outputs read inside with it: the op's access and its loop bounds."""
+    axis = _Axis(op.formula)
+    first, end = interval(axis.read, "o", symbol("i"))
+    yield _elementwise(
+        "read",
+        ("o", "r"),
+        ("stride", "dilation", "low"),
+        to_text(axis.read),
+        "The index of x that output o reads with tap r; integers or arrays of them.",
+    )
+    yield _elementwise(
+        "first_output",
+        ("r",),
+        ("stride", "dilation", "low"),
+        to_text(first),
+        "The first output, in all of ℤ, whose read with tap r is at least 0; an integer or an array.",
+    )
+    yield _elementwise(
+        "end_output",
+        ("i", "r"),
+        ("stride", "dilation", "low"),
+        to_text(end),
+        "The output, in all of ℤ, after the last one whose read with tap r is below i; integers or arrays.",
+    )
+
+
 def _function(name, arguments, body, doc):
-    return f'def {name}({", ".join(arguments)}):\n    """{doc}"""\n    return {body}\n'
+    given = ", ".join(f"{a}: int" for a in arguments)
+    return f'def {name}({given}) -> int:\n    """{doc}"""\n    return {body}\n'
+
+
+def _elementwise(name, arrays, scalars, body, doc):
+    """A function of integers that may be arrays; of plain integers it is one."""
+    plain, either = ("int",) * len(arrays), "int | Integers"
+    offered = [(plain, "int")]
+    offered += [((*plain[:k], "Integers", *(either for _ in plain[k + 1 :])), "Integers") for k in range(len(arrays))]
+    heads = []
+    for kinds, result in (*offered, (("Any",) * len(arrays), "Any")):
+        given = [f"{a}: {kind}" for a, kind in zip(arrays, kinds, strict=True)] + [f"{s}: int" for s in scalars]
+        heads.append(f"def {name}({', '.join(given)}) -> {result}:")
+    overloads = "".join(f"@overload\n{head} ...\n" for head in heads[:-1])
+    return f'{overloads}{heads[-1]}\n    """{doc}"""\n    return {body}\n'
+
+
+def _fold(name, mode):
+    """A boundary mode of an array of positions; what depends on the size alone is decided once."""
+    lines = [
+        f"def {name}({_POSITION}: Integers, {_LENGTH}: int) -> Integers:",
+        f'    """Positions e, folded into an axis of n >= 1 elements by the boundary mode {name}."""',
+    ]
+    pieces = list(cases(mode(_POSITION, _LENGTH)))
+    while pieces[0][0] != sympy.true and not names(pieces[0][0]) & {_POSITION.name}:
+        condition, value = pieces.pop(0)
+        lines += [f"    if {to_text(condition)}:", f"        return {_filled(value)}"]
+    chosen = _filled(pieces.pop()[1])
+    for condition, value in reversed(pieces):
+        chosen = f"np.where({to_text(condition)}, {to_text(value)}, {chosen})"
+    return "\n".join([*lines, f"    return {chosen}"]) + "\n"
+
+
+def _filled(value):
+    """Text of a value as an array of the positions' shape."""
+    return to_text(value) if names(value) & {_POSITION.name} else f"np.full_like({_POSITION}, {to_text(value)})"

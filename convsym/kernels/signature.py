@@ -27,8 +27,8 @@ class Kernel:
 
     name: str
     result: str
-    operands: tuple
-    parameters: tuple
-    owners: tuple
-    extents: tuple
+    operands: tuple[str, ...]
+    parameters: tuple[str, ...]
+    owners: tuple[int, ...]
+    extents: tuple[tuple[str, int], ...]
     tiled: int | None
