@@ -75,6 +75,52 @@ def size_theorems(formula, index=None, budget=10.0):
 
 
 @dataclass(frozen=True)
+class Conventions:
+    """The padding of each convention as expressions, for code that computes it.
+
+    Attributes
+    ----------
+    paddings : dict of str to (sympy.Expr, sympy.Expr)
+        Low and high by the names of the theorems; those of "same upper" and "same lower" in terms of `total`.
+    total : sympy.Expr
+        What `total` is, if it is not negative; else it is 0.
+    """
+
+    paddings: dict
+    total: sympy.Expr
+
+
+def conventions(formula, index=None):
+    """The padding of each convention of a formula that slides along one axis; `size_theorems` proves them.
+
+    Parameters
+    ----------
+    formula, index
+        As of `size_theorems`.
+
+    Returns
+    -------
+    Conventions
+    """
+    axis = _axis(formula, index)
+    return Conventions(_paddings(axis), _needed(axis))
+
+
+def _paddings(axis):
+    """Low and high padding by convention."""
+    zero, keeping, back = sympy.S.Zero, _keeping(axis), _reaching_back(axis)
+    half, same = floordiv(TOTAL, sympy.Integer(2)), floordiv(keeping, sympy.Integer(2))
+    return {
+        "valid": (zero, zero),
+        "same": (same, keeping - same),
+        "same upper": (half, TOTAL - half),
+        "same lower": (TOTAL - half, half),
+        "full": (back, back),
+        "causal": (back, zero),
+    }
+
+
+@dataclass(frozen=True)
 class _Axis:
     """The sliding axis: its size rule ``floor((low + high + rest)/step) + 1``, and the farthest read of a window."""
 
@@ -134,7 +180,7 @@ def _keeping(axis):
 
 
 def _valid(axis, budget):
-    zero = sympy.S.Zero
+    zero, _ = _paddings(axis)["valid"]
     window = (sympy.Ge(axis.index, 0), sympy.Lt(axis.index, axis.count(zero, zero)))
     inside = sympy.Le(axis.farthest.xreplace({LOW: zero}), axis.size - 1)
     statement = f"without padding every read of the {axis.text(axis.count(zero, zero))} windows lies inside"
@@ -143,17 +189,20 @@ def _valid(axis, budget):
 
 def _same(axis, budget):
     total = _keeping(axis)
-    low = floordiv(total, sympy.Integer(2))
-    high = total - low
+    low, high = _paddings(axis)["same"]
     goal = sympy.Eq(axis.count(low, high), ceildiv(axis.size, axis.step))
     statement = f"padding {axis.text(total)} in all gives ceil(size/{axis.text(axis.step)}) outputs, at any stride"
     return axis.prove("same", low, high, statement, [goal], budget)
 
 
+def _needed(axis):
+    """The total padding with which the last of ceil(size/step) windows just ends inside; it may be negative."""
+    return sympy.expand((ceildiv(axis.size, axis.step) - 1) * axis.step - axis.rest)
+
+
 def _smallest_total(axis):
     """The least total padding with ceil(size/step) outputs, as conditions on `total`."""
-    wanted = ceildiv(axis.size, axis.step)
-    needed = sympy.expand((wanted - 1) * axis.step - axis.rest)
+    wanted, needed = ceildiv(axis.size, axis.step), _needed(axis)
     return (
         wanted,
         needed,
@@ -178,13 +227,11 @@ def _tight(axis, name, low, high, budget):
 
 
 def _upper(axis, budget):
-    half = floordiv(TOTAL, sympy.Integer(2))
-    return _tight(axis, "same upper", half, TOTAL - half, budget)
+    return _tight(axis, "same upper", *_paddings(axis)["same upper"], budget)
 
 
 def _lower(axis, budget):
-    half = floordiv(TOTAL, sympy.Integer(2))
-    return _tight(axis, "same lower", TOTAL - half, half, budget)
+    return _tight(axis, "same lower", *_paddings(axis)["same lower"], budget)
 
 
 def _reaching_back(axis):
@@ -194,7 +241,7 @@ def _reaching_back(axis):
 
 
 def _full(axis, budget):
-    low = high = _reaching_back(axis)
+    low, high = _paddings(axis)["full"]
     first = sympy.Eq(axis.farthest.xreplace({axis.index: sympy.S.Zero, LOW: low}), 0)
     last = axis.count(low, high) - 1
     nearest = sympy.expand(
@@ -207,7 +254,7 @@ def _full(axis, budget):
 
 
 def _causal(axis, budget):
-    low = _reaching_back(axis)
+    low, _ = _paddings(axis)["causal"]
     past = sympy.Le(axis.farthest.xreplace({LOW: low}), axis.step * axis.index)
     size = sympy.Eq(axis.count(low, sympy.S.Zero), ceildiv(axis.size, axis.step))
     now = axis.text(axis.step * axis.index)

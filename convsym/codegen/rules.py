@@ -8,6 +8,7 @@ from convsym.codegen.loops import TILE
 from convsym.elimination import interval
 from convsym.errors import KernelError
 from convsym.expressions import array_of, ceildiv, floordiv, indices_of, names, size, symbol, to_text
+from convsym.theorems import TOTAL, conventions
 
 _DOC = '''"""Signatures of the compiled kernels, and rules on integers derived from the formulas."""
 
@@ -56,7 +57,8 @@ def rules_text(nests, op):
     lines.append("}\n\n\n")
     modes = "".join(f'    "{name}": {name},\n' for name in MODES)
     table = f"MODES: dict[str, Callable[[Integers, int], Integers]] = {{\n{modes}}}\n"
-    made = [*size_rules(op), *read_rules(op), *(_fold(name, mode) for name, mode in MODES.items()), table]
+    folds = [_fold(name, mode) for name, mode in MODES.items()]
+    made = [*size_rules(op), *read_rules(op), *padding_rules(op), *folds, table]
     return "\n".join(lines) + "\n\n".join(made)
 
 
@@ -71,8 +73,8 @@ class _Axis:
         read, tap, outer = _reading(formula, self.index)
         shared = {symbol(p): symbol(p.rstrip("0123456789")) for p in formula.parameters}
         shared |= {symbol(padding): symbol("low"), high: symbol("high")}
-        inner = formula.range_of(tap)
-        self.count = last.size.xreplace(shared | {size(*outer): symbol("i"), inner: symbol("r")})
+        self.shared = shared | {size(*outer): symbol("i"), formula.range_of(tap): symbol("r")}
+        self.count = last.size.xreplace(self.shared)
         self.read = read.xreplace(shared | {symbol(self.index): symbol("o"), symbol(tap): symbol("r")})
 
 
@@ -157,6 +159,24 @@ def read_rules(op):
         to_text(end),
         "The output, in all of ℤ, after the last one whose read with tap r is below i; integers or arrays.",
     )
+
+
+def padding_rules(op):
+    """The padding (low, high) of each convention along the op's one spatial axis, and a table of them."""
+    axis, chosen = _Axis(op.formula), conventions(op.formula)
+    table = []
+    for convention, sides in chosen.paddings.items():
+        name = f"{convention.replace(' ', '_')}_sides"
+        table.append(f'    "{convention}": {name},\n')
+        low, high = (to_text(side.xreplace(axis.shared)) for side in sides)
+        lines = [
+            f"def {name}(i: int, r: int, stride: int, dilation: int) -> tuple[int, int]:",
+            f'    """Padding (low, high) of an axis of size i, by the convention {convention!r}."""',
+        ]
+        if any(TOTAL in side.free_symbols for side in sides):
+            lines.append(f"    {TOTAL} = max(0, {to_text(chosen.total.xreplace(axis.shared))})")
+        yield "\n".join([*lines, f"    return {low}, {high}"]) + "\n"
+    yield f"PADDINGS: dict[str, Callable[[int, int, int, int], tuple[int, int]]] = {{\n{''.join(table)}}}\n"
 
 
 def _function(name, arguments, body, doc):

@@ -75,6 +75,48 @@ def end_output(i: Any, r: Any, stride: int, dilation: int, low: int) -> Any:
     return (i + low - dilation*r - 1)//stride + 1
 
 
+def valid_sides(i: int, r: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding (low, high) of an axis of size i, by the convention 'valid'."""
+    return 0, 0
+
+
+def same_sides(i: int, r: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding (low, high) of an axis of size i, by the convention 'same'."""
+    return (dilation*r - dilation)//2, dilation*r - dilation - (dilation*r - dilation)//2
+
+
+def same_upper_sides(i: int, r: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding (low, high) of an axis of size i, by the convention 'same upper'."""
+    total = max(0, dilation*r + stride*(-(-i//stride)) + 1 - dilation - i - stride)
+    return total//2, total - total//2
+
+
+def same_lower_sides(i: int, r: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding (low, high) of an axis of size i, by the convention 'same lower'."""
+    total = max(0, dilation*r + stride*(-(-i//stride)) + 1 - dilation - i - stride)
+    return total - total//2, total//2
+
+
+def full_sides(i: int, r: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding (low, high) of an axis of size i, by the convention 'full'."""
+    return dilation*r - dilation, dilation*r - dilation
+
+
+def causal_sides(i: int, r: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding (low, high) of an axis of size i, by the convention 'causal'."""
+    return dilation*r - dilation, 0
+
+
+PADDINGS: dict[str, Callable[[int, int, int, int], tuple[int, int]]] = {
+    "valid": valid_sides,
+    "same": same_sides,
+    "same upper": same_upper_sides,
+    "same lower": same_lower_sides,
+    "full": full_sides,
+    "causal": causal_sides,
+}
+
+
 def circular(e: Integers, n: int) -> Integers:
     """Positions e, folded into an axis of n >= 1 elements by the boundary mode circular."""
     return e % n
