@@ -80,7 +80,13 @@ def _parser():
     derive.add_argument("--format", choices=FORMATS, default="text", help="what to print (default: text)")
     prove = command("prove", _prove, "prove the derived gradients for every size and parameter")
     formula(prove, False)
-    prove.add_argument("--save", type=Path, metavar="FILE", help="write the certificate of a proof by one operand")
+    prove.add_argument("--all", action="store_true", help="check the shipped certificates of all registered ops again")
+    prove.add_argument(
+        "--save",
+        type=Path,
+        metavar="PATH",
+        help="write the certificate of a proof by one operand; with --all, a directory for those of the registry",
+    )
     prove.add_argument("--replay", type=Path, metavar="FILE", help="check a saved certificate again")
     check = command("check", _check, "prove or refute a gradient written by hand")
     formula(check, False)
@@ -147,12 +153,14 @@ def _derive(arguments):
 
 
 def _prove(arguments):
+    from convsym.certificates import replay
     from convsym.derivation import vjp
     from convsym.proofs import prove
-    from convsym.verdict import replay
 
-    if (arguments.formula is None) == (arguments.replay is None):
-        raise FormulaError("prove takes either a formula (or op) or --replay FILE")
+    if (arguments.formula is not None) + (arguments.replay is not None) + arguments.all != 1:
+        raise FormulaError("prove takes either a formula (or op) or --replay FILE or --all")
+    if arguments.all:
+        return _prove_all(arguments)
     if arguments.replay:
         return _report([replay(arguments.replay, arguments.budget)], arguments.json)
     formula = _formula(arguments.formula)
@@ -168,10 +176,21 @@ def _prove(arguments):
     return _report(proofs, arguments.json)
 
 
+def _prove_all(arguments):
+    """Check the shipped certificates again, or write them."""
+    from convsym.certificates import owed, replay, shipped, write
+    from convsym.ops import registry
+
+    if arguments.save is None:
+        return _report([replay(file, arguments.budget) for file in shipped().values()], arguments.json)
+    for path in write(owed(registry), arguments.save, arguments.budget):
+        print(path)
+    return 0
+
+
 def _report(proofs, as_json):
     """Print proofs; the exit code is that of the worst."""
-    from convsym.codegen.record import proof_record
-    from convsym.verdict import worst
+    from convsym.verdict import proof_record, worst
 
     if as_json:
         print(json.dumps([proof_record(p) for p in proofs], indent=2, ensure_ascii=False))
@@ -182,8 +201,8 @@ def _report(proofs, as_json):
 
 
 def _check(arguments):
-    from convsym.codegen.record import proof_record
     from convsym.proofs import check
+    from convsym.verdict import proof_record
 
     if arguments.file:
         if arguments.formula or arguments.claim or arguments.wrt or arguments.assume:
@@ -205,7 +224,7 @@ def _check(arguments):
 def _check_file(arguments):
     """One line for each claim; 0 if all are as expected, 3 if one is unknown, 1 otherwise."""
     from convsym.audit import audit
-    from convsym.codegen.record import proof_record
+    from convsym.verdict import proof_record
 
     judged = []
     for entry in audit(arguments.file, arguments.budget):

@@ -12,6 +12,7 @@ from sympy.logic.boolalg import And, Not, Or
 from convsym.errors import ProofError
 from convsym.expressions import ceildiv, floordiv, mod, names, symbol
 
+NAME = "isl"
 _SIGNS = {sympy.Eq: "=", sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">="}
 # Numbers that the multiplying parameters take in turn: equal ones, coprime ones, a divisor and its multiple.
 NUMBERS = ((1,), (2, 1), (1, 2), (2, 3), (4, 2))

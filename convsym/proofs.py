@@ -1,12 +1,12 @@
 """Proofs: a derived rule, or a gradient somebody wrote by hand, holds for every size and parameter, or it does not."""
 
-import math
 import time
 
 from convsym import presburger, solver
 from convsym.claims import read_claim
+from convsym.counterexamples import replayed, shown
 from convsym.derivation import vjp
-from convsym.enumeration import Space, difference, geometries, stated_fill
+from convsym.enumeration import difference, geometries
 from convsym.errors import FormulaError, ProofError
 from convsym.expressions import to_text
 from convsym.formula import Formula
@@ -20,10 +20,9 @@ from convsym.obligations import (
     sizes_of,
     written_once,
 )
+from convsym.records import formula_record
 from convsym.rule import Rule
-from convsym.verdict import Counterexample, Obligation, Proof
-
-_REPLAYED = 4000  # elements of the largest array on which a counter-model is shown; a Jacobian has their square
+from convsym.verdict import Obligation, Proof
 
 
 def prove(rule, budget=10.0):
@@ -54,14 +53,14 @@ def prove(rule, budget=10.0):
         )
     origin = rule.parent if isinstance(rule, Rule) else rule
     hypotheses = assumptions(origin)
-    judge = Judge(f"{rule}", budget, hypotheses)
+    judge = Judge(f"{rule}", budget, hypotheses, asked(rule))
     if isinstance(rule, Rule):
         judge.compare((rule, rule.scatter), origin, rule.wrt)
         renamed = sizes_of(origin, rule.wrt)
         judge.ask(
             "relation: gather form ⇔ scatter form",
             lambda deadline: same_relation(rule.scatter, rule, renamed, renamed, hypotheses, deadline),
-            lambda model: _replay(model, origin, rule, rule.wrt),
+            lambda model: replayed(model, origin, rule, rule.wrt),
         )
         judge.ask(
             "no double count: what a point writes and reads determines it", lambda deadline: determined(rule, renamed)
@@ -128,36 +127,32 @@ def check(formula, wrt, claim, *, assume=(), budget=10.0):
     rule = vjp(formula, wrt)
     claim = read_claim(formula, wrt, claim)
     hypotheses = assumptions(formula)
-    judge = Judge(f"∂({formula})/∂{wrt} is {claim}", budget, hypotheses, start)
+    question = {"formula": formula_record(formula), "wrt": [wrt], "claim": str(claim)}
+    judge = Judge(f"∂({formula})/∂{wrt} is {claim}", budget, hypotheses, question, start)
     judge.compare((claim,), formula, wrt)
     renamed = sizes_of(formula, wrt)
     judge.ask(
         "relation: claim ⇔ derived rule",
         lambda deadline: same_relation(rule.scatter, claim, renamed, renamed, hypotheses, deadline),
-        lambda model: _replay(model, formula, claim, wrt),
+        lambda model: replayed(model, formula, claim, wrt),
     )
     return judge.proof()
 
 
-def _replay(model, formula, claim, wrt):
-    """A solver's counter-model as concrete numbers, if they show the difference."""
-    geometry = Space(formula).geometry_of(model)
-    if geometry and max(map(math.prod, geometry.shapes.values())) > _REPLAYED:
-        shapes = ", ".join(f"{name} {shape}" for name, shape in geometry.shapes.items())
-        raise ProofError(f"the prover's counter-model is too large to be shown in numbers: sizes {shapes}")
-    found = geometry and difference(claim, formula, wrt, geometry)
-    return _counterexample(formula, geometry, found) if found else None
-
-
-def _counterexample(formula, geometry, found):
-    return Counterexample(geometry.shapes, geometry.parameters, *found, stated_fill(formula))
+def asked(rule):
+    """A rule as a question: the formula it came from, and what that was differentiated by, in turn."""
+    wrt = []
+    while isinstance(rule, Rule):
+        wrt.insert(0, rule.wrt)
+        rule = rule.parent
+    return {"formula": formula_record(rule), "wrt": wrt}
 
 
 class Judge:
     """Collects obligations within a budget and turns them into a verdict."""
 
-    def __init__(self, statement, budget, assumed=(), start=None):
-        self.assumed = tuple(to_text(c) for c in assumed)
+    def __init__(self, statement, budget, assumed, question, start=None):
+        self.assumed, self.question = tuple(to_text(c) for c in assumed), question
         self.statement, self.start = statement, time.monotonic() if start is None else start
         if not (isinstance(budget, int | float) and 0 < budget < float("inf")):
             raise ProofError(f"budget is {budget!r}; it is a positive number of seconds")
@@ -173,7 +168,7 @@ class Judge:
             for rule in rules:
                 found = difference(rule, formula, wrt, geometry)
                 if found:
-                    self.counterexample = _counterexample(formula, geometry, found)
+                    self.counterexample = shown(formula, geometry, found)
                     self._add("exact integers on small geometries", "refuted", begin)
                     return
             self.geometries += 1
@@ -216,14 +211,11 @@ class Judge:
                     continue
                 asked += 1
                 wrong = wrong or (None if same else name)
+        place = f"at numbers for {', '.join(multipliers) or 'nothing'}"
         if wrong:
-            self._add(f"isl, at numbers for {', '.join(multipliers) or 'nothing'}: {wrong}", "refuted", begin)
+            self._add(f"{presburger.NAME}, {place}: {wrong}", "refuted", begin)
         elif asked:
-            self._add(
-                f"isl agrees on {asked} statements at numbers for {', '.join(multipliers) or 'nothing'}",
-                "proved",
-                begin,
-            )
+            self._add(f"{presburger.NAME} agrees on {asked} statements {place}", "proved", begin)
 
     def _add(self, name, status, begin, smt=()):
         self.obligations.append(Obligation(name, status, time.monotonic() - begin, smt))
@@ -243,5 +235,5 @@ class Judge:
                 "for every size and every value of the parameters (integers that multiply are ≥ 1)",
             )
         seconds = time.monotonic() - self.start
-        found = (self.counterexample, self.geometries, self.assumed)
+        found = (self.counterexample, self.geometries, self.assumed, self.question)
         return Proof(self.statement, status, tuple(self.obligations), reason, seconds, *found)

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import sympy
 
 from convsym import solver
-from convsym.errors import FormulaError
+from convsym.errors import FormulaError, nearest
 from convsym.expressions import ceildiv, floordiv, symbol, to_text
 from convsym.obligations import assumptions
 from convsym.proofs import Judge
+from convsym.records import formula_record
 from convsym.verdict import Proof
 
 LOW, HIGH, COUNT = symbol("low"), symbol("high"), symbol("count")
@@ -71,7 +72,26 @@ def size_theorems(formula, index=None, budget=10.0):
     ['valid', 'same', 'same upper', 'same lower', 'full', 'causal', 'output padding']
     """
     axis = _axis(formula, index)
-    return tuple(make(axis, budget) for make in (_valid, _same, _upper, _lower, _full, _causal, _output_padding))
+    return tuple(make(axis, budget) for make in _makers().values())
+
+
+def size_theorem(formula, name, index=None, budget=10.0):
+    """One of the theorems of `size_theorems`, by its name."""
+    if name not in _makers():
+        raise FormulaError(f"{name!r:.40} is no size theorem", hint=nearest(str(name), _makers()))
+    return _makers()[name](_axis(formula, index), budget)
+
+
+def _makers():
+    return {
+        "valid": _valid,
+        "same": _same,
+        "same upper": _upper,
+        "same lower": _lower,
+        "full": _full,
+        "causal": _causal,
+        "output padding": _output_padding,
+    }
 
 
 @dataclass(frozen=True)
@@ -139,7 +159,8 @@ class _Axis:
     def prove(self, name, low, high, statement, goals, budget, given=()):
         """A theorem of goals that must all hold."""
         hypotheses = [*self.hypotheses, *given]
-        judge = Judge(statement, budget, hypotheses)
+        question = {"formula": formula_record(self.formula), "theorem": name, "index": self.index.name}
+        judge = Judge(statement, budget, hypotheses, question)
         for goal in goals:
             judge.ask(self.text(goal), lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
         return Theorem(name, low, high, statement, judge.proof())

@@ -1,17 +1,17 @@
 """What a proof is: its status, what it rests on, and the counter-example of a refutation."""
 
 import json
-import time
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
 from convsym import solver
-from convsym.errors import ProofError
 from convsym.notation import latex
+from convsym.records import SCHEMA
 from convsym.typesetting import text_latex
 
 CERTIFICATE = 1  # schema of saved certificates
+STATUSES = ("refuted", "unknown", "proved")  # from worst to best
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,9 @@ class Counterexample:
         The true value there and the claim's, on the arrays that `fill` states.
     fill : str
         How the arrays are filled.
+    unit : str
+        What `expected` and `claimed` count: "1", a fraction such as "1/6" of which both values are multiples, or
+        "10**-9" where a value is no quotient of integers and is rounded.
     """
 
     sizes: dict
@@ -58,13 +61,15 @@ class Counterexample:
     expected: int
     claimed: int
     fill: str
+    unit: str = "1"
 
     def __str__(self):
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.sizes.items())
         params = ", ".join(f"{name}={value}" for name, value in self.params.items())
+        unit = "" if self.unit == "1" else f" in units of {self.unit}"
         return (
             f"sizes {shapes}; {params + '; ' if params else ''}at index {self.index} the true value is "
-            f"{self.expected}, the claim gives {self.claimed} ({self.fill})"
+            f"{self.expected}, the claim gives {self.claimed}{unit} ({self.fill})"
         )
 
 
@@ -87,6 +92,8 @@ class Proof:
         Number of small geometries on which exact integers agreed, whatever the prover says.
     assumptions : tuple of str
         What was assumed.
+    question : dict
+        What was asked, as plain data: enough to ask it again.
     """
 
     statement: str
@@ -97,9 +104,10 @@ class Proof:
     counterexample: Counterexample | None = None
     geometries: int = 0
     assumptions: tuple = ()
+    question: dict = field(default_factory=dict, repr=False)
 
     def save(self, path):
-        """Write a certificate: statement, assumptions, SMT-LIB texts, solver and version, times, as JSON.
+        """Write a certificate: statement, question, assumptions, SMT-LIB texts, solver and version, times, as JSON.
 
         Parameters
         ----------
@@ -130,17 +138,18 @@ class Proof:
 
 def worst(statuses):
     """The status of a whole whose parts have these: one refuted part refutes, one open part leaves it unknown."""
-    return next(s for s in ("refuted", "unknown", "proved") if s in statuses)
+    return next(s for s in STATUSES if s in statuses)
 
 
 def certificate(proof):
-    """A proof as plain data that can be checked again; see `Proof.save`."""
+    """A proof as plain data that can be checked again; see `Proof.save` and `convsym.certificates`."""
     return {
         "schema": CERTIFICATE,
         "kind": "certificate",
         "statement": proof.statement,
         "status": proof.status,
         "assumptions": list(proof.assumptions),
+        "question": proof.question,
         "solver": solver.version(),
         "seconds": round(proof.seconds, 4),
         "geometries": proof.geometries,
@@ -151,44 +160,29 @@ def certificate(proof):
     }
 
 
-def replay(path, budget=10.0):
-    """Check a saved certificate again: every recorded statement is put to the solver anew.
-
-    Parameters
-    ----------
-    path : path-like
-        What `Proof.save` wrote.
-    budget : float
-        Seconds.
-
-    Returns
-    -------
-    Proof
-        Refuted if a statement turns out satisfiable, unknown where the solver is missing or gives no answer.
-
-    Raises
-    ------
-    ProofError
-        The file is no certificate.
-    """
-    start = time.monotonic()
-    try:
-        record = json.loads(Path(path).read_text(encoding="utf-8"))
-        claimed = [(o["name"], o["status"], tuple(o["smt"])) for o in record["obligations"]]
-        statement, status, assumptions = record["statement"], record["status"], tuple(record["assumptions"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ProofError(f"{path} is no certificate: {error}") from None
-    if solver.z3() is None:
-        return Proof(statement, "unknown", (), solver.MISSING, 0.0, assumptions=assumptions)
-    found = []
-    for name, before, smt in claimed:
-        begin = time.monotonic()
-        statuses = {solver.recheck(text, start + budget).status for text in smt} or {before}
-        now = worst(statuses)
-        found.append(Obligation(name, now, time.monotonic() - begin, smt))
-    status = worst({status, *(o.status for o in found)})
-    reason = f"{sum(len(o.smt) for o in found)} recorded statements checked again with {solver.version()}"
-    return Proof(statement, status, tuple(found), reason, time.monotonic() - start, assumptions=assumptions)
+def proof_record(proof):
+    """A proof as plain data."""
+    found = proof.counterexample
+    return {
+        "schema": SCHEMA,
+        "kind": "proof",
+        "statement": proof.statement,
+        "status": proof.status,
+        "reason": proof.reason,
+        "seconds": round(proof.seconds, 4),
+        "geometries": proof.geometries,
+        "obligations": [{"name": o.name, "status": o.status, "seconds": round(o.seconds, 4)}
+                        for o in proof.obligations],
+        "counterexample": found and {
+            "sizes": {name: list(shape) for name, shape in found.sizes.items()},
+            "params": dict(found.params),
+            "index": list(found.index),
+            "expected": found.expected,
+            "claimed": found.claimed,
+            "unit": found.unit,
+            "fill": found.fill,
+        },
+    }  # fmt: skip
 
 
 @latex.register

@@ -25,9 +25,10 @@ from convsym.codegen import generate
 from convsym.codegen.cython import DTYPES, kernel_text
 from convsym.codegen.loops import nest
 from convsym.codegen.python import python_text
-from convsym.codegen.record import proof_record, rule_record
 from convsym.elimination import interval
 from convsym.op import declare
+from convsym.records import rule_record
+from convsym.verdict import proof_record
 
 GENERATED = Path(convsym.__file__).parent / "kernels" / "_generated"
 

@@ -10,7 +10,7 @@ from test_derivation import DIFFERENTIABLE
 from convsym import Formula, FormulaError, hvp, jvp, registry, vjp
 from convsym.cli import FORMATS
 from convsym.codegen.formats import PRINTERS
-from convsym.codegen.record import (
+from convsym.records import (
     MAX_PARENTS,
     SCHEMA,
     formula_from_record,

@@ -7,8 +7,8 @@ from convsym.codegen.einsum import einsum_text
 from convsym.codegen.javascript import javascript_text
 from convsym.codegen.loops import nest
 from convsym.codegen.python import python_text
-from convsym.codegen.record import rule_record
 from convsym.notation import derivation_latex
+from convsym.records import rule_record
 
 
 def _text(rule):

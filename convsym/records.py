@@ -1,4 +1,4 @@
-"""Formulas, rules and proofs as JSON-able dicts with a schema number; formulas and rules load back.
+"""Formulas and rules as JSON-able dicts with a schema number, which load back.
 
 A loaded rule is derived again and compared: what a file says is never believed.
 """
@@ -67,30 +67,6 @@ def rule_record(rule):
         "steps": [{"lemma": s.lemma, "text": s.text, "latex": s.latex} for s in rule.steps],
         "parent": rule_record(parent) if isinstance(parent, Rule) else formula_record(parent),
     }
-
-
-def proof_record(proof):
-    """A proof as plain data."""
-    found = proof.counterexample
-    return {
-        "schema": SCHEMA,
-        "kind": "proof",
-        "statement": proof.statement,
-        "status": proof.status,
-        "reason": proof.reason,
-        "seconds": round(proof.seconds, 4),
-        "geometries": proof.geometries,
-        "obligations": [{"name": o.name, "status": o.status, "seconds": round(o.seconds, 4)}
-                        for o in proof.obligations],
-        "counterexample": found and {
-            "sizes": {name: list(shape) for name, shape in found.sizes.items()},
-            "params": dict(found.params),
-            "index": list(found.index),
-            "expected": _plain(found.expected),
-            "claimed": _plain(found.claimed),
-            "fill": found.fill,
-        },
-    }  # fmt: skip
 
 
 def formula_from_record(record):
@@ -208,7 +184,3 @@ def _entry(record, name, kind):
 def _shown(value):
     """A value of somebody's file, as a short word."""
     return f"{value!r:.40}" if isinstance(value, int | str | None) else f"a {type(value).__name__}"
-
-
-def _plain(value):
-    return value if isinstance(value, int) else str(value)
