@@ -2,28 +2,37 @@
 asked for.
 
 Forward and gradients are one function, `compute`: a rule is named by its result (`y`, `dx`, `dw`), and its
-operands by the letters of the formula. What differs between ranks is the name of the op, so there is no code
-for any one rank.
+operands by the letters of the formula. Every layer below it takes one thing away, until a kernel can do the rest: the
+flip of the kernel, the padding mode, complex numbers, the dilation of the input. What differs between ranks is the name
+of the op, so there is no code for any one rank.
 """
 
-from math import isfinite, prod
+from collections.abc import Mapping
+from dataclasses import replace
+from math import isfinite
+from typing import Any
 
 import numpy as np
 
-from convsym import gate, kernels
-from convsym.errors import ShapeError
+from convsym import gate, kernels, margins, polyphase
+from convsym.arguments import one_of
+from convsym.errors import KernelError
+from convsym.gate import Array
+from convsym.geometry import Geometry
+
+Operands = Mapping[str, Array]
 
 ALGORITHMS = ("auto", "direct", "reference")
 
 
-def check_algorithm(algorithm):
+def check_algorithm(algorithm: str) -> None:
     """Raise a ShapeError that lists what is known, unless `algorithm` is."""
-    if algorithm not in ALGORITHMS:
-        known = ", ".join(map(repr, ALGORITHMS))
-        raise ShapeError(f"algorithm={algorithm!r} is not known; it is one of {known}")
+    one_of(algorithm, "algorithm", ALGORITHMS)
 
 
-def compute(geometry, result, operands, algorithm):
+def compute(
+    geometry: Geometry, result: str, operands: Operands, algorithm: str = "auto", room: Array | None = None
+) -> Array:
     """One of the rules of a convolution.
 
     Parameters
@@ -31,53 +40,106 @@ def compute(geometry, result, operands, algorithm):
     geometry : Geometry
     result : {"y", "dx", "dw"}
     operands : mapping of str to ndarray
-        The two other arrays of the rule (of x, w and dy), as the caller gave them: accepted, without group
-        axis.
+        The two other arrays of the rule (of x, w and dy), as the caller gave them: accepted, of one dtype, without
+        group axis.
     algorithm : {"auto", "direct", "reference"}
+    room : ndarray, optional
+        Memory for the result, in the caller's shape. It may be left unused.
 
     Returns
     -------
     ndarray
-        In the caller's shape.
+        In the caller's shape; of the operands' dtype, but float32 for float16, which is rounded once at the end.
     """
     check_algorithm(algorithm)
     shapes = geometry.shapes
-    grouped = {name: gate.layout(array).reshape(shapes[name]) for name, array in operands.items()}
-    out = np.zeros(shapes[result], next(iter(operands.values())).dtype)
-    work = _reference if algorithm == "reference" else _direct
-    work(geometry, result, grouped, out)
-    return out.reshape(geometry.public_shapes[result])
+    grouped = {name: gate.layout(gate.widened(array)).reshape(shapes[name]) for name, array in operands.items()}
+    place = None if room is None or geometry.flip else gate.usable(room, (*operands.values(),))
+    if place is not None:
+        place = place.reshape(shapes[result])
+    if geometry.flip and "w" in grouped:
+        grouped["w"] = gate.layout(_flipped(grouped["w"], geometry))
+    value = _extended(geometry, result, grouped, algorithm, place)
+    if geometry.flip and result == "dw":
+        value = _flipped(value, geometry)
+    return value.reshape(geometry.public_shapes[result])
 
 
-def remember(geometry, x, w, stride, padding, dilation, groups):
-    """Leave a plan at the door for small forward calls of this kind."""
-    shapes = [geometry.shapes[name] for name in ("y", "x", "w")]
-    found = kernels.small(f"conv{geometry.rank}d_y", shapes, x.dtype.char, geometry.parameters)
-    if found is not None:
-        compiled, tail = found
-        plan = kernels.door().Plan(compiled, (*shapes, geometry.public_shapes["y"]), tail, bool(geometry.margins))
-        kernels.door().remember(geometry.rank, x, w, stride, padding, dilation, groups, plan)
+def _flipped(array: Array, geometry: Geometry) -> Array:
+    return np.flip(array, axis=tuple(range(-geometry.rank, 0)))
 
 
-def add_bias(output, bias, rank):
-    """Add bias[k] to every output of channel k, in place, last; `output` is (…, K, o0, …)."""
-    kernels.run("bias_y", _flat_spatial(output, rank), {"b": gate.layout(bias)}, {})
-    return output
+def _extended(
+    geometry: Geometry, result: str, operands: Operands, algorithm: str, room: Array | None
+) -> Array:
+    """The padding mode taken away: x is extended by copies of its own elements; its gradient is folded back."""
+    if geometry.mode == "zeros":
+        return _in_parts(geometry, result, operands, algorithm, room)
+    inner = geometry.on_extended()
+    if "x" in operands:
+        operands = {**operands, "x": gate.layout(margins.extend(operands["x"], geometry))}
+    value = _in_parts(inner, result, operands, algorithm, room if result != "dx" else None)
+    return margins.fold_back(value, geometry) if result == "dx" else value
 
 
-def sum_to_bias(grad_output, rank):
-    """The gradient of the bias: the sum of dy over batch and spatial axes, of shape (K,)."""
-    dy = _flat_spatial(gate.layout(grad_output), rank)
-    return kernels.run("bias_db", np.zeros(dy.shape[1], dy.dtype), {"dy": dy}, {})
+def _in_parts(
+    geometry: Geometry, result: str, operands: Operands, algorithm: str, room: Array | None
+) -> Array:
+    """Complex numbers taken away: a product of two is four of real ones."""
+    dtype = next(iter(operands.values())).dtype
+    if dtype.kind != "c" or algorithm == "reference":
+        return _by_algorithm(geometry, result, operands, algorithm, room)
+    (first, a), (second, b) = operands.items()
+
+    def product(left: Array, right: Array) -> Array:
+        parts = {first: gate.layout(left), second: gate.layout(right)}
+        return _by_algorithm(geometry, result, parts, algorithm, None)
+
+    value = np.empty(geometry.shapes[result], dtype)
+    value.real = product(a.real, b.real) - product(a.imag, b.imag)
+    value.imag = product(a.real, b.imag) + product(a.imag, b.real)
+    return value
 
 
-def _direct(geometry, result, operands, out):
+def _by_algorithm(
+    geometry: Geometry, result: str, operands: Operands, algorithm: str, room: Array | None
+) -> Array:
+    dtype = next(iter(operands.values())).dtype
+    if dtype.kind == "O" and algorithm == "direct":
+        raise KernelError(
+            "algorithm='direct' runs compiled loops, and there are none for dtype object; use algorithm='reference'"
+        )
+    shape = geometry.shapes[result]
+    out = np.zeros(shape, dtype) if room is None else room
+    if room is not None:
+        out[...] = 0
+    if dtype.kind == "O" or algorithm == "reference":
+        _reference(geometry, result, operands, out)
+    elif geometry.is_dilated:
+        _by_phases(geometry, result, operands, out)
+    else:
+        _direct(geometry, result, operands, out)
+    return out
+
+
+def _by_phases(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:
+    """The dilation of the input taken away: one convolution of slices for each residue class."""
+    for part, outputs, taps in polyphase.classes(geometry):
+        mine, its = (..., *outputs), (..., *taps)
+        slices: dict[str, Any] = {"y": mine, "dy": mine, "w": its, "dw": its, "x": ..., "dx": ...}
+        factors = {name: gate.layout(array[slices[name]]) for name, array in operands.items()}
+        value = np.zeros(part.shapes[result], out.dtype)
+        _direct(part, result, factors, value)
+        out[slices[result]] += value
+
+
+def _direct(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:
     """The loop nest of the derived rule, compiled.
 
     The nests leave out the points that lie outside of x, where the formula has the product of 0 and the other
     factor. That is 0 as long as the other factor is finite; where it is not, the zeros are put around x.
     """
-    if "x" in operands and geometry.margins:
+    if "x" in operands and geometry.margins and out.dtype.kind == "f":
         other = next(array for name, array in operands.items() if name != "x")
         if not _all_finite(other):
             operands = {**operands, "x": np.pad(operands["x"], ((0, 0),) * 3 + geometry.margins)}
@@ -85,21 +147,40 @@ def _direct(geometry, result, operands, out):
     kernels.run(f"conv{geometry.rank}d_{result}", out, operands, geometry.parameters)
 
 
-def _all_finite(array):
+def _all_finite(array: Array) -> bool:
     """Whether no element is NaN or infinite; it may say no when the squares overflow."""
     return isfinite(np.vdot(array, array))
 
 
-def _reference(geometry, result, operands, out):
-    """The formula itself, evaluated exactly as it is written; slow, for comparison. Loads SymPy."""
+def _reference(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:
+    """The formula itself, evaluated exactly as it is written; slow, for comparison. Loads SymPy.
+
+    A dilated input gets its zeros here, so that nothing of the classes is relied on.
+    """
     from convsym.ops import registry
 
     op = registry[f"conv{geometry.rank}d"]
     rule = op.grouped if result == "y" else op.grouped_rules[result.removeprefix("d")]
-    out[...] = rule(**operands, **geometry.parameters, sizes={result: out.shape})
+    stuffed = replace(geometry, inputs=geometry.extents, input_dilation=(1,) * geometry.rank)
+    if "x" in operands:
+        operands = {**operands, "x": margins.dilate(operands["x"], geometry)}
+    value = rule(**operands, **geometry.parameters, sizes={result: stuffed.shapes[result]})
+    out[...] = value[margins.kept(geometry)] if result == "dx" else value
 
 
-def _flat_spatial(array, rank):
-    """A view (N, K, o) of a batched or unbatched contiguous array: the spatial axes as one."""
-    channels, *spatial = array.shape[-rank - 1 :]
-    return array.reshape(prod(array.shape[: -rank - 1]), channels, prod(spatial))
+def remember(
+    geometry: Geometry,
+    x: Array,
+    w: Array,
+    stride: object,
+    padding: object,
+    dilation: object,
+    groups: object,
+) -> None:
+    """Leave a plan at the door for small forward calls of this kind."""
+    shapes = [geometry.shapes[name] for name in ("y", "x", "w")]
+    found = kernels.small(f"conv{geometry.rank}d_y", shapes, x.dtype.char, geometry.parameters)
+    if found is not None:
+        compiled, tail = found
+        plan = kernels.door().Plan(compiled, (*shapes, geometry.public_shapes["y"]), tail, bool(geometry.margins))
+        kernels.door().remember(geometry.rank, x, w, stride, padding, dilation, groups, plan)

@@ -1,16 +1,37 @@
 """Convolutions of NumPy arrays, with the signatures of torch.nn.functional.
 
 What is called convolution here is cross-correlation, as in every library of neural networks: the kernel is
-not flipped.
+not flipped unless ``flip=True`` asks for it.
 """
 
-from convsym import execution, gate
-from convsym.errors import ShapeError
-from convsym.geometry import resolve
+from typing import Any
+
+from convsym.arguments import Number, Padding, Parameters, PerAxis
+from convsym.calls import How, Operation, forward
+from convsym.execution import remember
+from convsym.gate import Array, accept
 from convsym.kernels import door
+from convsym.layouts import Axes
+from convsym.meaning import resolve, weight_rank
 
 
-def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, algorithm="auto"):
+def conv1d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: Number = 1,
+    *,
+    algorithm: str = "auto",
+    padding_mode: str = "zeros",
+    input_dilation: PerAxis = 1,
+    flip: bool = False,
+    out: Any = None,
+    axes: Axes = None,
+    same: str = "symmetric",
+) -> Array:
     """1-D convolution over several channels.
 
         y[n, k, o] += x[n, c, stride*o + dilation*r - padding] * w[k, c, r]
@@ -18,36 +39,24 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
     Parameters
     ----------
     input : ndarray, shape (N, C, L) or (C, L)
-        The signal x, float32 or float64.
+        The signal x: float16, float32, float64, complex64, complex128, any integer dtype, or object.
     weight : ndarray, shape (K, C/groups, R)
         The kernels w, of the same dtype.
     bias : ndarray, shape (K,), optional
         Added to each output channel, last.
-    stride, dilation : int or tuple of int
-        At least 1.
-    padding : int, tuple of int, ((before, after),), "same" or "valid"
-        Zeros around the input; a negative number crops. "same" makes ceil(L/stride) outputs, with the odd
-        element at the end.
-    groups : int
-        Divides the channels into groups that do not see each other.
-    algorithm : {"auto", "direct", "reference"}
-        "direct" runs the compiled loops of the rule; "reference" evaluates the formula exactly and slowly;
-        "auto" chooses.
+    stride, padding, dilation, groups, algorithm, padding_mode, input_dilation, flip, out, axes, same
+        See `conv`.
 
     Returns
     -------
     ndarray, shape (N, K, O) or (K, O)
-        A new array of the inputs' dtype; as many outputs as have their last read inside the padded signal:
+        Of the inputs' dtype; as many outputs as have their last read inside the padded signal:
         O = max(0, (L + before + after - dilation*(R - 1) - 1)//stride + 1)
 
     Raises
     ------
-    TypeError
-        An argument is no array of float32 or float64, or the dtypes differ.
-    ShapeError
-        Sizes, parameters or groups do not fit together.
-    KernelError
-        No compiled kernel can serve.
+    TypeError, ShapeError, KernelError
+        As `conv`.
 
     Examples
     --------
@@ -59,15 +68,36 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
     array([[-2., -2., -2.]])
     >>> conv1d(x, w, stride=2, padding="same")
     array([[-1., -2.,  3.]])
+    >>> conv1d(x, w, padding=1, padding_mode="circular")
+    array([[ 3., -2., -2., -2.,  3.]])
     """
-    if bias is None and algorithm in ("auto", "direct"):
-        output = door().enter(1, input, weight, stride, padding, dilation, groups)
-        if output is not None:
-            return output
-    return _convolve(1, input, weight, bias, stride, padding, dilation, groups, algorithm)
+    plain = bias is None and out is None and axes is None and padding_mode == "zeros" and same == "symmetric"
+    if plain and flip is False and input_dilation == 1 and algorithm in ("auto", "direct"):
+        output: Array | None = door().enter(1, input, weight, stride, padding, dilation, groups)
+        if output is None:
+            return _first_call(1, input, weight, stride, padding, dilation, groups, algorithm)
+        return output
+    parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
+    return forward(Operation(1, parameters, How(algorithm, out, axes)), input, weight, bias)
 
 
-def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, *, algorithm="auto"):
+def conv2d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: Number = 1,
+    *,
+    algorithm: str = "auto",
+    padding_mode: str = "zeros",
+    input_dilation: PerAxis = 1,
+    flip: bool = False,
+    out: Any = None,
+    axes: Axes = None,
+    same: str = "symmetric",
+) -> Array:
     """2-D convolution over several channels.
 
         y[n, k, o0, o1] += x[n, c, stride0*o0 + dilation0*r0 - padding0, stride1*o1 + dilation1*r1 - padding1]
@@ -76,36 +106,24 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
     Parameters
     ----------
     input : ndarray, shape (N, C, H, W) or (C, H, W)
-        The images x, float32 or float64.
+        The images x: float16, float32, float64, complex64, complex128, any integer dtype, or object.
     weight : ndarray, shape (K, C/groups, R0, R1)
         The kernels w, of the same dtype.
     bias : ndarray, shape (K,), optional
         Added to each output channel, last.
-    stride, dilation : int or tuple of int
-        At least 1; one for both axes, or one for each.
-    padding : int, tuple of int, pairs, "same" or "valid"
-        Zeros around the input: one number, one for each axis, or ((top, bottom), (left, right)); a negative
-        number crops. "same" makes ceil(H/stride) × ceil(W/stride) outputs, with the odd element at the end.
-    groups : int
-        Divides the channels into groups that do not see each other.
-    algorithm : {"auto", "direct", "reference"}
-        "direct" runs the compiled loops of the rule; "reference" evaluates the formula exactly and slowly;
-        "auto" chooses.
+    stride, padding, dilation, groups, algorithm, padding_mode, input_dilation, flip, out, axes, same
+        See `conv`.
 
     Returns
     -------
     ndarray, shape (N, K, O0, O1) or (K, O0, O1)
-        A new array of the inputs' dtype; as many outputs as have their last read inside the padded image, along
+        Of the inputs' dtype; as many outputs as have their last read inside the padded image, along
         each axis with its own numbers: O = max(0, (L + before + after - dilation*(R - 1) - 1)//stride + 1)
 
     Raises
     ------
-    TypeError
-        An argument is no array of float32 or float64, or the dtypes differ.
-    ShapeError
-        Sizes, parameters or groups do not fit together.
-    KernelError
-        No compiled kernel can serve.
+    TypeError, ShapeError, KernelError
+        As `conv`.
 
     Examples
     --------
@@ -120,31 +138,177 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1, 
     array([[[ 3.5,  8.5],
             [ 9.5, 20.5]]])
     """
-    if bias is None and algorithm in ("auto", "direct"):
-        output = door().enter(2, input, weight, stride, padding, dilation, groups)
-        if output is not None:
-            return output
-    return _convolve(2, input, weight, bias, stride, padding, dilation, groups, algorithm)
+    plain = bias is None and out is None and axes is None and padding_mode == "zeros" and same == "symmetric"
+    if plain and flip is False and input_dilation == 1 and algorithm in ("auto", "direct"):
+        output: Array | None = door().enter(2, input, weight, stride, padding, dilation, groups)
+        if output is None:
+            return _first_call(2, input, weight, stride, padding, dilation, groups, algorithm)
+        return output
+    parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
+    return forward(Operation(2, parameters, How(algorithm, out, axes)), input, weight, bias)
 
 
-def _convolve(rank, input, weight, bias, stride, padding, dilation, groups, algorithm):
-    """conv1d, conv2d, …: the rule `y` of the op of this rank, then the bias; small calls are known at the door then.
+def conv3d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: Number = 1,
+    *,
+    algorithm: str = "auto",
+    padding_mode: str = "zeros",
+    input_dilation: PerAxis = 1,
+    flip: bool = False,
+    out: Any = None,
+    axes: Axes = None,
+    same: str = "symmetric",
+) -> Array:
+    """3-D convolution over several channels.
 
-    The public functions ask the door themselves, which spares small calls one more Python call.
+        y[n, k, o0, o1, o2] += x[n, c, stride0*o0 + dilation0*r0 - padding0, stride1*o1 + dilation1*r1 - padding1,
+                                 stride2*o2 + dilation2*r2 - padding2] * w[k, c, r0, r1, r2]
+
+    Parameters
+    ----------
+    input : ndarray, shape (N, C, D, H, W) or (C, D, H, W)
+        The volumes x: float16, float32, float64, complex64, complex128, any integer dtype, or object.
+    weight : ndarray, shape (K, C/groups, R0, R1, R2)
+        The kernels w, of the same dtype.
+    bias : ndarray, shape (K,), optional
+        Added to each output channel, last.
+    stride, padding, dilation, groups, algorithm, padding_mode, input_dilation, flip, out, axes, same
+        See `conv`.
+
+    Returns
+    -------
+    ndarray, shape (N, K, O0, O1, O2) or (K, O0, O1, O2)
+        Of the inputs' dtype; sizes as of `conv2d`.
+
+    Raises
+    ------
+    TypeError, ShapeError, KernelError
+        As `conv`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convsym import conv3d
+    >>> conv3d(np.arange(8).reshape(1, 2, 2, 2), np.ones((1, 1, 2, 1, 2), int))
+    array([[[[10],
+             [18]]]])
     """
-    execution.check_algorithm(algorithm)
-    arrays = {"input": gate.accept(input, "input"), "weight": gate.accept(weight, "weight")}
-    if bias is not None:
-        arrays["bias"] = gate.accept(bias, "bias")
-    gate.same_dtype(arrays)
-    geometry = resolve(rank, arrays["input"].shape, arrays["weight"].shape, stride, padding, dilation, groups)
-    channels = weight.shape[0]
-    if bias is not None and bias.shape != (channels,):
-        raise ShapeError(
-            f"bias has shape {bias.shape}, and it must be ({channels},): one number for each output channel "
-            "(weight.shape[0])"
-        )
-    output = execution.compute(geometry, "y", {"x": arrays["input"], "w": arrays["weight"]}, algorithm)
-    if bias is None and algorithm != "reference":
-        execution.remember(geometry, input, weight, stride, padding, dilation, groups)
-    return output if bias is None else execution.add_bias(output, arrays["bias"], rank)
+    parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
+    return forward(Operation(3, parameters, How(algorithm, out, axes)), input, weight, bias)
+
+
+def conv(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: Number = 1,
+    *,
+    algorithm: str = "auto",
+    padding_mode: str = "zeros",
+    input_dilation: PerAxis = 1,
+    flip: bool = False,
+    out: Any = None,
+    axes: Axes = None,
+    same: str = "symmetric",
+) -> Array:
+    """Convolution over several channels and 1 to 5 spatial axes, as many as the weight has.
+
+        y[n, k, o0, …] += x[n, c, stride0*o0 + dilation0*r0 - padding0, …] * w[k, c, r0, …]
+
+    Parameters
+    ----------
+    input : ndarray, shape (N, C, i0, …) or (C, i0, …)
+        The array x: float16 (summed in float32), float32, float64, complex64, complex128, any integer dtype (exact,
+        modulo 2 to the number of bits), or object (Fraction, SymPy; by the reference). Any strides; arrays of
+        other libraries in CPU memory are read through DLPack.
+    weight : ndarray, shape (K, C/groups, r0, …)
+        The kernels w, of the same dtype.
+    bias : ndarray, shape (K,), optional
+        Added to each output channel, last.
+    stride, dilation : int or tuple of int
+        At least 1; one for all axes, or one for each.
+    padding : int, tuple of int, tuple of pairs, or str
+        Elements around the input: one number, one for each axis, or ((before, after), …); a negative number crops
+        first. "valid" is 0, "same" gives ceil(L/stride) outputs, "full" takes every window that touches the input,
+        "causal" pads before the input only, so that no output sees what comes later.
+    groups : int
+        Divides the channels into groups that do not see each other.
+    algorithm : {"auto", "direct", "reference"}
+        "direct" runs the compiled loops of the rule; "reference" evaluates the formula exactly and slowly;
+        "auto" chooses.
+    padding_mode : {"zeros", "circular", "reflect", "replicate", "symmetric"}
+        What stands around the input; reflect does not repeat the edge element, symmetric does.
+    input_dilation : int or tuple of int
+        The elements of the input stand so far apart, with zeros between (not computed with); padding comes after that.
+    flip : bool
+        Flip the kernel along its spatial axes: convolution as mathematics has it.
+    out : ndarray, optional
+        Where the result goes, of its shape and dtype; it may overlap the inputs.
+    axes : str or sequence of str, optional
+        Order of the axes, such as "NHWC": N the batch, C the channels, other letters the spatial axes; a second text
+        is for the weight ("HWIO"), a third for the output.
+    same : {"symmetric", "tf", "lower"}
+        Which "same" is meant: "symmetric" pads by dilation*(R - 1), the odd element at the end, as torch does; "tf"
+        pads as little as needed (TensorFlow, JAX, ONNX SAME_UPPER), "lower" likewise with the odd element first.
+
+    Returns
+    -------
+    ndarray, shape (N, K, o0, …) or (K, o0, …)
+        `out`, or a new array of the inputs' dtype; as many outputs as have their last read inside the padded input.
+
+    Raises
+    ------
+    TypeError
+        An argument is no array of a dtype that is computed, or the dtypes differ.
+    ShapeError
+        Sizes, parameters or groups do not fit together.
+    KernelError
+        No compiled kernel can serve.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convsym import conv
+    >>> x = np.arange(6).reshape(1, 3, 2)
+    >>> conv(x, np.ones((1, 1, 2, 2), int), padding="causal")
+    array([[[ 0,  1],
+            [ 2,  6],
+            [ 6, 14]]])
+    >>> conv(x.reshape(3, 2, 1), np.ones((2, 2, 1, 1), int), axes=("HWC", "HWIO"))
+    array([[[ 6],
+            [14]]])
+    """
+    parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
+    return forward(Operation(_rank(weight), parameters, How(algorithm, out, axes)), input, weight, bias)
+
+
+def _rank(weight: object) -> int:
+    return weight_rank(accept(weight, "weight").shape)
+
+
+def _first_call(
+    rank: int,
+    input: Any,
+    weight: Any,
+    stride: PerAxis,
+    padding: Padding,
+    dilation: PerAxis,
+    groups: Number,
+    algorithm: str,
+) -> Array:
+    """A plain forward call the long way, which checks everything; it leaves a plan at the door for the next one."""
+    parameters = Parameters(stride, padding, dilation, groups)
+    output = forward(Operation(rank, parameters, How(algorithm)), input, weight)
+    if type(input) is type(weight) is type(output) and output.dtype.char in "fd":
+        geometry = resolve(rank, input.shape, weight.shape, parameters)
+        remember(geometry, input, weight, stride, padding, dilation, groups)
+    return output

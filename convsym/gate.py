@@ -2,22 +2,37 @@
 
 Cython's memoryviews let through what they should not (None, masked arrays with the mask lost, unaligned
 data), so every array of a public call comes through here. Read-only arrays pass as they are; byte-swapped,
-unaligned and non-contiguous ones are copied; everything else is a TypeError that says what to do.
+unaligned and non-contiguous ones are copied; arrays of other libraries are read in place through DLPack or the buffer
+protocol; everything else is a TypeError that says what to do.
 """
 
+from array import array as buffer  # the one of the standard library
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
-DTYPES = ("float32", "float64")
-_CHARS = tuple(np.dtype(name).char for name in DTYPES)
+from convsym.errors import ShapeError
+
+Array = NDArray[Any]
+
+FLOATS = ("float16", "float32", "float64")
+COMPLEX = ("complex64", "complex128")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+DTYPES = (*FLOATS, *COMPLEX, *INTEGERS, "object")
+_KNOWN = "float16, float32, float64, complex64, complex128, the integers, and object"
+_CHARS = frozenset((*"efdFDO", *np.typecodes["AllInteger"]))
 
 
-def accept(value, name):
-    """An argument as a plain array of a dtype that has kernels; its memory is not looked at yet.
+def accept(value: object, name: str) -> Array:
+    """An argument as a plain array of a dtype that is computed; its memory is not looked at yet.
 
     Parameters
     ----------
-    value : ndarray
-        Subclasses that only change behavior (memmap, matrix) count as the array they hold.
+    value : array
+        An ndarray (subclasses that only change behavior, as memmap and matrix, count as the array they hold), an array
+        of another library in CPU memory (DLPack), or a buffer with a shape.
     name : str
         The argument's name, for messages.
 
@@ -29,26 +44,22 @@ def accept(value, name):
     Raises
     ------
     TypeError
-        When `value` is no array, is masked, or has a dtype without kernels.
+        When `value` is no array, is masked, or has a dtype that is not computed.
     """
     if type(value) is np.ndarray and value.dtype.isnative and value.dtype.char in _CHARS:
         return value
-    if not isinstance(value, np.ndarray):
-        raise TypeError(_no_array(value, name))
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(
-            f"{name} is a masked array, and its mask would be ignored; fill it first: {name}.filled(0)"
-        )
-    native = value.dtype.newbyteorder("=")
+    found = value if isinstance(value, np.ndarray) else _foreign(value, name)
+    if isinstance(found, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, and its mask would be ignored; fill it first: {name}.filled(0)")
+    native = found.dtype.newbyteorder("=")
     if native.char not in _CHARS:
         raise TypeError(
-            f"{name} has dtype {value.dtype}, and the dtypes computed are {' and '.join(DTYPES)}; "
-            + _dtype_fix(native, name)
+            f"{name} has dtype {found.dtype}, and the dtypes computed are {_KNOWN}; {_dtype_fix(native, name)}"
         )
-    return np.asarray(value).astype(native, copy=False)
+    return np.asarray(found).astype(native, copy=False)
 
 
-def same_dtype(arrays):
+def same_dtype(arrays: Mapping[str, Array]) -> None:
     """Raise a TypeError that names the first two arguments whose dtypes differ.
 
     Parameters
@@ -56,9 +67,9 @@ def same_dtype(arrays):
     arrays : mapping of str to ndarray
         Accepted arrays by argument name.
     """
-    first = None
+    first = ""
     for name, array in arrays.items():
-        if first is None:
+        if not first:
             first, dtype = name, array.dtype
         elif array.dtype != dtype:
             raise TypeError(
@@ -67,26 +78,98 @@ def same_dtype(arrays):
             )
 
 
-def layout(array):
+def accept_all(**arguments: object) -> dict[str, Array]:
+    """Several arguments, accepted and of one dtype; those that are None are left out."""
+    arrays = {name: accept(value, name) for name, value in arguments.items() if value is not None}
+    same_dtype(arrays)
+    return arrays
+
+
+def accept_out(out: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """The array that a caller wants the result in.
+
+    Raises
+    ------
+    TypeError, ShapeError
+        It is no writeable array of the result's shape and dtype.
+    """
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise TypeError(f"out is a {_known_type(out)}, and a NumPy array is needed")
+    if out.shape != shape:
+        raise ShapeError(f"out has shape {out.shape}, and the result has shape {shape}; np.empty{shape} would fit")
+    if out.dtype != dtype:
+        raise TypeError(f"out has dtype {out.dtype}, and the result has {dtype}; np.empty(…, {dtype}) would fit")
+    if not out.flags.writeable:
+        raise ShapeError("out is read-only; give an array that can be written to")
+    return np.asarray(out)
+
+
+def layout(array: Array) -> Array:
     """The array as a kernel reads it: C-contiguous and aligned, copied only if it is not."""
     flags = array.flags
     return array if flags.c_contiguous and flags.aligned else array.copy(order="C")
 
 
-def _no_array(value, name):
+def usable(room: Array, operands: Iterable[Array]) -> Array | None:
+    """Memory for a result, if a kernel can write to it while it reads the operands; else None."""
+    fits = room.flags.carray and room.dtype.isnative
+    return room if fits and not any(np.may_share_memory(room, array) for array in operands) else None
+
+
+def widened(array: Array) -> Array:
+    """The array in the dtype that sums are made in: float32 for float16, its own for every other."""
+    return array.astype(np.float32) if array.dtype.char == "e" else array
+
+
+def narrowed(array: Array, dtype: np.dtype[Any]) -> Array:
+    """A result rounded to the dtype of the operands; what is too large for float16 becomes infinite."""
+    with np.errstate(over="ignore"):
+        return array.astype(dtype, copy=False)
+
+
+def adjoint(array: Array) -> Array:
+    """The factor that an array is in a gradient: its complex conjugate; objects count as real."""
+    return np.conj(array) if array.dtype.kind == "c" else array
+
+
+def _foreign(value: object, name: str) -> Array:
+    """An array that is not NumPy's, read in place."""
+    if hasattr(value, "__dlpack__"):
+        try:
+            return np.from_dlpack(value)
+        except (BufferError, RuntimeError, TypeError, ValueError) as error:
+            raise TypeError(
+                f"{name} is a {_known_type(value)} that NumPy cannot read ({error}); bring it to CPU memory, cut "
+                "it off from its gradient and give it a dtype that NumPy has, e.g. "
+                f"{name}.detach().cpu().float().numpy()"
+            ) from None
+    if isinstance(value, (memoryview, buffer)):
+        return np.asarray(value)
+    raise TypeError(_no_array(value, name))
+
+
+def _no_array(value: object, name: str) -> str:
     if value is None:
-        return f"{name} is None, and an array of {' or '.join(DTYPES)} is needed"
+        return f"{name} is None, and an array is needed"
+    if hasattr(value, "toarray"):
+        return f"{name} is a {_known_type(value)}, and a dense array is needed; convert it: {name}.toarray()"
+    numbers = isinstance(value, (list, tuple, int, float, complex))
+    fix = ", dtype=np.float64" if numbers and not isinstance(value, complex) else ""
+    return f"{name} is a {_known_type(value)}, and a NumPy array is needed; convert it: np.asarray({name}{fix})"
+
+
+def _known_type(value: object) -> str:
     kind = type(value)
-    known = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    fix = ", dtype=np.float64" if isinstance(value, (list, tuple, int, float)) else ""
-    return f"{name} is a {known}, and a NumPy array is needed; convert it: np.asarray({name}{fix})"
+    return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
 
 
-def _dtype_fix(dtype, name):
+def _dtype_fix(dtype: np.dtype[Any], name: str) -> str:
     if dtype.names:
         return f"take one of its fields, e.g. {name}[{dtype.names[0]!r}]"
-    if dtype.kind in "biufO":
+    if dtype.kind == "b":
+        return f"say what True counts, e.g. {name}.astype(np.uint8)"
+    if dtype.kind == "f":
         return f"convert it, e.g. {name}.astype(np.float64)"
-    return (
-        "complex values can be computed part by part" if dtype.kind == "c" else "convert it to numbers first"
-    )
+    if dtype.kind == "c":
+        return f"convert it, e.g. {name}.astype(np.complex128)"
+    return "convert it to numbers first"

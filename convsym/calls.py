@@ -1,0 +1,255 @@
+"""From the arguments of a public function to its result: gate, axes, meaning, work, and back to the caller's form.
+
+A convolution, its transpose and all their gradients are the three rules y, dx and dw of one geometry: a transposed
+convolution is dx, its input's gradient is y, its weight's gradient is dw with x and dy exchanged. Factors of a
+gradient are conjugated, so gradients are adjoints for complex numbers too.
+"""
+
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from convsym import arguments, execution, gate, kernels
+from convsym.arguments import Parameters
+from convsym.errors import ShapeError
+from convsym.gate import Array
+from convsym.geometry import Geometry, Shape
+from convsym.layouts import Axes, Layout, Layouts, read_axes
+from convsym.meaning import check_rank, resolve, resolve_transposed
+
+
+@dataclass(frozen=True)
+class How:
+    """What a caller said of the way to the result.
+
+    Attributes
+    ----------
+    algorithm : str
+    out : ndarray or None
+        Where the result goes; a new array by default.
+    axes : str, sequence of str, or None
+        Orders of the axes, see `convsym.layouts.read_axes`.
+    """
+
+    algorithm: str = "auto"
+    out: Any = None
+    axes: Axes = None
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the arrays of an op are called in the rules of its geometry.
+
+    Attributes
+    ----------
+    input, output : str
+        The input where it is read, the output where it is computed.
+    cotangent, gradient : str
+        The cotangent of the output where it is read, the gradient by the input where it is computed.
+    """
+
+    input: str
+    output: str
+    cotangent: str
+    gradient: str
+
+
+_DIRECT = Roles(input="x", output="y", cotangent="dy", gradient="dx")
+_TRANSPOSED = Roles(input="dy", output="dx", cotangent="x", gradient="y")
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A convolution or a transposed one, with everything but its arrays.
+
+    Attributes
+    ----------
+    rank : int
+        Number of spatial axes.
+    parameters : Parameters
+    how : How
+    output_padding : object
+        Of a transposed convolution, as the caller gave it; None makes it an ordinary one.
+    """
+
+    rank: int
+    parameters: Parameters
+    how: How = How()
+    output_padding: object = None
+
+    @property
+    def roles(self) -> Roles:
+        """The names of its arrays."""
+        return _DIRECT if self.output_padding is None else _TRANSPOSED
+
+    def geometry(self, input_shape: Shape, weight_shape: Shape, names: tuple[str, str]) -> Geometry:
+        """The geometry of shapes in standard order; `names` is what the caller calls them."""
+        if self.output_padding is None:
+            return resolve(self.rank, input_shape, weight_shape, self.parameters, names)
+        return resolve_transposed(self.rank, input_shape, weight_shape, self.parameters, self.output_padding, names)
+
+    def layouts(self) -> Layouts:
+        """The caller's orders of axes."""
+        return read_axes(self.how.axes, self.rank, "OI" if self.output_padding is None else "IO")
+
+
+def forward(op: Operation, input: object, weight: object, bias: object = None) -> Array:
+    """The output: the rule y of a convolution, dx of a transposed one; then the bias."""
+    execution.check_algorithm(op.how.algorithm)
+    arrays = gate.accept_all(input=_needed(input, "input"), weight=_needed(weight, "weight"), bias=bias)
+    layouts = op.layouts()
+    x, w = _standard(layouts, arrays, "input"), _standard(layouts, arrays, "weight")
+    geometry = op.geometry(x.shape, w.shape, ("input", "weight"))
+    if bias is not None:
+        _check_bias(arrays["bias"], geometry, op)
+    operands = {op.roles.input: x, "w": w}
+    return _finished(geometry, op.roles.output, operands, op.how, layouts.output, arrays.get("bias"))
+
+
+def input_gradient(op: Operation, input_size: object, weight: object, grad_output: object) -> Array:
+    """The gradient by the input: the rule dx of a convolution, y of a transposed one."""
+    execution.check_algorithm(op.how.algorithm)
+    arrays = gate.accept_all(weight=_needed(weight, "weight"), grad_output=_needed(grad_output, "grad_output"))
+    layouts = op.layouts()
+    size = _standard_shape(layouts.input, input_size, "input_size")
+    w, dy = _standard(layouts, arrays, "weight"), _standard(layouts, arrays, "grad_output")
+    geometry = op.geometry(size, w.shape, ("input_size", "weight"))
+    _check_output(geometry, op, dy.shape)
+    operands = {op.roles.cotangent: dy, "w": gate.adjoint(w)}
+    return _finished(geometry, op.roles.gradient, operands, op.how, layouts.input)
+
+
+def weight_gradient(
+    op: Operation, input: object, weight_size: object, grad_output: object, reduce_batch: bool = True
+) -> Array:
+    """The gradient by the weight, the rule dw; for each sample alone if the batch is not reduced."""
+    execution.check_algorithm(op.how.algorithm)
+    arrays = gate.accept_all(input=_needed(input, "input"), grad_output=_needed(grad_output, "grad_output"))
+    layouts = op.layouts()
+    size = _standard_shape(layouts.weight, weight_size, "weight_size")
+    x, dy = _standard(layouts, arrays, "input"), _standard(layouts, arrays, "grad_output")
+    geometry = op.geometry(x.shape, size, ("input", "weight_size"))
+    _check_output(geometry, op, dy.shape)
+    operands = {op.roles.cotangent: dy, op.roles.input: gate.adjoint(x)}
+    if arguments.flag(reduce_batch, "reduce_batch") or not geometry.batched:
+        return _finished(geometry, "dw", operands, op.how, layouts.weight)
+    return _each_sample(geometry, operands, op.how, layouts.weight)
+
+
+def bias_gradient(rank: int, grad_output: object, axes: Axes = None) -> Array:
+    """The sum of dy over batch and spatial axes, of shape (K,)."""
+    dy = gate.accept(grad_output, "grad_output")
+    dy = _standard(read_axes(axes, rank), {"grad_output": dy}, "grad_output")
+    check_rank(rank, dy.shape, "grad_output")
+    flat = _flat_spatial(gate.layout(gate.widened(dy)), rank)
+    if flat.dtype.kind == "c":
+        parts = [_channel_sums(gate.layout(part)) for part in (flat.real, flat.imag)]
+        return gate.narrowed(parts[0] + 1j * parts[1], dy.dtype)
+    return gate.narrowed(_channel_sums(flat), dy.dtype)
+
+
+def _channel_sums(dy: Array) -> Array:
+    if dy.dtype.char in "fd":
+        return kernels.run("bias_db", np.zeros(dy.shape[1], dy.dtype), {"dy": dy}, {})
+    total: Array = np.sum(dy, axis=(0, 2), dtype=dy.dtype)
+    return total
+
+
+def _each_sample(geometry: Geometry, operands: dict[str, Array], how: How, layout: Layout | None) -> Array:
+    """dw for each sample: the samples become groups, which do not see each other."""
+    apart = replace(geometry, batch=1, groups=geometry.batch * geometry.groups)
+    value = execution.compute(apart, "dw", operands, how.algorithm)
+    value = value.reshape(geometry.batch, *geometry.public_shapes["dw"])
+    placed = None if layout is None else Layout((0, *(place + 1 for place in layout.places)))
+    return _delivered(value, next(iter(operands.values())).dtype, how.out, placed)
+
+
+def _finished(
+    geometry: Geometry,
+    result: str,
+    operands: dict[str, Array],
+    how: How,
+    layout: Layout | None,
+    bias: Array | None = None,
+) -> Array:
+    """The result of a rule with its bias, in the caller's dtype, order of axes and memory."""
+    dtype = next(iter(operands.values())).dtype
+    room = None
+    if how.out is not None:
+        room = _room(how.out, geometry.public_shapes[result], dtype, layout)
+        if bias is not None and np.may_share_memory(room, bias):
+            bias = bias.copy()
+    value = execution.compute(geometry, result, operands, how.algorithm, room)
+    if bias is not None:
+        value = _with_bias(value, gate.widened(bias), geometry.rank)
+    return _delivered(value, dtype, how.out, layout)
+
+
+def _room(out: object, shape: Shape, dtype: np.dtype[Any], layout: Layout | None) -> Array:
+    """The caller's `out`, checked, in standard order."""
+    if layout is None:
+        return gate.accept_out(out, shape, dtype)
+    expected = tuple(shape[axis] for axis in np.argsort(layout.places))
+    return layout.standard(gate.accept_out(out, expected, dtype), "out")
+
+
+def _delivered(value: Array, dtype: np.dtype[Any], out: Any, layout: Layout | None) -> Array:
+    """A value in standard order as the caller gets it."""
+    value = gate.narrowed(value, dtype)
+    if out is None:
+        return value if layout is None else gate.layout(layout.view(value))
+    room = _room(out, value.shape, dtype, layout)
+    if not np.may_share_memory(room, value):
+        room[...] = value
+    return out  # type: ignore[no-any-return]  # it has been accepted as an array
+
+
+def _with_bias(output: Array, bias: Array, rank: int) -> Array:
+    """bias[k] added to every output of channel k, in place, last; `output` is (…, K, o0, …)."""
+    if output.dtype.char in "fd" and output.flags.c_contiguous:
+        kernels.run("bias_y", _flat_spatial(output, rank), {"b": gate.layout(bias)}, {})
+    else:
+        output += bias.reshape(-1, *(1,) * rank)
+    return output
+
+
+def _flat_spatial(array: Array, rank: int) -> Array:
+    """A view (N, K, o) of a batched or unbatched contiguous array: the spatial axes as one."""
+    channels, *spatial = array.shape[-rank - 1 :]
+    return array.reshape(prod(array.shape[: -rank - 1]), channels, prod(spatial))
+
+
+def _needed(value: object, name: str) -> object:
+    return gate.accept(value, name) if value is None else value
+
+
+def _standard(layouts: Layouts, arrays: dict[str, Array], name: str) -> Array:
+    """An argument in standard order."""
+    layout = {"input": layouts.input, "weight": layouts.weight, "grad_output": layouts.output}[name]
+    return arrays[name] if layout is None else layout.standard(arrays[name], name)
+
+
+def _standard_shape(layout: Layout | None, size: object, name: str) -> Shape:
+    """A shape argument in standard order."""
+    sizes = arguments.shape(size, name)
+    return sizes if layout is None else layout.standard_shape(sizes, name)
+
+
+def _check_bias(bias: Array, geometry: Geometry, op: Operation) -> None:
+    into, out = (geometry.groups * size for size in geometry.channels)
+    channels, place = (out, "weight.shape[0]") if op.roles is _DIRECT else (into, "weight.shape[1]*groups")
+    if bias.shape != (channels,):
+        raise ShapeError(
+            f"bias has shape {bias.shape}, and it must be ({channels},): one number for each output channel ({place})"
+        )
+
+
+def _check_output(geometry: Geometry, op: Operation, shape: Shape) -> None:
+    expected = geometry.public_shapes[op.roles.output]
+    if shape != expected:
+        raise ShapeError(
+            f"grad_output has shape {shape}, and with these sizes and parameters the output has "
+            f"shape {expected}; check the shape of the input, stride, padding and dilation"
+        )
