@@ -5,6 +5,7 @@ visited from the smallest on, so that the first difference found is a minimal co
 """
 
 import itertools
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,8 @@ from convsym.formula import Formula
 
 # (first value, step, modulus) of the integer fill; where conditions read arrays, every case has to occur early.
 _FILL, _FILL_CASES = (1, 7, 11), (-1, 1, 3)
+# Decimals to which values are computed that are no quotients of integers, and how many of them tell two apart.
+_DIGITS, _SEEN = 30, 18
 _SPATIAL, _PLAIN, _MULTIPLIER, _ADDED = (1, 2, 3, 4, 0), (1, 2), (1, 2, 3), (0, 1, 2, -1)
 
 
@@ -54,29 +57,35 @@ def _numbers(formula):
     return _FILL_CASES if any(accesses(c) for t in formula.terms for c in t.guard) else _FILL
 
 
-def expected(formula, wrt, geometry):
-    """The vector–Jacobian product by its definition: Σ dy·∂y/∂x with the Jacobian read off the formula itself."""
+def expected(formula, wrt, geometry, places=None):
+    """The vector–Jacobian product by its definition: Σ dy·∂y/∂x with the Jacobian read off the formula itself.
+
+    With `places`, only these elements are computed, and the others are 0.
+    """
     arrays = fill(formula, geometry)
     cotangent = arrays.pop(formula.output)
-    source = arrays[wrt]
-    count = source.size
-    if is_linear(formula, wrt):
-        units = np.empty(count, dtype=object)
-        units[:] = list(np.eye(count, dtype=np.int64).astype(object)) if count else []
-        rows = _evaluate(formula, arrays | {wrt: units.reshape(source.shape)}, geometry)
-        total = sum(
-            (g * np.asarray(row) for g, row in zip(cotangent.flat, rows.flat, strict=True)), np.zeros(count, int)
-        )
-        return np.asarray(total, dtype=object).reshape(source.shape)
-    return _differentiated(formula, wrt, arrays, cotangent, geometry)
+    places = list(np.ndindex(arrays[wrt].shape)) if places is None else places
+    if not is_linear(formula, wrt):
+        return _differentiated(formula, wrt, arrays, cotangent, geometry, places)
+    shape, zero = arrays[wrt].shape, np.zeros(len(places), dtype=object)
+    units = np.empty(arrays[wrt].size, dtype=object)
+    units.fill(zero)
+    for place, row in zip(places, np.eye(len(places), dtype=np.int64).astype(object), strict=True):
+        units[np.ravel_multi_index(place, shape) if place else 0] = row
+    rows = _evaluate(formula, arrays | {wrt: units.reshape(shape)}, geometry)
+    total = sum((g * np.asarray(row) for g, row in zip(cotangent.flat, rows.flat, strict=True)), zero)
+    result = np.zeros(shape, dtype=object)
+    for place, value in zip(places, total, strict=True):
+        result[place] = value
+    return result
 
 
-def _differentiated(formula, wrt, arrays, cotangent, geometry):
+def _differentiated(formula, wrt, arrays, cotangent, geometry, places):
     """The same where the formula is not linear in `wrt`: entry by entry becomes a symbol, and SymPy differentiates."""
     source = arrays[wrt]
     result = np.zeros(source.shape, dtype=object)
     variable = sympy.Symbol("entry")
-    for place in np.ndindex(source.shape):
+    for place in places:
         moved = source.copy()
         moved[place] = variable
         values = _evaluate(formula, arrays | {wrt: moved}, geometry, arrays)
@@ -120,20 +129,35 @@ def evaluate_rule(rule, formula, wrt, geometry):
     return _evaluate(rule, arrays, Geometry(shapes, geometry.parameters))
 
 
-def difference(rule, formula, wrt, geometry):
-    """First index where a rule differs from the Jacobian, with both values; None where they agree."""
-    want, have = expected(formula, wrt, geometry), evaluate_rule(rule, formula, wrt, geometry)
-    for place in np.ndindex(want.shape):
+def difference(rule, formula, wrt, geometry, places=None):
+    """First index where a rule differs from the Jacobian, with both values; None where they agree.
+
+    With `places`, only these are looked at: one element takes as long as evaluating the formula once.
+    """
+    want, have = expected(formula, wrt, geometry, places), evaluate_rule(rule, formula, wrt, geometry)
+    for place in np.ndindex(want.shape) if places is None else places:
         if want[place] != have[place] and not _may_equal(want[place] - have[place]):
             return tuple(int(p) for p in place), want[place], have[place]
     return None
 
 
+def cost(rule, formula, wrt, geometry):
+    """Number of points that `difference` visits to look at one element."""
+    total, shapes = 0, dict(geometry.shapes)
+    shapes |= {"d" + formula.output: shapes[formula.output], rule.output: shapes[wrt]}
+    for each in (formula, rule):
+        env = Geometry({name: shapes[name] for name in (each.output, *each.operands)}, geometry.parameters).env
+        for term in each.terms:
+            total += math.prod(max(0, int(evaluation.compiled(each.range_of(n), True)(env))) for n in each.loops(term))
+    return total
+
+
 def _may_equal(rest):
-    """Whether a difference may be 0 all the same: it looks different, as sin² + cos² − 1, or is no number at all."""
-    if not isinstance(rest, sympy.Expr):
+    """Whether a difference may be 0 all the same: it looks different, as sin² + cos² − 1, or is no real number."""
+    if not isinstance(rest, sympy.Expr) or rest.is_Rational:
         return False
-    return rest.has(sympy.nan, sympy.zoo, sympy.oo) or (not rest.is_Number and rest.equals(0) is not False)
+    number = sympy.N(rest, _DIGITS)
+    return not (number.is_Float and abs(number) > sympy.Float(10) ** -_SEEN)
 
 
 # ------------------------------------------------------------------------------------------------ small geometries
@@ -274,8 +298,8 @@ class Space:
                 values[variable] = int(wide) + (variable in self.positive)
         return values
 
-    def geometry_of(self, model):
-        """The geometry a solver's model names: sizes and parameters it leaves open are 1 and neutral."""
+    def values_of(self, model):
+        """What a solver's model says of the variables: sizes and parameters it leaves open are 1 and neutral."""
         values = self.resting(False)
         decided = {}
         for place, variable in self.classes.items():
@@ -283,8 +307,9 @@ class Space:
                 decided[variable] = model[size(*place).name]
         values |= {v: n for v, n in decided.items() if v in values}
         values |= {p: model[p] for p in self.formula.parameters if p in model}
-        self.fixed = {v: (sympy.Integer(decided[v]),) if v in decided else e for v, e in self.fixed.items()}
-        return self.geometry(values)
+        # A size that follows from others is what the model says where it says so: an output may have any size.
+        self.fixed = {v: e for v, e in self.fixed.items() if v not in decided}
+        return values | decided
 
     def geometry(self, values):
         """The geometry with these values, or None where an assumption fails."""

@@ -60,7 +60,7 @@ def prove(rule, budget=10.0):
         judge.ask(
             "relation: gather form ⇔ scatter form",
             lambda deadline: same_relation(rule.scatter, rule, renamed, renamed, hypotheses, deadline),
-            lambda model: replayed(model, origin, rule, rule.wrt),
+            lambda model, deadline: replayed(model, origin, rule, rule.wrt, deadline),
         )
         judge.ask(
             "no double count: what a point writes and reads determines it", lambda deadline: determined(rule, renamed)
@@ -134,7 +134,7 @@ def check(formula, wrt, claim, *, assume=(), budget=10.0):
     judge.ask(
         "relation: claim ⇔ derived rule",
         lambda deadline: same_relation(rule.scatter, claim, renamed, renamed, hypotheses, deadline),
-        lambda model: replayed(model, formula, claim, wrt),
+        lambda model, deadline: replayed(model, formula, claim, wrt, deadline),
     )
     return judge.proof()
 
@@ -185,7 +185,7 @@ class Judge:
                 raise ProofError(solver.MISSING)
             verdict = question(self.deadline)
             if verdict.status == "refuted" and replay is not None:
-                self.counterexample = replay(verdict.model)
+                self.counterexample = replay(verdict.model, self.deadline)
         except ProofError as error:
             self.open.append(str(error))
             self._add(name, "unknown", begin)

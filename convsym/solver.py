@@ -188,22 +188,45 @@ def _ask(solver, deadline):
     return solver.check()
 
 
+_SHRINKING = 3.0  # seconds at most for making a counter-model small, and a tenth of it for each question
+
+
 def _small_model(solver, variables, deadline):
-    """A model within the smallest box that has one."""
+    """The smallest counter-model, by bounding and shrinking: first the sizes, all together and then one by one, then
+    what the parameters amount to, then the rest."""
     m = z3()
-    model = solver.model()
     integers = {name: m.Int(name, solver.ctx) for name in variables}
-    for bound in (2, 3, 4, 6, 9, 14, 24):
-        solver.push()
-        solver.add(*(m.And(-bound <= v, v <= bound) for v in integers.values()))
-        found = _ask(solver, deadline) == m.sat
-        if found:
-            model = solver.model()
-        solver.pop()
-        if found:
-            break
+    sizes = [v for name, v in sorted(integers.items()) if ".shape[" in name]
+    others = [[v for n, v in sorted(integers.items()) if ".shape[" not in n and ("#" in n) == key] for key in (0, 1)]
+    amounts = [m.Sum(sizes)] if len(sizes) > 1 else []
+    amounts += sizes
+    amounts += [m.Sum([m.If(v >= 0, v, -v) for v in group]) for group in others if group]
+    deadline = min(deadline, time.monotonic() + _SHRINKING)
+    model = solver.model()
+    for amount in amounts:
+        model = _least(solver, amount, model, deadline)
     values = {name: model.eval(v, model_completion=True) for name, v in integers.items()}
     return {name: v.as_long() for name, v in values.items() if m.is_int_value(v)}
+
+
+def _least(solver, amount, model, deadline):
+    """A model in which an amount, which is never negative, is least; what is found stays asserted."""
+    low, high = 0, model.eval(amount, model_completion=True).as_long()
+    step = 1
+    while low < high and time.monotonic() < deadline:
+        # From below in growing steps, then by halves: what is small is found at once.
+        middle = min(low + step - 1, (low + high) // 2)
+        solver.push()
+        solver.add(amount <= middle)
+        answer = _ask(solver, min(deadline, time.monotonic() + _SHRINKING / 10))
+        if answer == z3().sat:
+            model = solver.model()
+            high = model.eval(amount, model_completion=True).as_long()
+        else:
+            low, step = middle + 1, 2 * step
+        solver.pop()
+    solver.add(amount <= high)
+    return model
 
 
 def _canonical(hypotheses, goal):

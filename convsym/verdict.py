@@ -36,7 +36,7 @@ class Obligation:
 
 @dataclass(frozen=True)
 class Counterexample:
-    """Concrete integers for which a claim is wrong.
+    """Concrete integers for which a claim is wrong, the smallest sizes found by bounding and shrinking.
 
     Attributes
     ----------
