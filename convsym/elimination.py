@@ -109,19 +109,43 @@ def _solve(scatter, term, target_names, cotangent, steps):
         expr = term.target[axis]
         if name is None or expr == symbol(name):
             continue
+        left, expr, term = _multiplied(scatter, term, name, expr, steps)
         free = [n for n in scatter.loops(term) if n not in fixed and linear(expr, n)]
         pair = digits(expr, free, scatter.range_of)
         unknown = _unknown(term, expr, free, cotangent)
         if pair is not None:
-            term = _split_digits(scatter, term, name, expr, pair, cotangent, steps)
+            term = _split_digits(scatter, term, (left, expr), pair, cotangent, steps)
         elif unknown is not None:
-            term = _eliminate(scatter, term, name, expr, unknown, cotangent, steps)
+            term = _eliminate(scatter, term, (left, expr), unknown, cotangent, steps)
         else:
-            guard = sympy.Eq(symbol(name), expr)
+            guard = sympy.Eq(left, expr)
             term = Term(term.target, term.body, (*term.guard, guard))
             show = Shown(scatter, (name,))
             steps.append(Step("remaining δ", show.text(guard), show.layout(guard)))
     return Term(target, term.body, term.guard)
+
+
+def _multiplied(scatter, term, name, expr, steps):
+    """Both sides of the equation of one axis; a quotient under its divisibility is multiplied out.
+
+    The read of an input dilation, ``x[N//m]`` where ``m`` divides ``N``, is the relation ``N == m·i`` without division.
+    """
+    divides = sympy.Eq(mod(*expr.args), 0) if isinstance(expr, floordiv) else None
+    if divides is None or divides not in term.guard:
+        return symbol(name), expr, term
+    number, divisor = expr.args
+    equation, show = sympy.Eq(divisor * symbol(name), number), Shown(scatter, (name,))
+    given = (sympy.Eq(symbol(name), expr), divides)
+    steps.append(
+        Step(
+            "exact division",
+            f"{show.text(given[0])} and {show.text(divides)}  ⇔  {show.text(equation)}",
+            row(show.layout(given[0], given), ",", show.layout(divides), "⇔", show.layout(equation)),
+        )
+    )
+    body = term.body.xreplace({expr: symbol(name)})
+    guard = tuple(c.xreplace({expr: symbol(name)}) for c in term.guard if c != divides)
+    return equation.lhs, number, Term(term.target, body, guard)
 
 
 def _unknown(term, expr, free, cotangent):
@@ -131,25 +155,25 @@ def _unknown(term, expr, free, cotangent):
     return next((n for n in known if n in own), known[0] if known else None)
 
 
-def _eliminate(scatter, term, name, expr, unknown, cotangent, steps):
-    """δ-elimination lemma on one axis: replace `unknown` by the solution of ``name == expr``."""
-    coefficient, rest = linear(expr, unknown)
-    difference = sympy.expand(symbol(name) - rest)
+def _eliminate(scatter, term, equation, unknown, cotangent, steps):
+    """δ-elimination lemma on one axis: replace `unknown` by the solution of an equation."""
+    coefficient, rest = linear(equation[1], unknown)
+    difference = sympy.expand(equation[0] - rest)
     if sign(coefficient) < 0:
         coefficient, difference = -coefficient, -difference
     divides, solution = (), difference
     if coefficient != 1:
         solution = floordiv(difference, coefficient)
         divides = (sympy.Eq(mod(difference, coefficient), 0),)
-    return _replace(scatter, term, (name, expr), {unknown: solution}, divides, cotangent, ("δ-elimination", steps))
+    return _replace(scatter, term, equation, {unknown: solution}, divides, cotangent, ("δ-elimination", steps))
 
 
-def _split_digits(scatter, term, name, expr, pair, cotangent, steps):
-    """Digit lemma on one axis: ``name == C·a + b`` with ``0 ≤ b < C`` has one solution."""
+def _split_digits(scatter, term, equation, pair, cotangent, steps):
+    """Digit lemma on one axis: ``number == C·a + b`` with ``0 ≤ b < C`` has one solution."""
     high, low, base = pair
-    number = sympy.expand(symbol(name) - linear(linear(expr, high)[1], low)[1])
+    number = sympy.expand(equation[0] - linear(linear(equation[1], high)[1], low)[1])
     solution = {high: floordiv(number, base), low: mod(number, base)}
-    return _replace(scatter, term, (name, expr), solution, (), cotangent, ("digits", steps))
+    return _replace(scatter, term, equation, solution, (), cotangent, ("digits", steps))
 
 
 def _replace(scatter, term, equation, solution, guards, cotangent, record):
@@ -170,9 +194,9 @@ def _zero_outside(term, index, cotangent):
 
 
 def _solution_step(scatter, lemma, equation, solution, guards):
-    name, expr = equation
-    show = Shown(scatter, (name,))
-    given = sympy.Eq(symbol(name), expr)
+    new = names(equation[0]) - {*scatter.indices, *scatter.parameters}
+    show = Shown(scatter, tuple(n for n in sorted(new) if ".shape[" not in n))
+    given = sympy.Eq(*equation)
     solved = (*(sympy.Eq(symbol(n), e) for n, e in solution.items()), *guards)
     layouts = [show.layout(c, guards) for c in (given, *solved)]
     return Step(

@@ -285,13 +285,20 @@ class Text(Ordering):
     def add(self, expr):
         text = ""
         for negative, term in self.addends(expr):
-            mark = (" - " if text else "-") if negative else " + " if text else ""
+            if negative and not text:
+                text = self.minus(term)
+                continue
+            mark = " - " if negative else " + " if text else ""
             text += mark + self.show(term, 3 if negative else 2)
         return text
 
+    def minus(self, expr):
+        """A sign in front; it binds more strongly than // and %, of which the sign would belong to the dividend."""
+        return "-" + self.show(expr, 4 if isinstance(expr, (floordiv, mod)) else 3)
+
     def mul(self, expr):
         if expr.as_coeff_Mul()[0] < 0:
-            return "-" + self.show(-expr, 3)
+            return self.minus(-expr)
         above, below = self.factors(expr)
         return "*".join(self.show(f, 4) for f in above) + "".join("/" + self.show(f, 4) for f in below)
 

@@ -267,7 +267,10 @@ class Formula:
         return to_text(expr, (*self.indices, *self.operands, *self.order), self.indices, strength)
 
     def __str__(self):
-        ranges = "".join(f" for {name} in range({self.show(e)})" for name, e in self.ranges)
+        return self.written("".join(f" for {name} in range({self.show(e)})" for name, e in self.ranges))
+
+    def written(self, ranges=""):
+        """The statements, each with the text of its ranges; by default without: shorter to read, not canonical."""
         statements = []
         for target in dict.fromkeys(t.target for t in self.terms):
             left = self.show(access(self.output, target))

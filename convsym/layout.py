@@ -91,7 +91,7 @@ class _Draw(Ordering):
         if isinstance(expr, sympy.Pow):
             return self.power(expr), 3
         if isinstance(expr, (floordiv, mod)):
-            return self.quotient(expr), 3
+            return self.quotient(expr), 3 if isinstance(expr, floordiv) else 2
         if type(expr) in _RELATIONS:
             return self.relation(expr), 1
         if isinstance(expr, (And, Or)):
@@ -115,7 +115,7 @@ class _Draw(Ordering):
         for negative, term in self.addends(expr):
             if parts or negative:
                 parts.append("-" if negative else "+")
-            parts.append(self.expr(term, 3 if negative else 2))
+            parts.append(self.expr(term, 3 if negative or isinstance(term, mod) else 2))
         return row(*parts)
 
     def mul(self, expr):

@@ -6,7 +6,9 @@ from convsym import solver
 from convsym.elimination import interval
 from convsym.errors import ProofError
 from convsym.expressions import Term, affine, array_of, indices_of, sign, size, symbol
+from convsym.formula import Formula
 from convsym.relations import exact_division, key, keyed, renumbered
+from convsym.rule import Rule
 
 
 def assumptions(formula):
@@ -51,7 +53,16 @@ def same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline):
 
 def _same_counts(sides, in_bounds, hypotheses, deadline):
     """For every key, both sides count the same."""
-    left, right = ([k for t in terms for k in renumbered(keyed(f, t, sizes))] for f, terms, sizes in sides)
+    return _equal(
+        *([k for t in terms for k in renumbered(keyed(f, t, sizes))] for f, terms, sizes in sides),
+        in_bounds,
+        hypotheses,
+        deadline,
+    )
+
+
+def _equal(left, right, in_bounds, hypotheses, deadline):
+    """For every key, two lists of relations count the same."""
     smt = ()
     for shape in dict.fromkeys(k.shape for k in (*left, *right)):
         same = [[k for k in side if k.shape == shape] for side in (left, right)]
@@ -65,6 +76,28 @@ def _same_counts(sides, in_bounds, hypotheses, deadline):
 def _expanded(term):
     """One term for each summand of a body that is multiplied out."""
     return [Term(term.target, part, term.guard) for part in sympy.Add.make_args(sympy.expand(term.body))]
+
+
+def class_statements(classes):
+    """What has to hold of residue classes: each element is in one of them, and they add up to the rule.
+
+    Yields
+    ------
+    (str, list of Formula, list of Formula)
+        Formulas that add up to the same.
+    """
+    rule = classes.rule
+    whole = [Term(rule.terms[0].target, sympy.S.One)]
+    whole = Formula.of(rule.output, "+=", whole, like=rule, order=rule.order, ranges=rule.ranges)
+    yield "classes: every element of the result is in exactly one", [whole], [c.domain for c in classes]
+    truth = rule.scatter if isinstance(rule, Rule) else rule
+    yield "classes: together they compute the rule", [truth], [c.formula for c in classes if c.formula is not None]
+
+
+def same_sums(left, right, sizes, hypotheses, deadline):
+    """Two lists of formulas for one array add up to the same function of the arrays they read."""
+    sides = ([k for f in fs for t in f.terms for k in renumbered(keyed(f, t, sizes))] for fs in (left, right))
+    return _equal(*sides, key_bounds((*left, *right), sizes), hypotheses, deadline)
 
 
 def relation_questions(truth, claim, sizes, hypotheses):

@@ -16,6 +16,7 @@ LEMMAS = {
     "scatter": "a sum over a δ visits only the points where it is 1: write to the access's own indices",
     "renaming": "an index that stands alone is the target index itself",
     "δ-elimination": "Σ_q δ(i, a·q + b)·g(q) = [a divides i − b]·[(i − b)/a in range]·g((i − b)/a), for a ≥ 1",
+    "exact division": "m divides N and N // m == i ⇔ N == m·i, for m ≥ 1",
     "digits": "i == C·a + b with 0 ≤ b < C has the one solution a == i // C, b == i % C, for C ≥ 1",
     "remaining δ": "no free index is left to solve for, so the equation stays as a guard",
     "gather": "every element of the result is computed on its own, without scattered writes",

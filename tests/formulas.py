@@ -98,6 +98,8 @@ y[n - i] += x[i]
 y[i] += x[-i]
 y[i] += x[i//2]
 y[i] += x[i % 3]
+y[i] += x[-(i//2)]
+y[i] += x[3 - i % 2]
 y[i] += x[(i - 1) % x.shape[0]]
 y[i] += x[i//stride]*w[i % stride]
 y[i] += x[2*(i + j)]*w[j]
@@ -110,6 +112,7 @@ y[o] += (x[o + r, p + q] for p in range(2) for q in range(2) for r in range(3))
 y[2*i] += x[i]; y[2*i + 1] += z[i]
 y[i] += x[i]; y[i + 1] += x[i]
 y[u] += where((u - r) % stride == 0, dy[(u - r)//stride]*w[r], 0)
+y[i] += where((s*i + r) % t == 0, x[(s*i + r)//t]*w[r], 0)
 y[i] += where(i > 0, x[i - 1], x[i])
 y[i] += where(i == 0 or i == 2, x[i], 0)
 y[i] += where(i >= 1 and not i == 2, x[i], z[i])

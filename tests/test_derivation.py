@@ -139,6 +139,15 @@ def test_every_step_names_its_lemma(example, wrt):
         assert rule.gather == rule.scatter
 
 
+def test_a_quotient_under_its_divisibility_is_multiplied_out():
+    text = "y[o] += where((s*o + d*r - p) % m == 0, x[(s*o + d*r - p)//m]**2*w[r], 0)"
+    rule = vjp(Formula(text), "x")
+    assert "exact division" in [step.lemma for step in rule.steps]
+    assert str(rule) == "dx[i] += where((m*i + p - d*r) % s == 0, 2*dy[(m*i + p - d*r)//s]*x[i]*w[r], 0)"
+    without = vjp(Formula("y[i] += where(i % 2 == 0, x[i//3], 0)"), "x")  # another divisor: the floor stays
+    assert str(without) == "dx[j] += where(i % 2 == 0 and j == i//3, dy[i], 0)"
+
+
 def test_lemmas_are_sentences():
     assert all(len(sentence) > 20 for sentence in LEMMAS.values())
 
