@@ -14,7 +14,7 @@ PACKAGE = Path(convsym.__file__).parent
 LINE = """
     errors _version kernels.signature
     expressions boundary layout typesetting evaluation limits grammar parsing sizes binding validation formula notation
-    rule elimination derivation records jacobians relations claims enumeration smtlib solver presburger
+    rule elimination derivation congruences residues records jacobians relations claims enumeration smtlib solver presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
     kernels gate geometry execution functional grad
