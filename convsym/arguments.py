@@ -34,6 +34,8 @@ class Parameters:
         Whether the kernel is flipped: convolution as mathematics has it.
     same : {"symmetric", "tf", "lower"}
         Which convention "same" padding follows.
+    ceil_mode : bool
+        Whether a last window counts that hangs over the end of the padded input.
     """
 
     stride: PerAxis = 1
@@ -44,6 +46,7 @@ class Parameters:
     input_dilation: PerAxis = 1
     flip: bool = False
     same: str = "symmetric"
+    ceil_mode: bool = False
 
 
 def integer(value: object, name: str, least: int | None) -> int:
@@ -75,7 +78,7 @@ def per_axis(value: object, rank: int, name: str, least: int | None) -> tuple[in
         return (integer(value, name, least),) * rank
     if len(value) not in (1, rank):
         raise ShapeError(
-            f"{name}={value!r} has {len(value)} entries, and the convolution has {rank} spatial axes; "
+            f"{name}={value!r} has {len(value)} entries, and the call has {rank} spatial axes; "
             f"give one integer or {rank}"
         )
     entries = tuple(integer(entry, f"{name}[{axis}]", least) for axis, entry in enumerate(value))

@@ -163,7 +163,7 @@ def _each_sample(geometry: Geometry, operands: dict[str, Array], how: How, layou
     value = execution.compute(apart, "dw", operands, how.algorithm)
     value = value.reshape(geometry.batch, *geometry.public_shapes["dw"])
     placed = None if layout is None else Layout((0, *(place + 1 for place in layout.places)))
-    return _delivered(value, next(iter(operands.values())).dtype, how.out, placed)
+    return delivered(value, next(iter(operands.values())).dtype, how.out, placed)
 
 
 def _finished(
@@ -184,7 +184,7 @@ def _finished(
     value = execution.compute(geometry, result, operands, how.algorithm, room)
     if bias is not None:
         value = _with_bias(value, gate.widened(bias), geometry.rank)
-    return _delivered(value, dtype, how.out, layout)
+    return delivered(value, dtype, how.out, layout)
 
 
 def _room(out: object, shape: Shape, dtype: np.dtype[Any], layout: Layout | None) -> Array:
@@ -195,7 +195,7 @@ def _room(out: object, shape: Shape, dtype: np.dtype[Any], layout: Layout | None
     return layout.standard(gate.accept_out(out, expected, dtype), "out")
 
 
-def _delivered(value: Array, dtype: np.dtype[Any], out: Any, layout: Layout | None) -> Array:
+def delivered(value: Array, dtype: np.dtype[Any], out: Any, layout: Layout | None) -> Array:
     """A value in standard order as the caller gets it."""
     value = gate.narrowed(value, dtype)
     if out is None:

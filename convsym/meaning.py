@@ -89,6 +89,7 @@ class _Normal:
     mode: str
     flip: bool
     same: str
+    ceil_mode: bool
 
     def pairs(self, sizes: Shape, kernel: Shape) -> Pairs:
         """The padding as pairs, for (dilated) input sizes and a kernel."""
@@ -110,6 +111,7 @@ def _normal(parameters: Parameters, rank: int) -> _Normal:
         arguments.one_of(parameters.padding_mode, "padding_mode", arguments.PADDING_MODES),
         arguments.flag(parameters.flip, "flip"),
         arguments.one_of(parameters.same, "same", arguments.SAME),
+        arguments.flag(parameters.ceil_mode, "ceil_mode"),
     )
 
 
@@ -133,7 +135,9 @@ def _fitted(
     _check_kernel(weight_shape, names[1])
     extents = tuple(map(dilated_size, inputs, normal.input_dilation))
     pairs = normal.pairs(extents, tuple(kernel))
-    outputs = tuple(map(_output_size, range(len(kernel)), extents, kernel, normal.stride, normal.dilation, pairs))
+    outputs = tuple(
+        _output_size(axis, size, kernel[axis], normal, pairs[axis]) for axis, size in enumerate(extents)
+    )
     return _geometry(batched, batch, (into, out_channels // normal.groups), inputs, kernel, outputs, pairs, normal)
 
 
@@ -212,11 +216,11 @@ def _repeatable(geometry: Geometry) -> Geometry:
     return geometry if geometry.margins else replace(geometry, mode="zeros")
 
 
-def check_rank(rank: int, shape: Shape, name: str) -> bool:
+def check_rank(rank: int, shape: Shape, name: str, op: str = "convolution") -> bool:
     """Whether a shape has a batch axis; a ShapeError if it can be neither."""
     if len(shape) not in (rank + 1, rank + 2):
         raise ShapeError(
-            f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) {name} to a {rank}-d convolution, "
+            f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) {name} to a {rank}-d {op}, "
             f"but {name} has {len(shape)} axes: {tuple(shape)}"
         )
     return len(shape) == rank + 2
@@ -267,9 +271,12 @@ def _divisors(count: int) -> list[int]:
     return sorted({*small, *(count // d for d in small)})
 
 
-def _output_size(axis: int, size: int, kernel: int, stride: int, dilation: int, pair: tuple[int, int]) -> int:
+def _output_size(axis: int, size: int, kernel: int, normal: _Normal, pair: tuple[int, int]) -> int:
     """Outputs along one axis; none at all is an error, as in torch."""
+    stride, dilation = normal.stride[axis], normal.dilation[axis]
     count = rules.output_size(size, kernel, stride, dilation, *pair)
+    if normal.ceil_mode and _hangs_over(count, size, kernel, stride, dilation, pair):
+        count += 1
     if count < 1:
         raise ShapeError(
             f"the kernel is larger than the padded input along spatial axis {axis}: kernel size {kernel} "
@@ -277,6 +284,16 @@ def _output_size(axis: int, size: int, kernel: int, stride: int, dilation: int, 
             "enlarge the padding or the input"
         )
     return count
+
+
+def _hangs_over(
+    count: int, size: int, kernel: int, stride: int, dilation: int, pair: tuple[int, int]
+) -> bool:
+    """Whether a further window covers elements that `count` windows leave over, and starts before the padding after."""
+    before, after = pair
+    last = rules.read(count - 1, kernel - 1, stride, dilation, before)
+    first = rules.read(count, 0, stride, dilation, before)
+    return last < size - 1 + after and first < size + min(after, 0)
 
 
 def _spread(size: int, stride: int, further: int) -> int:

@@ -192,7 +192,7 @@ SHAPE_ERRORS = {
     ),
     "stride entries": (
         lambda: conv1d(X, W, groups=2, stride=(1, 2)),
-        "stride=(1, 2) has 2 entries, and the convolution has 1 spatial axes; give one integer or 1",
+        "stride=(1, 2) has 2 entries, and the call has 1 spatial axes; give one integer or 1",
     ),
     "dilation": (lambda: conv1d(X, W, groups=2, dilation=0), "dilation is 0, and it must be at least 1"),
     "padding word": (
@@ -202,7 +202,7 @@ SHAPE_ERRORS = {
     ),
     "padding entries": (
         lambda: conv2d(IMAGE, FILTER, padding=(1, 1, 1, 1)),
-        "padding=(1, 1, 1, 1) has 4 entries, and the convolution has 2 spatial axes",
+        "padding=(1, 1, 1, 1) has 4 entries, and the call has 2 spatial axes",
     ),
     "padding pairs": (
         lambda: conv2d(IMAGE, FILTER, padding=((1, 1), 1)),
