@@ -13,6 +13,7 @@ from convsym import presburger, proofs, solver
 from convsym.derivation import vjp
 from convsym.errors import ConvsymError, ProofError
 from convsym.records import MAX_PARENTS, formula_from_record
+from convsym.residues import residue_classes
 from convsym.theorems import size_theorem
 from convsym.verdict import CERTIFICATE, STATUSES, certificate
 
@@ -116,7 +117,7 @@ def _ask(question, budget, path):
             return proofs.check(formula, *wrt, question["claim"], budget=budget)
         for name in wrt:
             formula = vjp(formula, name)
-        return proofs.prove(formula, budget)
+        return proofs.prove(residue_classes(formula) if "classes" in question else formula, budget)
     except (ConvsymError, KeyError, TypeError) as error:
         raise ProofError(f"the question of {path} cannot be asked: {error}") from None
 

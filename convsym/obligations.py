@@ -94,6 +94,21 @@ def class_statements(classes):
     yield "classes: together they compute the rule", [truth], [c.formula for c in classes if c.formula is not None]
 
 
+def class_questions(classes, sizes, hypotheses):
+    """The statements about residue classes as questions for isl, shape by shape.
+
+    Points of two terms may coincide, and reads of one array may be numbered in two ways: such shapes are left out.
+    """
+    for name, left, right in class_statements(classes):
+        sides = [[keyed(f, t, sizes) for f in fs for t in f.terms] for fs in (left, right)]
+        bounds = key_bounds((*left, *right), sizes)
+        for shape in dict.fromkeys((k.shape, k.coefficient) for side in sides for k in side):
+            same = [[k.conditions for k in side if (k.shape, k.coefficient) == shape] for side in sides]
+            twice = any("#" in s.name and not s.name.endswith("#0") for s in shape[0].free_symbols)
+            if len(same[0]) == 1 and not twice:
+                yield name, [*hypotheses, *bounds(shape[0])], *same
+
+
 def same_sums(left, right, sizes, hypotheses, deadline):
     """Two lists of formulas for one array add up to the same function of the arrays they read."""
     sides = ([k for f in fs for t in f.terms for k in renumbered(keyed(f, t, sizes))] for fs in (left, right))
@@ -108,7 +123,7 @@ def relation_questions(truth, claim, sizes, hypotheses):
         except ProofError:
             return
         bounds = key_bounds((truth, claim), sizes)(left.shape)
-        yield "relation", [*hypotheses, *bounds], left.conditions, right.conditions
+        yield "relation", [*hypotheses, *bounds], [left.conditions], [right.conditions]
 
 
 def key_bounds(formulas, rename):

@@ -48,17 +48,20 @@ def numbered(parameters):
 
 
 def equal_sets(hypotheses, left, right, numbers):
-    """Whether two conjunctions describe the same integer points, the multiplying parameters being numbers.
+    """Whether two unions of disjoint sets hold the same integer points, the multiplying parameters being numbers.
 
     Parameters
     ----------
-    hypotheses, left, right : sequence of sympy conditions
+    hypotheses : sequence of sympy conditions
+    left, right : sequence of sequence of sympy conditions
+        Each set is a conjunction.
     numbers : dict
         From `numbered`.
 
     Returns
     -------
     bool
+        False where the sets of one side overlap.
 
     Raises
     ------
@@ -67,12 +70,20 @@ def equal_sets(hypotheses, left, right, numbers):
     """
     if islpy() is None:
         raise ProofError("islpy is not installed")
-    sides = [[c.xreplace(numbers) for c in (*hypotheses, *side)] for side in (left, right)]
-    variables = sorted(set().union(*(names(c) for side in sides for c in side)))
+    sides = [[[c.xreplace(numbers) for c in (*hypotheses, *part)] for part in side] for side in (left, right)]
+    variables = sorted(set().union(*(names(c) for side in sides for part in side for c in part)))
     text = _Text({name: f"v{number}" for number, name in enumerate(variables)})
     box = ", ".join(text.words.values())
-    sets = [islpy().Set(f"{{ [{box}] : {text.all(side)} }}") for side in sides]
-    return sets[0].is_equal(sets[1])
+    unions = []
+    for side in sides:
+        union = islpy().Set(f"{{ [{box}] : false }}")
+        for part in side:
+            own = islpy().Set(f"{{ [{box}] : {text.all(part)} }}")
+            if not union.is_disjoint(own):
+                return False
+            union = union.union(own)
+        unions.append(union)
+    return unions[0].is_equal(unions[1])
 
 
 class _Text:

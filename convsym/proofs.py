@@ -13,14 +13,18 @@ from convsym.formula import Formula
 from convsym.obligations import (
     assumptions,
     bound_statements,
+    class_questions,
+    class_statements,
     determined,
     relation_questions,
     same_relation,
+    same_sums,
     size_statements,
     sizes_of,
     written_once,
 )
 from convsym.records import formula_record
+from convsym.residues import ResidueClasses
 from convsym.rule import Rule
 from convsym.verdict import Obligation, Proof
 
@@ -30,8 +34,9 @@ def prove(rule, budget=10.0):
 
     Parameters
     ----------
-    rule : Rule or Formula
-        What `vjp` returned; of a plain formula the size theorem and the loop bounds are proved.
+    rule : Rule, Formula or ResidueClasses
+        What `vjp` returned; of a plain formula the size theorem and the loop bounds are proved, of residue classes
+        that each element is in exactly one and that together they compute the rule.
     budget : float
         Seconds after which what is still open is "unknown".
 
@@ -47,6 +52,8 @@ def prove(rule, budget=10.0):
     >>> proof.counterexample is None
     True
     """
+    if isinstance(rule, ResidueClasses):
+        return _prove_classes(rule, budget)
     if not isinstance(rule, Formula):
         raise FormulaError(
             f"prove takes a Rule or a Formula, not {type(rule).__name__}", hint="write prove(vjp(f, 'x'))"
@@ -75,9 +82,25 @@ def prove(rule, budget=10.0):
     bounds = list(bound_statements(loops, renamed))
     for name, goal in (*bounds, *size_statements(origin)):
         judge.ask(name, lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
-    questions = [(name, hypotheses, *goal) for name, goal in bounds]
+    questions = [(name, hypotheses, *([side] for side in goal)) for name, goal in bounds]
     if isinstance(rule, Rule):
         questions += relation_questions(rule.scatter, rule, renamed, hypotheses)
+    judge.second_road(questions, origin.multipliers)
+    return judge.proof()
+
+
+def _prove_classes(classes, budget):
+    """Residue classes: disjoint, exhaustive, and together the rule."""
+    rule = classes.rule
+    origin, sizes = (rule.parent, sizes_of(rule.parent, rule.wrt)) if isinstance(rule, Rule) else (rule, {})
+    hypotheses = assumptions(origin)
+    judge = Judge(f"the residue classes of {rule}: {classes.text}", budget, hypotheses, asked(rule) | {"classes": True})
+    for name, left, right in class_statements(classes):
+        judge.ask(name, lambda deadline, sides=(left, right): same_sums(*sides, sizes, hypotheses, deadline))
+    try:
+        questions = list(class_questions(classes, sizes, hypotheses))
+    except ProofError:  # an index that is no function of the key; the first road has said so
+        questions = []
     judge.second_road(questions, origin.multipliers)
     return judge.proof()
 

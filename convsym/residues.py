@@ -110,6 +110,11 @@ class ResidueClasses(Sequence):
     def __len__(self):
         return len(self.classes)
 
+    @property
+    def text(self):
+        """The classes in one line."""
+        return "; ".join(map(str, self.classes))
+
     def __str__(self):
         return "\n".join(map(str, self.classes))
 
@@ -182,9 +187,36 @@ def _at(formula, numbers):
         return formula
     if isinstance(formula, Rule):
         return vjp(_at(formula.parent, numbers), formula.wrt)
+    order = [name for name in formula.order if symbol(name) not in numbers]
     ranges = {name: e.xreplace(numbers) for name, e in formula.ranges}
     terms = [t.replace(numbers) for t in formula.terms]
-    return Formula.of(formula.output, formula.operator, terms, like=formula, order=formula.order, ranges=ranges)
+    made = Formula.of(formula.output, formula.operator, terms, like=formula, order=order, ranges=ranges)
+    return Formula(
+        str(made),
+        sizes={name: formula.show(e.xreplace(numbers)) for name, e in _sizes(formula)},
+        assume=tuple(_assumed(formula, numbers)),
+        symmetric=[name for name in formula.symmetric if symbol(name) not in numbers],
+    ).ordered(order)
+
+
+def _sizes(formula):
+    """Sizes of output indices, so that what the parameters said of them is kept."""
+    for index in formula.indices:
+        places = formula.bare(index)
+        if places and places[0][0] == formula.output and index not in dict(formula.ranges):
+            candidates = formula.output_size(index)
+            if len(candidates) == 1:
+                yield index, candidates[0]
+
+
+def _assumed(formula, numbers):
+    """Assumptions as text."""
+    for condition in formula.assume:
+        if condition.xreplace(numbers) == sympy.false:
+            given = ", ".join(f"{s} = {n}" for s, n in numbers.items())
+            raise FormulaError(f"the formula assumes {formula.show(condition)}, which is wrong for {given}")
+        if condition.xreplace(numbers) != sympy.true:
+            yield formula.show(condition.xreplace(numbers))
 
 
 # ---------------------------------------------------------------------------------------------- the classes
