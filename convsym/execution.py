@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import gate, kernels, margins, polyphase
+from convsym import gate, kernels, margins, memory, plans, polyphase
 from convsym.arguments import one_of
 from convsym.errors import KernelError
 from convsym.gate import Array
@@ -52,6 +52,9 @@ def compute(
         In the caller's shape; of the operands' dtype, but float32 for float16, which is rounded once at the end.
     """
     check_algorithm(algorithm)
+    needed = plans.workspace(geometry, result, operands)
+    if memory.exceeds(needed):
+        return _in_slices(geometry, result, operands, algorithm, needed)
     shapes = geometry.shapes
     grouped = {name: gate.layout(gate.widened(array)).reshape(shapes[name]) for name, array in operands.items()}
     place = None if room is None or geometry.flip else gate.usable(room, (*operands.values(),))
@@ -63,6 +66,38 @@ def compute(
     if geometry.flip and result == "dw":
         value = _flipped(value, geometry)
     return value.reshape(geometry.public_shapes[result])
+
+
+def _in_slices(geometry: Geometry, result: str, operands: Operands, algorithm: str, needed: int) -> Array:
+    """A call that needs too much workspace, cut along the batch or the groups, which do not see each other."""
+    limit = memory.get_memory_limit()
+    count, of = (geometry.groups, "groups") if result == "dw" or geometry.batch < 2 else (geometry.batch, "batch")
+    if count < 2:
+        raise MemoryError(
+            f"this call needs {needed:,} bytes beside its arguments and its result, and the memory limit is {limit:,}; "
+            "raise it with convsym.set_memory_limit, or give contiguous arrays and less padding"
+        )
+    step = max(1, min(count - 1, count * limit // needed))
+    dtype = gate.widened(next(iter(operands.values()))[:0]).dtype
+    value = np.empty(geometry.public_shapes[result], dtype)
+    for start in range(0, count, step):
+        stop = min(start + step, count)
+        part = replace(geometry, batch=stop - start) if of == "batch" else replace(geometry, groups=stop - start)
+        places = _places(geometry, of, start, stop)
+        slices = {name: array[places[name]] for name, array in operands.items()}
+        value[places[result]] = compute(part, result, slices, algorithm)
+    return value
+
+
+def _places(geometry: Geometry, of: str, start: int, stop: int) -> dict[str, Any]:
+    """Where a slice of the batch or of the groups lies in each of the caller's arrays."""
+    if of == "batch":
+        every: Any = slice(None)
+        return {name: slice(start, stop) if name[-1] in "xy" else every for name in geometry.shapes}
+    before = (slice(None),) * geometry.batched
+    into, out = (slice(start * size, stop * size) for size in geometry.channels)
+    place = {"x": (*before, into), "y": (*before, out), "w": (out,)}
+    return {name: place[name[-1]] for name in geometry.shapes}
 
 
 def _flipped(array: Array, geometry: Geometry) -> Array:
@@ -126,11 +161,15 @@ def _by_phases(geometry: Geometry, result: str, operands: Operands, out: Array) 
     """The dilation of the input taken away: one convolution of slices for each residue class."""
     for part, outputs, taps in polyphase.classes(geometry):
         mine, its = (..., *outputs), (..., *taps)
-        slices: dict[str, Any] = {"y": mine, "dy": mine, "w": its, "dw": its, "x": ..., "dx": ...}
-        factors = {name: gate.layout(array[slices[name]]) for name, array in operands.items()}
-        value = np.zeros(part.shapes[result], out.dtype)
-        _direct(part, result, factors, value)
-        out[slices[result]] += value
+        places: dict[str, Any] = {"y": mine, "dy": mine, "w": its, "dw": its, "x": ..., "dx": ...}
+        out[places[result]] += _phase(part, result, {name: array[places[name]] for name, array in operands.items()})
+
+
+def _phase(part: Geometry, result: str, slices: Operands) -> Array:
+    """The result of one residue class."""
+    value = np.zeros(part.shapes[result], next(iter(slices.values())).dtype)
+    _direct(part, result, {name: gate.layout(array) for name, array in slices.items()}, value)
+    return value
 
 
 def _direct(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:

@@ -14,13 +14,15 @@ PACKAGE = Path(convsym.__file__).parent
 LINE = """
     errors _version kernels.signature
     expressions boundary layout typesetting evaluation limits grammar parsing sizes binding validation formula notation
-    rule elimination derivation congruences residues records jacobians relations claims enumeration smtlib solver presburger
+    rule elimination derivation congruences residues records jacobians relations claims enumeration smtlib solver
+    presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
-    kernels gate geometry execution functional grad
+    kernels arguments gate geometry meaning layouts margins polyphase memory plans execution calls bounds
+    functional transposed grad accounts
     figures documents digits tour cli __main__
 """.split()
-NUMERIC = ("kernels", "gate", "geometry", "execution", "functional", "grad")
+NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])
 # algorithm="reference" evaluates the formula itself, so this one function reaches for the registry when it is called.
 EXCEPTION = ("execution", "ops")
 

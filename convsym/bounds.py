@@ -1,0 +1,172 @@
+"""Certified bounds of rounding errors, componentwise.
+
+An output is a sum of K products, rounded once for each product and each addition, in whatever order. With u the unit
+roundoff, the error is at most γ(K) = K·u/(1 − K·u) times the same sum of absolute values (N. J. Higham, Accuracy and
+Stability of Numerical Algorithms, 2nd edition, section 3.1), as long as nothing overflows; where products underflow, at
+most half the smallest subnormal number for each of them is added.
+"""
+
+from fractions import Fraction
+from math import inf, nextafter, prod
+from typing import Any
+
+import numpy as np
+
+from convsym import execution, gate
+from convsym.arguments import Number, Padding, Parameters, PerAxis, one_of, shape
+from convsym.calls import How, Operation, forward, input_gradient, weight_gradient
+from convsym.errors import ShapeError
+from convsym.gate import Array
+from convsym.geometry import Geometry
+from convsym.meaning import weight_rank
+
+RESULTS = ("output", "input", "weight")
+_RULE = {"output": "y", "input": "dx", "weight": "dw"}
+
+
+def error_bound(
+    input: Any,
+    weight: Any,
+    stride: PerAxis = 1,
+    padding: Padding = 0,
+    dilation: PerAxis = 1,
+    groups: Number = 1,
+    *,
+    grad_output: Any = None,
+    result: str = "output",
+    dtype: Any = None,
+    algorithm: str = "auto",
+    padding_mode: str = "zeros",
+    input_dilation: PerAxis = 1,
+    flip: bool = False,
+    same: str = "symmetric",
+) -> Any:
+    """The largest rounding error that a convolution or one of its gradients can have.
+
+        |computed − exact| ≤ factor · (|a| ⋆ |b|) + underflow,   factor = γ(K),   K products for each element
+
+    Parameters
+    ----------
+    input, weight : ndarray or tuple of int
+        The arguments of `convsym.conv` as arrays, or their shapes.
+    stride, padding, dilation, groups, padding_mode, input_dilation, flip, same
+        As of `convsym.conv`.
+    grad_output : ndarray, optional
+        The cotangent dy, for the bound of a gradient of arrays.
+    result : {"output", "input", "weight"}
+        Whether the bound is for the output, or the gradient by the input or the weight.
+    dtype : dtype, optional
+        Of the arrays, where shapes are given.
+    algorithm : {"auto", "direct", "reference"}
+        The bound is for this algorithm.
+
+    Returns
+    -------
+    float or ndarray
+        Of shapes the factor; of arrays the bound itself, of the result's shape, in float64 and rounded up.
+
+    Raises
+    ------
+    TypeError, ShapeError
+        As `convsym.conv`; a TypeError also when shapes are given without a dtype.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from convsym import conv2d, error_bound
+    >>> print(f"{error_bound((1, 64, 56, 56), (64, 64, 3, 3), padding=1, dtype='float32'):.4g}")
+    3.433e-05
+    >>> x, w = np.random.default_rng(0).normal(size=(2, 1, 3, 8, 8)).astype("float32")
+    >>> exact = conv2d(x.astype("float64"), w.astype("float64"))
+    >>> bool((abs(conv2d(x, w) - exact) <= error_bound(x, w)).all())
+    True
+    """
+    execution.check_algorithm(algorithm)
+    one_of(result, "result", RESULTS)
+    parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
+    if isinstance(input, (tuple, list)) and isinstance(weight, (tuple, list)):
+        if dtype is None:
+            raise TypeError("dtype is None, and shapes alone do not tell it; give dtype='float32' or another one")
+        sizes = shape(input, "input"), shape(weight, "weight")
+        op = Operation(weight_rank(sizes[1]), parameters)
+        return factor(op.geometry(*sizes, ("input", "weight")), _RULE[result], np.dtype(dtype))
+    arrays = gate.accept_all(input=input, weight=weight, grad_output=grad_output)
+    op = Operation(weight_rank(arrays["weight"].shape), parameters, How("direct"))
+    geometry = op.geometry(arrays["input"].shape, arrays["weight"].shape, ("input", "weight"))
+    return _of_arrays(op, geometry, arrays, result)
+
+
+def factor(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> float:
+    """The factor γ(K) of a rule; 0 for exact dtypes.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    result : {"y", "dx", "dw"}
+    dtype : dtype
+
+    Returns
+    -------
+    float
+        Rounded up; infinite where K·u is 1 or more.
+    """
+    if dtype.kind not in "fc":
+        return 0.0
+    sums = 2 if dtype.kind == "c" else 1  # a part of a complex result adds two sums, and is one part of two
+    value = _gamma(sums * products(geometry, result) + sums - 1, _unit(gate.widened(np.empty(0, dtype)).dtype))
+    if dtype.char == "e":
+        rounding = _unit(dtype)
+        value = value * (1 + rounding) + rounding
+    if sums == 2 and value != inf:
+        value = value * Fraction(1415, 1000)  # above √2: both parts of an element may be off
+    return _up(value)
+
+
+def products(geometry: Geometry, result: str) -> int:
+    """How many products are added, at most, for one element of a rule's result; a test counts them."""
+    w, y = geometry.shapes["w"], geometry.shapes["y"]
+    summed = {"y": w[2:], "dx": (w[1], *w[3:]), "dw": (y[0], *y[3:])}[result]
+    return prod(summed) + _folds(geometry, result)
+
+
+def _folds(geometry: Geometry, result: str) -> int:
+    """Additions when the gradient of an extended input is folded back into it."""
+    if result != "dx" or geometry.mode == "zeros":
+        return 0
+    return prod(geometry.on_extended().inputs)
+
+
+def _of_arrays(op: Operation, geometry: Geometry, arrays: dict[str, Array], result: str) -> Array:
+    dtype = arrays["input"].dtype
+    big = {name: abs(array).astype(np.float64) for name, array in arrays.items()}
+    if result != "output" and "grad_output" not in big:
+        raise ShapeError(f"the bound of the gradient by the {result} needs grad_output")
+    if result == "output":
+        total = forward(op, big["input"], big["weight"])
+    elif result == "input":
+        total = input_gradient(op, big["input"].shape, big["weight"], big["grad_output"])
+    else:
+        total = weight_gradient(op, big["input"], big["weight"].shape, big["grad_output"])
+    if dtype.kind not in "fc":
+        return np.zeros_like(total)
+    rule = _RULE[result]
+    terms = 2 * products(geometry, rule) + 2
+    # The sum of absolute values is itself computed in float64, with an error of its own.
+    slack = 1 + 2 * factor(geometry, rule, np.dtype(np.float64))
+    tiny = float(np.finfo(dtype).smallest_subnormal)
+    bound: Array = np.nextafter(total * (factor(geometry, rule, dtype) * slack) + terms * tiny, inf)
+    return bound
+
+
+def _unit(dtype: np.dtype[Any]) -> Fraction:
+    """Unit roundoff: half the distance from 1 to the next number."""
+    return Fraction(float(np.finfo(dtype).eps)) / 2
+
+
+def _gamma(count: int, unit: Fraction) -> Any:
+    return count * unit / (1 - count * unit) if count * unit < 1 else inf
+
+
+def _up(value: Any) -> float:
+    """The next float64 above an exact value."""
+    return inf if value == inf else nextafter(float(value), inf)
