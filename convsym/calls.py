@@ -98,7 +98,9 @@ class Operation:
 def forward(op: Operation, input: object, weight: object, bias: object = None) -> Array:
     """The output: the rule y of a convolution, dx of a transposed one; then the bias."""
     execution.check_algorithm(op.how.algorithm)
-    arrays = gate.accept_all(input=_needed(input, "input"), weight=_needed(weight, "weight"), bias=bias)
+    arrays = gate.accept_each(input=input, weight=weight)
+    if bias is not None:
+        arrays = gate.accept_each(input=input, weight=weight, bias=bias)
     layouts = op.layouts()
     x, w = _standard(layouts, arrays, "input"), _standard(layouts, arrays, "weight")
     geometry = op.geometry(x.shape, w.shape, ("input", "weight"))
@@ -108,29 +110,42 @@ def forward(op: Operation, input: object, weight: object, bias: object = None) -
     return _finished(geometry, op.roles.output, operands, op.how, layouts.output, arrays.get("bias"))
 
 
-def input_gradient(op: Operation, input_size: object, weight: object, grad_output: object) -> Array:
-    """The gradient by the input: the rule dx of a convolution, y of a transposed one."""
+def input_gradient(
+    op: Operation, input_size: object, weight: object, grad_output: object, name: str = "input_size"
+) -> Array:
+    """The gradient by the input: the rule dx of a convolution, y of a transposed one.
+
+    `name` is the argument of the caller's that the size is from.
+    """
     execution.check_algorithm(op.how.algorithm)
-    arrays = gate.accept_all(weight=_needed(weight, "weight"), grad_output=_needed(grad_output, "grad_output"))
+    arrays = gate.accept_each(weight=weight, grad_output=grad_output)
     layouts = op.layouts()
-    size = _standard_shape(layouts.input, input_size, "input_size")
+    size = _standard_shape(layouts.input, input_size, name)
     w, dy = _standard(layouts, arrays, "weight"), _standard(layouts, arrays, "grad_output")
-    geometry = op.geometry(size, w.shape, ("input_size", "weight"))
+    geometry = op.geometry(size, w.shape, (name, "weight"))
     _check_output(geometry, op, dy.shape)
     operands = {op.roles.cotangent: dy, "w": gate.adjoint(w)}
     return _finished(geometry, op.roles.gradient, operands, op.how, layouts.input)
 
 
 def weight_gradient(
-    op: Operation, input: object, weight_size: object, grad_output: object, reduce_batch: bool = True
+    op: Operation,
+    input: object,
+    weight_size: object,
+    grad_output: object,
+    reduce_batch: bool = True,
+    name: str = "weight_size",
 ) -> Array:
-    """The gradient by the weight, the rule dw; for each sample alone if the batch is not reduced."""
+    """The gradient by the weight, the rule dw; for each sample alone if the batch is not reduced.
+
+    `name` is the argument of the caller's that the size is from.
+    """
     execution.check_algorithm(op.how.algorithm)
-    arrays = gate.accept_all(input=_needed(input, "input"), grad_output=_needed(grad_output, "grad_output"))
+    arrays = gate.accept_each(input=input, grad_output=grad_output)
     layouts = op.layouts()
-    size = _standard_shape(layouts.weight, weight_size, "weight_size")
+    size = _standard_shape(layouts.weight, weight_size, name)
     x, dy = _standard(layouts, arrays, "input"), _standard(layouts, arrays, "grad_output")
-    geometry = op.geometry(x.shape, size, ("input", "weight_size"))
+    geometry = op.geometry(x.shape, size, ("input", name))
     _check_output(geometry, op, dy.shape)
     operands = {op.roles.cotangent: dy, op.roles.input: gate.adjoint(x)}
     if arguments.flag(reduce_batch, "reduce_batch") or not geometry.batched:
@@ -219,10 +234,6 @@ def _flat_spatial(array: Array, rank: int) -> Array:
     """A view (N, K, o) of a batched or unbatched contiguous array: the spatial axes as one."""
     channels, *spatial = array.shape[-rank - 1 :]
     return array.reshape(prod(array.shape[: -rank - 1]), channels, prod(spatial))
-
-
-def _needed(value: object, name: str) -> object:
-    return gate.accept(value, name) if value is None else value
 
 
 def _standard(layouts: Layouts, arrays: dict[str, Array], name: str) -> Array:

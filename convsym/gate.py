@@ -22,7 +22,9 @@ COMPLEX = ("complex64", "complex128")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 DTYPES = (*FLOATS, *COMPLEX, *INTEGERS, "object")
 _KNOWN = "float16, float32, float64, complex64, complex128, the integers, and object"
-_CHARS = frozenset((*"efdFDO", *np.typecodes["AllInteger"]))
+# The dtype that stands for each of NumPy's own, by its number: other packages reuse the characters, and types of C
+# that have one size (long, long long) are one dtype here.
+_COMPUTED = {np.dtype(char).num: np.dtype(np.dtype(char).name) for char in (*"efdFDO", *np.typecodes["AllInteger"])}
 
 
 def accept(value: object, name: str) -> Array:
@@ -46,17 +48,18 @@ def accept(value: object, name: str) -> Array:
     TypeError
         When `value` is no array, is masked, or has a dtype that is not computed.
     """
-    if type(value) is np.ndarray and value.dtype.isnative and value.dtype.char in _CHARS:
+    if type(value) is np.ndarray and value.dtype is _COMPUTED.get(value.dtype.num):
         return value
     found = value if isinstance(value, np.ndarray) else _foreign(value, name)
     if isinstance(found, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, and its mask would be ignored; fill it first: {name}.filled(0)")
-    native = found.dtype.newbyteorder("=")
-    if native.char not in _CHARS:
+    native = _COMPUTED.get(found.dtype.num)
+    if native is None:
         raise TypeError(
-            f"{name} has dtype {found.dtype}, and the dtypes computed are {_KNOWN}; {_dtype_fix(native, name)}"
+            f"{name} has dtype {found.dtype}, and the dtypes computed are {_KNOWN}; {_dtype_fix(found.dtype, name)}"
         )
-    return np.asarray(found).astype(native, copy=False)
+    plain = np.asarray(found)
+    return plain.view(native) if plain.dtype.isnative else plain.astype(native)
 
 
 def same_dtype(arrays: Mapping[str, Array]) -> None:
@@ -80,7 +83,12 @@ def same_dtype(arrays: Mapping[str, Array]) -> None:
 
 def accept_all(**arguments: object) -> dict[str, Array]:
     """Several arguments, accepted and of one dtype; those that are None are left out."""
-    arrays = {name: accept(value, name) for name, value in arguments.items() if value is not None}
+    return accept_each(**{name: value for name, value in arguments.items() if value is not None})
+
+
+def accept_each(**arguments: object) -> dict[str, Array]:
+    """Several arguments, accepted and of one dtype; None is a TypeError."""
+    arrays = {name: accept(value, name) for name, value in arguments.items()}
     same_dtype(arrays)
     return arrays
 
@@ -91,17 +99,21 @@ def accept_out(out: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Arr
     Raises
     ------
     TypeError, ShapeError
-        It is no writeable array of the result's shape and dtype.
+        It is no writeable array of the result's shape and dtype, or several of its elements are one.
     """
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out is a {_known_type(out)}, and a NumPy array is needed")
     if out.shape != shape:
         raise ShapeError(f"out has shape {out.shape}, and the result has shape {shape}; np.empty{shape} would fit")
-    if out.dtype != dtype:
+    native = _COMPUTED.get(out.dtype.num)
+    if native is None or native != dtype:  # None == float64 for NumPy
         raise TypeError(f"out has dtype {out.dtype}, and the result has {dtype}; np.empty(…, {dtype}) would fit")
     if not out.flags.writeable:
         raise ShapeError("out is read-only; give an array that can be written to")
-    return np.asarray(out)
+    if any(size > 1 and step == 0 for size, step in zip(shape, out.strides, strict=True)) and out.size:
+        raise ShapeError(f"out has strides {out.strides}, so its elements share memory; give one without a stride 0")
+    plain = np.asarray(out)
+    return plain.view(dtype) if plain.dtype.isnative else plain
 
 
 def layout(array: Array) -> Array:
@@ -112,7 +124,7 @@ def layout(array: Array) -> Array:
 
 def usable(room: Array, operands: Iterable[Array]) -> Array | None:
     """Memory for a result, if a kernel can write to it while it reads the operands; else None."""
-    fits = room.flags.carray and room.dtype.isnative
+    fits = room.flags.carray and room.dtype.isnative and room.dtype.char != "e"  # float16 is summed up elsewhere
     return room if fits and not any(np.may_share_memory(room, array) for array in operands) else None
 
 
@@ -138,13 +150,16 @@ def _foreign(value: object, name: str) -> Array:
         try:
             return np.from_dlpack(value)
         except (BufferError, RuntimeError, TypeError, ValueError) as error:
+            fix = f", e.g. {name}.detach().cpu().float().numpy()" if hasattr(value, "detach") else ""
             raise TypeError(
                 f"{name} is a {_known_type(value)} that NumPy cannot read ({error}); bring it to CPU memory, cut "
-                "it off from its gradient and give it a dtype that NumPy has, e.g. "
-                f"{name}.detach().cpu().float().numpy()"
+                f"it off from its gradient and give it a dtype that NumPy has{fix}"
             ) from None
     if isinstance(value, (memoryview, buffer)):
-        return np.asarray(value)
+        try:
+            return np.asarray(memoryview(value))
+        except ValueError as error:
+            raise TypeError(f"{name} is a memoryview that NumPy cannot read ({error}); make it anew") from None
     raise TypeError(_no_array(value, name))
 
 
@@ -166,6 +181,8 @@ def _known_type(value: object) -> str:
 def _dtype_fix(dtype: np.dtype[Any], name: str) -> str:
     if dtype.names:
         return f"take one of its fields, e.g. {name}[{dtype.names[0]!r}]"
+    if dtype.isbuiltin == 2:  # registered by another package, as bfloat16 is
+        return f"convert it, e.g. {name}.astype(np.float32)"
     if dtype.kind == "b":
         return f"say what True counts, e.g. {name}.astype(np.uint8)"
     if dtype.kind == "f":

@@ -7,7 +7,7 @@ import numpy as np
 from convsym.arguments import Number, Padding, Parameters, PerAxis
 from convsym.calls import How, Operation, forward, input_gradient, weight_gradient
 from convsym.errors import ShapeError
-from convsym.gate import Array, accept, accept_all
+from convsym.gate import Array, accept, accept_each, same_dtype
 from convsym.grad.directions import like, spread, total
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
@@ -242,7 +242,7 @@ def conv_transpose_hvp(
 
 
 def _jvp(op: Operation, input: Any, weight: Any, tangents: tuple[Any, Any, Any]) -> Array:
-    arrays = accept_all(input=input, weight=weight)
+    arrays = accept_each(input=input, weight=weight)
     of_input, of_weight, of_bias = tangents
     terms = []
     if of_input is not None:
@@ -251,7 +251,9 @@ def _jvp(op: Operation, input: Any, weight: Any, tangents: tuple[Any, Any, Any])
         terms.append(forward(op, input, like(of_weight, "weight_tangent", arrays["weight"], "weight")))
     if of_bias is not None:
         output = terms[0] if terms else forward(op, input, weight)
-        terms.append(np.zeros_like(output) + spread(accept(of_bias, "bias_tangent"), output, op))
+        direction = accept(of_bias, "bias_tangent")
+        same_dtype({"weight": arrays["weight"], "bias_tangent": direction})
+        terms.append(np.zeros_like(output) + spread(direction, output, op))
     tangent = total(terms)
     if tangent is None:
         raise ShapeError("no direction is given; give input_tangent, weight_tangent or bias_tangent")
@@ -261,12 +263,12 @@ def _jvp(op: Operation, input: Any, weight: Any, tangents: tuple[Any, Any, Any])
 def _hvp(
     op: Operation, grad_output: Any, input: Any, weight: Any, input_tangent: Any, weight_tangent: Any
 ) -> tuple[Array | None, Array | None]:
-    arrays = accept_all(input=input, weight=weight, grad_output=grad_output)
+    arrays = accept_each(input=input, weight=weight, grad_output=grad_output)
     by_input = by_weight = None
     if weight_tangent is not None:
         tangent = like(weight_tangent, "weight_tangent", arrays["weight"], "weight")
-        by_input = input_gradient(op, arrays["input"].shape, tangent, grad_output)
+        by_input = input_gradient(op, arrays["input"].shape, tangent, grad_output, "input")
     if input_tangent is not None:
         tangent = like(input_tangent, "input_tangent", arrays["input"], "input")
-        by_weight = weight_gradient(op, tangent, arrays["weight"].shape, grad_output)
+        by_weight = weight_gradient(op, tangent, arrays["weight"].shape, grad_output, name="weight")
     return by_input, by_weight

@@ -4,12 +4,13 @@ from typing import Any
 
 from convsym.calls import Operation
 from convsym.errors import ShapeError
-from convsym.gate import Array, accept
+from convsym.gate import Array, accept, same_dtype
 
 
 def like(tangent: Any, name: str, array: Array, of: str) -> Array:
-    """A tangent, if it has the shape of its argument."""
+    """A tangent, if it has the dtype and the shape of its argument."""
     found = accept(tangent, name)
+    same_dtype({of: array, name: found})
     if found.shape != array.shape:
         raise ShapeError(f"{name} has shape {found.shape}, and {of} has shape {array.shape}; they must be the same")
     return found

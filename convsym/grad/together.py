@@ -7,7 +7,7 @@ import numpy as np
 
 from convsym.arguments import Number, Padding, Parameters, PerAxis, one_of
 from convsym.calls import How, Operation, bias_gradient, forward, input_gradient, weight_gradient
-from convsym.gate import Array, accept, accept_all
+from convsym.gate import Array, accept, accept_each, same_dtype
 from convsym.grad.directions import like, spread, total
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
@@ -257,12 +257,12 @@ def conv_transpose_double_backward(
 def _backward(op: Operation, grad_output: Any, input: Any, weight: Any, needs: Sequence[str]) -> Triple:
     for need in needs:
         one_of(need, "needs", NEEDS, "a sequence of ")
-    arrays = accept_all(input=input, weight=weight, grad_output=grad_output)
+    arrays = accept_each(input=input, weight=weight, grad_output=grad_output)
     dx = dw = db = None
     if "input" in needs:
-        dx = input_gradient(op, arrays["input"].shape, weight, grad_output)
+        dx = input_gradient(op, arrays["input"].shape, weight, grad_output, "input")
     if "weight" in needs:
-        dw = weight_gradient(op, input, arrays["weight"].shape, grad_output)
+        dw = weight_gradient(op, input, arrays["weight"].shape, grad_output, name="weight")
     if "bias" in needs:
         db = bias_gradient(op.rank, grad_output, op.how.axes)
     return dx, dw, db
@@ -271,19 +271,20 @@ def _backward(op: Operation, grad_output: Any, input: Any, weight: Any, needs: S
 def _double_backward(
     op: Operation, cotangents: tuple[Any, Any, Any], grad_output: Any, input: Any, weight: Any
 ) -> Triple:
-    arrays = accept_all(input=input, weight=weight, grad_output=grad_output)
+    arrays = accept_each(input=input, weight=weight, grad_output=grad_output)
     of_input, of_weight, of_bias = cotangents
     dx = dw = None
     terms = []
     if of_input is not None:
         direction = like(of_input, "grad_grad_input", arrays["input"], "input")
         terms.append(forward(op, direction, weight))
-        dw = weight_gradient(op, direction, arrays["weight"].shape, grad_output)
+        dw = weight_gradient(op, direction, arrays["weight"].shape, grad_output, name="weight")
     if of_weight is not None:
         direction = like(of_weight, "grad_grad_weight", arrays["weight"], "weight")
         terms.append(forward(op, input, direction))
-        dx = input_gradient(op, arrays["input"].shape, direction, grad_output)
+        dx = input_gradient(op, arrays["input"].shape, direction, grad_output, "input")
     if of_bias is not None:
         direction = accept(of_bias, "grad_grad_bias")
+        same_dtype({"weight": arrays["weight"], "grad_grad_bias": direction})
         terms.append(np.zeros_like(arrays["grad_output"]) + spread(direction, arrays["grad_output"], op))
     return total(terms), dx, dw
