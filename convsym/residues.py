@@ -15,7 +15,7 @@ import sympy
 from convsym.congruences import conditions, floor, inverse, periods, remainder
 from convsym.derivation import vjp
 from convsym.errors import FormulaError, nearest
-from convsym.expressions import Term, access, array_of, floordiv, indices_of, names, symbol, vanishing
+from convsym.expressions import Term, access, array_of, floordiv, indices_of, mod, names, symbol, vanishing
 from convsym.formula import Formula
 from convsym.layout import Layout, expression_layout, row
 from convsym.notation import latex, mathml
@@ -291,6 +291,9 @@ class _Split:
             start = -ratio * floor(sympy.expand(-ratio * rest), divisor)
         else:
             start = floor(sympy.expand(rest + condition.coefficient * first), divisor)
+        if residue.is_Symbol and divisor == self.axes[condition.index]:  # it is smaller than the period
+            small = {mod(residue, divisor): residue, floordiv(residue, divisor): sympy.S.Zero}
+            first, start = first.xreplace(small), start.xreplace(small)
         guard = () if left == 0 else (sympy.Eq(left, 0),)
         return Taps(condition.tap, first, every, guard, moving + ratio * step + start)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import convsym
-from convsym import Formula, cli, registry, solver, vjp
+from convsym import Formula, cli, registry, residue_classes, solver, vjp
 
 LINE = "y[o] += x[s*o + r]*w[r]"
 SCATTER2D = (
@@ -70,6 +70,14 @@ def test_derive_shows_the_forms_and_the_steps(run):
         *(step.text for step in rule.steps),
         *(step.lemma for step in rule.steps),
     )
+
+
+def test_derive_shows_the_residue_classes_of_a_strided_rule(run):
+    rule = vjp(Formula(LINE), "x")
+    assert_result(run("derive", LINE, "--wrt", "x"), f"residue classes\n  {residue_classes(rule)}\n")
+    assert "residue classes" not in run("derive", LINE, "--wrt", "w")[1]
+    skewed = "y[i, j] += where((i - j) % 2 == 0, x[i, j]*w[i, j], 0)"  # no classes, and no word of them
+    assert_result(run("derive", skewed, "--wrt", "x"), "steps")
 
 
 @pytest.mark.parametrize("name", ["conv1d", "conv2d", "bias", "relu", "squared_error"])

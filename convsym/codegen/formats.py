@@ -7,13 +7,25 @@ from convsym.codegen.einsum import einsum_text
 from convsym.codegen.javascript import javascript_text
 from convsym.codegen.loops import nest
 from convsym.codegen.python import python_text
+from convsym.errors import FormulaError
 from convsym.notation import derivation_latex
 from convsym.records import rule_record
+from convsym.residues import residue_classes
 
 
 def _text(rule):
     forms = f"formula   {rule.parent}\nscatter   {rule.scatter}\ngather    {rule.gather}\n\nsteps"
-    return "\n".join([forms, *(f"  {step.lemma}\n      {step.text}" for step in rule.steps)])
+    steps = (f"  {step.lemma}\n      {step.text}" for step in rule.steps)
+    return "\n".join([forms, *steps, *_classes(rule)])
+
+
+def _classes(rule):
+    """Lines about the residue classes of a strided rule."""
+    try:
+        classes = residue_classes(rule)
+    except FormulaError:  # a condition that does not split axis by axis
+        return []
+    return ["", "residue classes", *(f"  {made}" for made in classes)] if classes.axes else []
 
 
 PRINTERS = {

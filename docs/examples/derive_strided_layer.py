@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from convsym import Formula, check, vjp
+from convsym import Formula, check, prove, residue_classes, vjp
 
 layer = Formula("y[o] += x[stride*o + r] * w[r]")
 rule = vjp(layer, "x")
@@ -35,6 +35,12 @@ print("  against the derived rule:", check(two, "x", classes, budget=60).status)
 half = check(two, "x", Formula(even, ranges={"t": "(w.shape[0] + 1)//2"}))
 print("  even taps alone:", half.status)
 print("   ", half.counterexample, end="\n\n")
+
+# The classes need not be found by hand: they follow from the guard, for any stride, and are proved like a rule.
+print("classes for every stride, of every residue a:")
+print(" ", residue_classes(rule), prove(residue_classes(rule)).status, sep="  ")
+print("and for stride 3:")
+print("  " + str(residue_classes(rule, stride=3)).replace("\n", "\n  "), end="\n\n")
 
 # And in numbers: both forms, computed exactly.
 dy, w, x = np.array([1, 2, 3]), np.array([1, 10, 100]), np.zeros(7, int)
