@@ -16,7 +16,7 @@ from convsym.arguments import Parameters
 from convsym.errors import ShapeError
 from convsym.gate import Array
 from convsym.geometry import Geometry, Shape
-from convsym.layouts import Axes, Layout, Layouts, read_axes
+from convsym.layouts import Axes, Layout, Layouts, in_standard_order, read_axes
 from convsym.meaning import check_rank, resolve, resolve_transposed
 
 
@@ -86,9 +86,10 @@ class Operation:
 
     def geometry(self, input_shape: Shape, weight_shape: Shape, names: tuple[str, str]) -> Geometry:
         """The geometry of shapes in standard order; `names` is what the caller calls them."""
-        if self.output_padding is None:
-            return resolve(self.rank, input_shape, weight_shape, self.parameters, names)
-        return resolve_transposed(self.rank, input_shape, weight_shape, self.parameters, self.output_padding, names)
+        with in_standard_order(self.how.axes):
+            if self.output_padding is None:
+                return resolve(self.rank, input_shape, weight_shape, self.parameters, names)
+            return resolve_transposed(self.rank, input_shape, weight_shape, self.parameters, self.output_padding, names)
 
     def layouts(self) -> Layouts:
         """The caller's orders of axes."""
@@ -260,7 +261,8 @@ def _check_bias(bias: Array, geometry: Geometry, op: Operation) -> None:
 def _check_output(geometry: Geometry, op: Operation, shape: Shape) -> None:
     expected = geometry.public_shapes[op.roles.output]
     if shape != expected:
-        raise ShapeError(
-            f"grad_output has shape {shape}, and with these sizes and parameters the output has "
-            f"shape {expected}; check the shape of the input, stride, padding and dilation"
-        )
+        with in_standard_order(op.how.axes):
+            raise ShapeError(
+                f"grad_output has shape {shape}, and with these sizes and parameters the output has "
+                f"shape {expected}; check the shape of the input, stride, padding and dilation"
+            )

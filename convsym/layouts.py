@@ -1,6 +1,7 @@
 """Orders of axes: arrays as the caller has them, seen as (N, C, spatial) and (O, I, spatial)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,6 +45,17 @@ class Layout:
             )
 
 
+@contextmanager
+def in_standard_order(axes: Axes) -> Iterator[None]:
+    """Errors about shapes that say in which order the shapes are, where it is not the caller's."""
+    try:
+        yield
+    except ShapeError as error:
+        if axes is None:
+            raise
+        raise ShapeError(f"{error} (shapes are said here with the channels before the spatial axes)") from None
+
+
 @dataclass(frozen=True)
 class Layouts:
     """The layouts of a call's arrays; None where the order is the standard one."""
@@ -74,7 +86,7 @@ def read_axes(axes: Axes, rank: int, channels: str = "OI") -> Layouts:
     """
     if axes is None:
         return Layouts()
-    texts = (axes,) if isinstance(axes, str) else tuple(axes)
+    texts = (axes,) if isinstance(axes, str) else tuple(axes) if isinstance(axes, (tuple, list)) else ()
     if not 1 <= len(texts) <= 3 or not all(isinstance(text, str) for text in texts):
         raise TypeError(
             f"axes={axes!r} is not understood; it is a text such as 'NHWC', or up to three: for the input, the weight "
