@@ -7,11 +7,13 @@ does not load is an error, never a silent step down.
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from convsym.errors import KernelError
 
@@ -32,11 +34,11 @@ HOW_TO_BUILD = (
 PAUSES = ("GOMP_SPINCOUNT", "300")
 
 _RECORD = Path(__file__).with_name("_build.json")
-_forced = ContextVar("convsym_level", default=None)
+_forced: ContextVar[str | None] = ContextVar("convsym_level", default=None)
 
 
 @cache
-def build_record():
+def build_record() -> dict[str, Any]:
     """What `setup.py` wrote down when it compiled the kernels: levels, missing levels, compiler, flags,
     OpenMP."""
     if not _RECORD.exists():
@@ -49,27 +51,28 @@ def build_record():
             "flags": [],
             "abi3": False,
         }
-    return json.loads(_RECORD.read_text(encoding="utf-8"))
+    record: dict[str, Any] = json.loads(_RECORD.read_text(encoding="utf-8"))
+    return record
 
 
-def built():
+def built() -> tuple[str, ...]:
     """Names of the compiled levels, slowest first."""
     return tuple(level for level in FEATURES if level in build_record()["levels"])
 
 
 @cache
-def usable():
+def usable() -> tuple[str, ...]:
     """Names of the compiled levels that this machine can run, slowest first."""
     return tuple(level for level in built() if not lacking(level))
 
 
-def lacking(level):
+def lacking(level: str) -> list[str]:
     """Names of the CPU features that `level` needs and this machine does not have, sorted."""
     needed = frozenset().union(*(FEATURES[name] for name in _up_to(level)))
     return sorted(needed - _import("_cpu").features())
 
 
-def unusable():
+def unusable() -> dict[str, str]:
     """Why each of the other levels cannot be used here, as a dict of sentences."""
     reasons = dict(build_record()["missing"])
     for level in built():
@@ -78,7 +81,7 @@ def unusable():
     return reasons
 
 
-def in_use():
+def in_use() -> str:
     """Name of the level that a call made now would use.
 
     Raises
@@ -90,7 +93,7 @@ def in_use():
 
 
 @cache
-def _chosen():
+def _chosen() -> str:
     asked = os.environ.get("CONVSYM_CPU")
     if asked:
         return _checked(asked, f"CONVSYM_CPU={asked}", "unset CONVSYM_CPU or set it to")
@@ -101,7 +104,7 @@ def _chosen():
 
 
 @contextmanager
-def using(level):
+def using(level: str) -> Iterator[None]:
     """Compute with the kernels of one level in this context; for tests and comparisons.
 
     Parameters
@@ -122,7 +125,7 @@ def using(level):
         _forced.reset(token)
 
 
-def _checked(level, what, fix):
+def _checked(level: str, what: str, fix: str) -> str:
     """`level`, if it can be used here; else a KernelError that says why not, and what can."""
     if level in usable():
         return level
@@ -133,14 +136,14 @@ def _checked(level, what, fix):
 
 
 @cache
-def door():
+def door() -> Any:
     """The compiled module that remembers small calls; a KernelError where nothing is compiled."""
     in_use()
     return _import("_door")
 
 
 @cache
-def load(level):
+def load(level: str) -> Any:
     """The compiled module of a level; the caller has made sure that this machine can run it."""
     if {PAUSES[0], "OMP_WAIT_POLICY"} & os.environ.keys():  # the user's choice
         return _import(level)
@@ -151,7 +154,7 @@ def load(level):
         del os.environ[PAUSES[0]]
 
 
-def _import(name):
+def _import(name: str) -> Any:
     try:
         return import_module(f"convsym.kernels.{name}")
     except ImportError as error:
@@ -161,6 +164,6 @@ def _import(name):
         ) from error
 
 
-def _up_to(level):
+def _up_to(level: str) -> tuple[str, ...]:
     names = tuple(FEATURES)
     return names[: names.index(level) + 1]

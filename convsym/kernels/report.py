@@ -2,6 +2,7 @@
 
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from convsym._version import __version__
 from convsym.errors import KernelError
@@ -10,7 +11,7 @@ from convsym.kernels import levels, threads
 _PACKAGES = ("numpy", "sympy", "z3-solver", "islpy")
 
 
-def config():
+def config() -> dict[str, Any]:
     """What was built, what this machine can run, and what is in use.
 
     Returns
@@ -46,7 +47,7 @@ def config():
     }
 
 
-def show_config():
+def show_config() -> None:
     """Print `config()`, one fact a line.
 
     Examples
@@ -76,7 +77,7 @@ def show_config():
             print(f"  {key:<18}{value}")
 
 
-def _installed(name):
+def _installed(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:

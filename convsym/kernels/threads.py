@@ -9,15 +9,16 @@ import os
 from functools import cache
 from operator import index
 from pathlib import Path
+from typing import SupportsIndex
 
 from convsym.kernels.levels import build_record
 
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
-_asked = None
+_asked: int | None = None
 _in_forked_child = False
 
 
-def get_num_threads():
+def get_num_threads() -> int:
     """Number of threads that long calls use.
 
     Returns
@@ -37,7 +38,7 @@ def get_num_threads():
     return _asked or default_count()
 
 
-def set_num_threads(count):
+def set_num_threads(count: SupportsIndex | None) -> None:
     """Set the number of threads that long calls use. Results are the same bits for any number.
 
     Parameters
@@ -76,14 +77,14 @@ def set_num_threads(count):
 
 
 @cache
-def default_count():
+def default_count() -> int:
     """CPUs of this process: affinity, control group quota and OMP_NUM_THREADS, whichever is smallest."""
     affinity = getattr(os, "sched_getaffinity", None)
     counts = [len(affinity(0)) if affinity else os.cpu_count() or 1, _quota(), _openmp_wish()]
     return max(1, min(count for count in counts if count is not None))
 
 
-def _quota():
+def _quota() -> int | None:
     """CPUs the control group grants, rounded up; None where there is no quota."""
     try:
         quota, period = _QUOTA.read_text(encoding="ascii").split()
@@ -92,20 +93,20 @@ def _quota():
     return None if quota == "max" else -(-int(quota) // int(period))
 
 
-def _openmp_wish():
+def _openmp_wish() -> int | None:
     """First number of OMP_NUM_THREADS; None where it is absent or no number, as the OpenMP runtimes do."""
     first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
     return int(first) if first.isdigit() and int(first) > 0 else None
 
 
 @cache
-def guard_fork():
+def guard_fork() -> None:
     """See to it that children forked from now on stay with one thread. Called before the first threaded
     kernel."""
     if hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_enter_child)
 
 
-def _enter_child():
+def _enter_child() -> None:
     global _in_forked_child
     _in_forked_child = True
