@@ -38,6 +38,8 @@ _MODULE_OF = {
     "conv_transpose1d": "transposed",
     "conv_transpose2d": "transposed",
     "conv_transpose3d": "transposed",
+    "linear_operator": "operators",
+    "toeplitz": "sparse",
     "config": "kernels",
     "show_config": "kernels",
     "explain": "accounts",

@@ -317,4 +317,4 @@ def _transposed_size(
 
 
 def _shape_suffix(name: str) -> str:
-    return "" if name.endswith("_size") else ".shape"
+    return "" if name.endswith(("_size", "_shape")) else ".shape"
