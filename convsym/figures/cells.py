@@ -72,7 +72,8 @@ def draw(
 
     Cells with a strong frame are drawn last, so that no neighbor covers their frame.
     """
-    plain, strong = [], []
+    plain: list[str] = []
+    strong: list[str] = []
     for n, row in enumerate(rows.shown):
         for m, column in enumerate(columns.shown):
             x, y = m * width, n * height

@@ -175,9 +175,17 @@ class _Frame:
         """Draw a series and a dot at its end; values that are not finite have no place."""
         drawn = [self.place(n, float(v)) for n, v in enumerate(values) if isfinite(v)]
         points = " ".join(",".join(map(number, point)) for point in drawn)
-        stroke = {"stroke": color, "stroke_width": 2, "stroke_dasharray": dash}
         dots = [element("circle", cx=x, cy=y, r=3, fill=color) for x, y in drawn[-1:]]
-        return [element("polyline", points=points, fill="none", data_series=name, **stroke), *dots]
+        stroke = element(
+            "polyline",
+            points=points,
+            fill="none",
+            data_series=name,
+            stroke=color,
+            stroke_width=2,
+            stroke_dasharray=dash,
+        )
+        return [stroke, *dots]
 
 
 def _key(name: str, color: str, dash: str) -> Part:

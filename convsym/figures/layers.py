@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from convsym.figures.cells import (
@@ -153,24 +155,29 @@ def stacked_result(
         grid = draw(
             rows,
             columns,
-            lambda i, j, role=role, words=words: Cell(role, words[i][j], data=(("row", i), ("column", j))),
+            _cells(role, words),
             width=width,
         )
         labels = [column_labels(columns, width, base=base)] if len(words[0]) > 1 else []
         framed = above([*labels, beside([row_labels(rows, base=base), grid], gap=6)], gap=4, align=1)
         size = "×".join(str(n) for n in (array.T.shape if array.shape[1] > 1 else array.shape[:1]))
         parts.append(above([framed, text(f"{name}: {size}", mono=True, color=role.line)], gap=8))
-    words = (
+    caption = (
         f"{len(weight)} kernels of {weight.shape[1]} weights turn {len(x)} samples into {len(y)} vectors of "
         f"{y.shape[1]}: the thickness of the result is the number of kernels."
     )
     return figure(
         beside([parts[0], text("⋆", 20), parts[1], text("=", 20), parts[2]], gap=16),
         title,
-        words,
+        caption,
         [INPUT, KERNEL, OUTPUT],
-        words,
+        caption,
     )
+
+
+def _cells(role: Role, words: list[list[str]]) -> Callable[[int, int], Cell]:
+    """The cell of each element of a table of words."""
+    return lambda i, j: Cell(role, words[i][j], data=(("row", i), ("column", j)))
 
 
 def layer_by_layer(

@@ -149,7 +149,7 @@ def _plane(
     def cell(i: int, j: int) -> Cell:
         inside = 0 <= i < shape[0] and 0 <= j < shape[1]
         met = next(((rows[i], columns[j]) for rows, columns in windows if i in rows and j in columns), None)
-        marks = [("row", i), ("column", j)]
+        marks: list[tuple[str, object]] = [("row", i), ("column", j)]
         marks += [] if inside else [("padding", 1)]
         marks += [("tap", f"{met[0]},{met[1]}")] if met else []
         words = _pair(*met, base) if met and taps_shown else "" if inside else "0"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import convsym
 from convsym import Formula
-from convsym.derivation import Rule
-from convsym.proofs import Proof
+from convsym.rule import Rule
+from convsym.verdict import Proof
 
 CONVOLUTION = "y[n, k, o] += x[n, c, stride*o + dilation*r - padding] * w[k, c, r]"
 # A mistake that every test with dilation 1 lets pass: the dilation is left out when solving for o.

@@ -11,13 +11,13 @@ import numpy as np
 import convsym
 from convsym import figures
 from convsym.digits import Split
-from convsym.proofs import Proof
 from convsym.tour.comparison import PRINTED, KernelCheck
 from convsym.tour.findings import Derivation, Refutation
 from convsym.tour.network import LAYERS
 from convsym.tour.show import counterexample_facts, proof_rows
 from convsym.tour.style import STYLE
 from convsym.tour.training import Training
+from convsym.verdict import Proof
 
 SHOWN = 30
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from convsym.proofs import Proof
 from convsym.tour.comparison import KernelCheck
 from convsym.tour.findings import Derivation, Refutation
 from convsym.tour.terminal import Terminal
 from convsym.tour.training import Epoch, Training
+from convsym.verdict import Proof
 
 COLORS = {"proved": "green", "checked": "green", "refuted": "red", "unknown": "yellow"}
 
@@ -64,6 +64,8 @@ def show_refutation(terminal: Terminal, found: Refutation) -> None:
 def counterexample_facts(proof: Proof) -> list[tuple[str, str]]:
     """Return the sizes, parameters, place and both values of a counter-example as names and words."""
     example = proof.counterexample
+    if example is None:
+        return []
     return [
         ("sizes", ", ".join(f"{name} {tuple(shape)}" for name, shape in example.sizes.items())),
         ("parameters", ", ".join(f"{name} = {value}" for name, value in example.params.items())),
