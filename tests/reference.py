@@ -27,6 +27,16 @@ def relation(batch, groups, channels, inputs, kernel, outputs, stride, dilation,
                 if all(0 <= uu < size for uu, size in zip(u, inputs, strict=True)):
                     yield (n, g * out + k, *o), (n, g * into + c, *u), (g * out + k, c, *r)
 
+def ceil_size(inputs, kernel, stride, padding):
+    """Outputs of a pooling in ceil mode, as torch counts them: the last window starts before the padding after."""
+    rounded_up = [
+        -((r - i - lo - hi) // s) + 1 for i, r, s, (lo, hi) in zip(inputs, kernel, stride, padding, strict=True)
+    ]
+    return tuple(
+        count - ((count - 1) * s >= i + lo + min(hi, 0))
+        for count, i, s, (lo, hi) in zip(rounded_up, inputs, stride, padding, strict=True)
+    )
+
 
 def convolution(x, w, triples):
     """y as a dict from places to integers, from dicts x and w."""

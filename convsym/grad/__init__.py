@@ -17,6 +17,7 @@ from convsym.grad.biases import (
 from convsym.grad.convolution_inputs import conv1d_input, conv2d_input, conv3d_input, conv_input
 from convsym.grad.convolution_weights import conv1d_weight, conv2d_weight, conv3d_weight, conv_weight
 from convsym.grad.directional import conv_hvp, conv_jvp, conv_transpose_hvp, conv_transpose_jvp
+from convsym.grad.pooling import avg_pool1d_input, avg_pool2d_input, avg_pool3d_input, avg_pool_input
 from convsym.grad.together import (
     conv_backward,
     conv_double_backward,
@@ -35,8 +36,13 @@ from convsym.grad.transposed_weights import (
     conv_transpose3d_weight,
     conv_transpose_weight,
 )
+from convsym.grad.windows import fold_input, unfold_input
 
 __all__ = [
+    "avg_pool1d_input",
+    "avg_pool2d_input",
+    "avg_pool3d_input",
+    "avg_pool_input",
     "conv1d_bias",
     "conv1d_input",
     "conv1d_weight",
@@ -69,4 +75,6 @@ __all__ = [
     "conv_transpose_jvp",
     "conv_transpose_weight",
     "conv_weight",
+    "fold_input",
+    "unfold_input",
 ]
