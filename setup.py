@@ -1,8 +1,8 @@
 """Build the kernels: a table of CPU levels and a loop.
 
-One body (`convsym/kernels/_generated/kernels.pxi`) is compiled once for each level. What was built, and why
-a level is missing, is written to `convsym/kernels/_build.json` in the built package. Nothing of convsym is
-imported here.
+One body (`convsym/kernels/_generated/kernels.pxi`) is compiled once for each level; the kernels of every dtype
+(`plain.pxi` there) are compiled once in all. What was built, and why a level is missing, is written to
+`convsym/kernels/_build.json` in the built package. Nothing of convsym is imported here.
 """
 
 import json
@@ -28,6 +28,7 @@ LEVELS = {
     "v3": (["-march=x86-64-v3"], ["/arch:AVX2"]),
     "v4": (["-march=x86-64-v4"], ["/arch:AVX512"]),
 }
+PLAIN = "plain"  # kernels of every dtype, compiled once, with the flags of the first level
 # Never -ffast-math, at no stage: linked in, it turns off denormals in the whole process. -g0, because
 # Python's own flags carry -g and debug information would be four fifths of the wheel.
 OPTIMIZE = (["-O3", "-g0", "-fno-math-errno", "-fno-trapping-math"], ["/O2"])
@@ -66,7 +67,7 @@ def extension(name, sources, flags=(), link_flags=()):
 
 def extensions():
     """The extensions of every level, before the compiler has been asked what it can do."""
-    names = ["_cpu", "_door", *(LEVELS if ON_X86_64 else ["baseline"])]
+    names = ["_cpu", "_door", PLAIN, *(LEVELS if ON_X86_64 else ["baseline"])]
     return [
         extension("_cyutility", ["convsym/kernels/_cyutility.c"]),
         *(extension(name, [f"convsym/kernels/{name}.pyx"]) for name in names),
@@ -81,7 +82,8 @@ class BuildKernels(build_ext):
         record, flags_of = self.probe()
         self.extensions = [e for e in self.extensions if e.name.rpartition(".")[2] not in record["missing"]]
         for e in self.extensions:
-            level = e.name.rpartition(".")[2]
+            name = e.name.rpartition(".")[2]
+            level = "baseline" if name == PLAIN else name
             e.extra_compile_args, e.extra_link_args = flags_of.get(level, (record["flags"], []))
         # The C files go to the build directory, and memoryview code that all levels share into one module.
         translated = cythonize(

@@ -120,14 +120,15 @@ def _need_sizes(formula, env):
 
 
 def _shape(formula, extents, env):
-    """Shape of the output: ranges of bare indices, last written index + 1 of the others."""
+    """Shape of the output: ranges of bare indices, last written index + 1 of the others, less what is cropped there."""
     shape = []
     for axis, expr in enumerate(formula.terms[0].target):
         if stands_alone(expr) and expr.name in extents:
             shape.append(extents[expr.name])
         else:
             last = (evaluation.largest(t.target[axis], t, formula.loops(t), extents, env) for t in formula.terms)
-            shape.append(1 + max(last))
+            cropped = sum(env[p] for p in formula.symmetric if p in names(expr))
+            shape.append(max(0, 1 + max(last) - cropped))
     return shape
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from math import prod
 
 from convsym.derivation import grouped, vjp
 from convsym.expressions import Term, access, array_of, indices_of, names, symbol
@@ -23,10 +24,16 @@ class Op:
         What it is, in prose.
     rank : int or None
         Number of spatial axes, for ops that exist for several.
+    spatial : tuple of str
+        Letters that are repeated for each spatial axis.
     differentiable : tuple of str
         The operands rules are derived for.
     lane : str or None
         The index that compiled loops run along; None for an op that has no kernels.
+    leveled : bool
+        Whether its kernels are compiled for every CPU level.
+    plain : str or None
+        The op whose plain kernels, compiled for every dtype, serve it: the one of its family with most axes.
     groups : dict
         Where a group axis stands in each array of the compiled formula; empty without groups.
     defaults : dict
@@ -37,8 +44,11 @@ class Op:
     formula: Formula
     doc: str
     rank: int | None = None
+    spatial: tuple = ()
     differentiable: tuple = ()
     lane: str | None = None
+    leveled: bool = True
+    plain: str | None = None
     groups: dict = field(default_factory=dict, hash=False)
     defaults: dict = field(default_factory=dict, hash=False)
 
@@ -83,6 +93,7 @@ def declare(
     ranks=(None,),
     symmetric=(),
     lane=None,
+    leveled=None,
     wrt=None,
     groups=None,
     defaults=None,
@@ -108,6 +119,9 @@ def declare(
         Padding parameters that pad the far side too.
     lane : str, optional
         Index (or spatial letter, of which the fastest axis is taken) along which compiled loops run.
+    leveled : sequence of int, optional
+        Ranks whose kernels are compiled for every CPU level. Where it is given, the largest rank also has plain
+        kernels of every dtype, and the other ranks run through them with axes of size 1.
     wrt : str, optional
         Operands to differentiate by; all of them by default.
     groups, defaults : dict, optional
@@ -127,12 +141,15 @@ def declare(
         along = lane if lane is None or lane not in letters or rank is None else f"{lane}{rank - 1}"
         ops.append(
             Op(
-                name if rank is None else f"{name}{rank}d",
+                _name(name, rank),
                 formula,
                 doc.strip(),
                 rank,
+                tuple(letters),
                 tuple((wrt or " ".join(formula.operands)).split()),
                 along,
+                leveled is None or rank in leveled,
+                None if leveled is None else _name(name, max(ranks)),
                 dict(groups or {}),
                 dict(defaults or {}),
             )
@@ -140,10 +157,22 @@ def declare(
     return tuple(ops)
 
 
+def _name(family, rank):
+    return family if rank is None else f"{family}{rank}d"
+
+
 def _repeated(template, letters, rank):
-    """The formula with every spatial subscript written once for each axis."""
+    """The formula with every spatial subscript written once for each axis.
+
+    A parameter that stands with a spatial letter belongs to the axis; standing alone in a value, such as the size of
+    a window that is averaged, it becomes the product over the axes.
+    """
     own = {symbol(letter) for letter in letters}
-    local = set()  # parameters that belong to an axis
+    ranges = {name: expr for name, expr in template.ranges if name in letters}
+    local = set().union(*map(names, ranges.values()))  # parameters that belong to an axis
+
+    def numbered(expr, axis):
+        return expr.xreplace({symbol(n): symbol(f"{n}{axis}") for n in names(expr)})
 
     def wider(indices):
         result = []
@@ -152,17 +181,22 @@ def _repeated(template, letters, rank):
                 result.append(expr)
                 continue
             local.update(names(expr) - set(letters))
-            result += [expr.xreplace({symbol(n): symbol(f"{n}{axis}") for n in names(expr)}) for axis in range(rank)]
+            result += [numbered(expr, axis) for axis in axes]
         return tuple(result)
 
-    terms = []
+    terms, axes = [], range(rank)
     for term in template.terms:
         reads = {a: access(array_of(a), wider(indices_of(a))) for a in term.arrays()}
-        terms.append(Term(wider(term.target), term.body.xreplace(reads), tuple(c.xreplace(reads) for c in term.guard)))
-    axes = range(rank)
+        target = wider(term.target)
+        whole = {symbol(n): prod(symbol(f"{n}{axis}") for axis in axes) for n in local & names(term.body)}
+        terms.append(Term(target, term.body.xreplace(reads | whole), tuple(c.xreplace(reads) for c in term.guard)))
     order = [
-        new for n in template.order for new in ([f"{n}{axis}" for axis in axes] if n in local or n in letters else [n])
+        new
+        for n in template.order
+        for new in ([f"{n}{axis}" for axis in axes] if n in local or n in letters else [n])
     ]
     symmetric = [f"{n}{axis}" for n in template.symmetric for axis in axes]
-    wide = Formula.of(template.output, template.operator, terms, like=template, order=order)
+    rest = {n: e for n, e in template.ranges if n not in ranges}
+    rest |= {f"{n}{axis}": numbered(e, axis) for n, e in ranges.items() for axis in axes}
+    wide = Formula.of(template.output, template.operator, terms, like=template, order=order, ranges=rest)
     return Formula(str(wide), symmetric=symmetric)

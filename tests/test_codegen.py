@@ -22,9 +22,10 @@ from test_derivation import DIFFERENTIABLE
 import convsym
 from convsym import Formula, KernelError, check, cli, prove, registry, vjp
 from convsym.codegen import generate
-from convsym.codegen.cython import DTYPES, kernel_text
+from convsym.codegen.cython import kernel_text
 from convsym.codegen.loops import nest
 from convsym.codegen.python import python_text
+from convsym.codegen.syntax import DTYPES
 from convsym.elimination import interval
 from convsym.op import declare
 from convsym.records import rule_record
@@ -54,13 +55,15 @@ def test_a_changed_registry_makes_them_stale(old, new):
     options = {
         "doc": "",
         "spatial": "o r",
-        "ranks": (1,),
+        "ranks": (1, 2, 3, 4, 5),
         "symmetric": ("padding",),
         "lane": "o",
+        "leveled": (1, 2),
         "groups": {"y": 1, "x": 1, "w": 0},
+        "defaults": {"stride": 1, "dilation": 1, "padding": 0},
     }
-    (same,) = declare("conv", text, **options)
-    (changed,) = declare("conv", text.replace(old, new), **options)
+    same, *_ = declare("conv", text, **options)
+    changed, *_ = declare("conv", text.replace(old, new), **options)
     assert stale(generate({**registry, "conv1d": same})) == []
     assert "kernels.pxi" in stale(generate({**registry, "conv1d": changed}))
 
@@ -89,8 +92,9 @@ def divisions(text):
 
 
 def test_kernels_divide_by_functions_only():
-    assert divisions(generate(registry)["kernels.pxi"]) == []
-    assert "floordiv(" in generate(registry)["kernels.pxi"]
+    for file in ("kernels.pxi", "plain.pxi"):
+        assert divisions(generate(registry)[file]) == []
+        assert "floordiv(" in generate(registry)[file]
 
 
 @pytest.mark.parametrize("line", ["i = a // b", "if i % s == 0:", "upper = (n - 1)/s"])
@@ -442,7 +446,8 @@ def test_a_bound_that_is_off_by_one_is_seen(lower, upper):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_every_kernel_of_the_registry_is_printed_for_every_dtype(dtype):
+def test_every_leveled_kernel_of_the_registry_is_printed_for_every_dtype(dtype):
     names = re.findall(rf"^def (\w+)_{dtype}\(", generate(registry)["kernels.pxi"], re.MULTILINE)
-    assert {f"{op.name}_{op.formula.output}" for op in registry.values() if op.lane} <= set(names)
+    results = {op: (op.formula.output, *(rule.output for rule in op.rules.values())) for op in registry.values()}
+    assert set(names) == {f"{op.name}_{r}" for op, made in results.items() if op.lane and op.leveled for r in made}
     assert len(names) == len(set(names))

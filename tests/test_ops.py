@@ -5,6 +5,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+import registered
 
 from convsym import Formula, kernels, prove
 from convsym.derivation import Rule
@@ -82,14 +83,14 @@ def _same_bits(run, name, rule, geometry, dtype):
     return out.tobytes() == want.astype(dtype).tobytes()
 
 
-@pytest.mark.parametrize("name", registry)
+@pytest.mark.parametrize("name", registered.names())
 def test_every_op(name):
     pytest.importorskip("z3")
     assert complaints(registry[name]) == []
 
 
 @pytest.mark.parametrize("level", levels.usable())
-@pytest.mark.parametrize("name", [name for name in registry if registry[name].lane])
+@pytest.mark.parametrize("name", [name for name, op in registry.items() if op.lane and op.leveled])
 def test_every_kernel_on_every_level(name, level):
     with kernels.using(level):
         assert list(_kernels(registry[name], kernels.run)) == []

@@ -1,8 +1,10 @@
 """Formulas to source text: pure functions from the registry to file contents; nothing is written here."""
 
-from convsym.codegen.cython import DTYPES, HEADER, kernel_text
+from convsym.codegen.cython import HEADER, kernel_text
 from convsym.codegen.loops import nest
 from convsym.codegen.rules import rules_text
+from convsym.codegen.syntax import CTYPES, DTYPES
+from convsym.codegen.table import table_text
 
 __all__ = ["generate", "nests"]
 
@@ -36,9 +38,16 @@ def generate(registry):
     Returns
     -------
     dict
-        File name to text; the same registry gives the same bytes.
+        File name to text; the same registry gives the same bytes. ``kernels.pxi`` is compiled for every CPU level,
+        ``plain.pxi`` once, with the kernels of every dtype.
     """
     ops = [registry[name] for name in sorted(registry)]
-    made = nests(ops)
-    kernels = "\n\n".join(kernel_text(n, dtype) for n in made for dtype in DTYPES)
-    return {"kernels.pxi": f"{HEADER}\n{kernels}", "rules.py": rules_text(made, registry["conv1d"])}
+    leveled = nests(op for op in ops if op.leveled)
+    plain = nests(op for op in ops if op.plain == op.name)
+    rules = rules_text(table_text(ops, nests), registry["conv1d"])
+    return {"kernels.pxi": _text(leveled, DTYPES), "plain.pxi": _text(plain, CTYPES, True), "rules.py": rules}
+
+
+def _text(made, dtypes, flat=False):
+    kernels = "\n\n".join(kernel_text(n, dtype, flat) for n in made for dtype in dtypes)
+    return f"{HEADER}\n{kernels}"

@@ -4,7 +4,6 @@ import sympy
 
 from convsym.boundary import MODES, cases
 from convsym.codegen.cython import HEADER
-from convsym.codegen.loops import TILE
 from convsym.elimination import interval
 from convsym.errors import KernelError
 from convsym.expressions import array_of, ceildiv, floordiv, indices_of, names, size, symbol, to_text
@@ -18,20 +17,20 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from convsym.kernels.signature import Kernel
+from convsym.kernels.signature import Kernel, Lift
 
 Integers = NDArray[Any]
 '''
 _POSITION, _LENGTH = symbol("e"), symbol("n")
 
 
-def rules_text(nests, op):
+def rules_text(table, op):
     """Text of the module.
 
     Parameters
     ----------
-    nests : sequence of Nest
-        All kernels.
+    table : str
+        What is known of the kernels; see `table_text`.
     op : Op
         The one-axis convolution whose size rules are printed.
 
@@ -39,27 +38,11 @@ def rules_text(nests, op):
     -------
     str
     """
-    lines = [f"{HEADER}{_DOC}\nTILE = {TILE}\n", "KERNELS: dict[str, Kernel] = {"]
-    for nest in nests:
-        formula = nest.formula
-        loops = [n for n, _ in nest.owners] + [loop.index for loop in nest.loops] + [nest.lane]
-        extents = tuple(formula.bare(n)[0] for n in loops)
-        fields = (
-            nest.name,
-            formula.output,
-            formula.operands,
-            formula.parameters,
-            tuple(axis for _, axis in nest.owners),
-            extents,
-            nest.tiled,
-        )
-        lines.append(f"    {nest.name!r}: Kernel{fields!r},")
-    lines.append("}\n\n\n")
     modes = "".join(f'    "{name}": {name},\n' for name in MODES)
-    table = f"MODES: dict[str, Callable[[Integers, int], Integers]] = {{\n{modes}}}\n"
+    by_name = f"MODES: dict[str, Callable[[Integers, int], Integers]] = {{\n{modes}}}\n"
     folds = [_fold(name, mode) for name, mode in MODES.items()]
-    made = [*size_rules(op), *read_rules(op), *padding_rules(op), *folds, table]
-    return "\n".join(lines) + "\n\n".join(made)
+    made = [*size_rules(op), *read_rules(op), *padding_rules(op), *folds, by_name]
+    return f"{HEADER}{_DOC}\n{table}\n\n" + "\n\n".join(made)
 
 
 class _Axis:

@@ -5,11 +5,10 @@ that stand bare in the written access); each item is computed by one thread in o
 the number of threads nor the size of the blocks changes a bit of the result.
 """
 
-from functools import lru_cache
-from math import prod
+from collections.abc import Callable, Mapping, Sequence
 
-from convsym.kernels._generated.rules import KERNELS, TILE
-from convsym.kernels.levels import door, in_use, load, using
+from convsym.kernels.levels import door, in_use, using
+from convsym.kernels.prepared import Array, prepared, signature
 from convsym.kernels.report import config, show_config
 from convsym.kernels.threads import get_num_threads, guard_fork, set_num_threads
 
@@ -20,10 +19,15 @@ __all__ = ["config", "door", "get_num_threads", "in_use", "run", "set_num_thread
 BLOCK_WORK = 2**23
 # Multiply-adds from which a team of threads pays: about 50 µs of one thread, when waking another takes 5 to 40 µs.
 THREADED_WORK = 2**18
-_SUFFIX = {"f": "f32", "d": "f64"}  # by the character of the dtype
 
 
-def run(name, out, operands, parameters, threads=None):
+def run(
+    name: str,
+    out: Array,
+    operands: Mapping[str, Array],
+    parameters: Mapping[str, int],
+    threads: int | None = None,
+) -> Array:
     """Add the value of a rule into `out`.
 
     Parameters
@@ -31,9 +35,10 @@ def run(name, out, operands, parameters, threads=None):
     name : str
         A kernel of `KERNELS`, such as ``"conv2d_dx"``.
     out : ndarray
-        C-contiguous result of the kernel's rank; the kernel adds into it.
+        Result of the kernel's rank, C-contiguous, aligned and of native byte order; the kernel adds into it. A
+        convolution is computed in float32, float64 and all integers of 8 to 64 bits, which wrap modulo 2**n.
     operands : mapping of str to ndarray
-        C-contiguous operands of the same dtype as `out`, by the names of the rule.
+        Operands of the same dtype and layout as `out`, by the names of the rule.
     parameters : mapping of str to int
         Scalar parameters, by the names of the rule.
     threads : int, optional
@@ -43,21 +48,31 @@ def run(name, out, operands, parameters, threads=None):
     -------
     ndarray
         `out`.
+
+    Raises
+    ------
+    KernelError
+        There is no such kernel, or it cannot compute with these arrays or parameters; a sentence says why.
+    ValueError
+        `out` is read-only, or arrays disagree in a size.
     """
-    kernel = KERNELS[name]
-    arrays = [operands[key] for key in kernel.operands]
-    compiled, items, work = _prepared(in_use(), name, out.dtype.char, out.shape, *[a.shape for a in arrays])
-    if work == 0:
+    kernel = signature(name)
+    arrays = [out, *(operands[key] for key in kernel.operands)]
+    plan = prepared(in_use(), name, out.dtype.char, *[a.shape for a in arrays])
+    arguments = plan.arguments(arrays, parameters)
+    if plan.work == 0:  # nothing is added, but sizes that disagree are an error here too
+        plan.compiled(*arguments, 0, 0, 1)
         return out
-    team = _team(get_num_threads() if threads is None else threads, work, items)
-    step = max(team, team * BLOCK_WORK * items // work)
-    scalars = [parameters[key] for key in kernel.parameters]
-    for start in range(0, items, step):
-        compiled(out, *arrays, *scalars, start, min(start + step, items), team)
+    team = _team(get_num_threads() if threads is None else threads, plan.work, plan.items)
+    step = max(team, team * BLOCK_WORK * plan.items // plan.work)
+    for start in range(0, plan.items, step):
+        plan.compiled(*arguments, start, min(start + step, plan.items), team)
     return out
 
 
-def small(name, shapes, char, parameters):
+def small(
+    name: str, shapes: Sequence[tuple[int, ...]], char: str, parameters: Mapping[str, int]
+) -> tuple[Callable[..., None], tuple[int, ...]] | None:
     """The compiled function and its last arguments for a call that one thread does in one block; None for others.
 
     Parameters
@@ -73,27 +88,15 @@ def small(name, shapes, char, parameters):
     Returns
     -------
     tuple or None
-        The function, and the arguments that follow the arrays.
+        The function, and the arguments that follow the arrays. None also for kernels that take other views.
     """
-    compiled, items, work = _prepared(in_use(), name, char, *shapes)
-    if not 0 < work < THREADED_WORK:
+    plan = prepared(in_use(), name, char, *shapes)
+    if not 0 < plan.work < THREADED_WORK or plan.lift is not None:
         return None
-    return compiled, (*(parameters[key] for key in KERNELS[name].parameters), 0, items, 1)
+    return plan.compiled, (*plan.scalars(parameters), 0, plan.items, 1)
 
 
-@lru_cache(maxsize=1024)
-def _prepared(level, name, char, *shapes):
-    """The compiled function of a level, the number of owner items and of multiply-adds; shapes of the result first."""
-    kernel = KERNELS[name]
-    shape_of = dict(zip((kernel.result, *kernel.operands), shapes, strict=True))
-    items = prod(shape_of[kernel.result][axis] for axis in kernel.owners)
-    if kernel.tiled is not None:
-        items *= -(-shape_of[kernel.result][kernel.tiled] // TILE)
-    work = prod(shape_of[array][axis] for array, axis in kernel.extents)
-    return getattr(load(level), f"{name}_{_SUFFIX[char]}"), items, work
-
-
-def _team(threads, work, items):
+def _team(threads: int, work: int, items: int) -> int:
     """Number of threads for a call: one where a team would cost more than it saves."""
     if threads == 1 or work < THREADED_WORK:
         return 1

@@ -11,9 +11,10 @@ OPS = declare(
     "y[n, k, o] += x[n, c, stride*o + dilation*r - padding] * w[k, c, r]",
     doc=__doc__,
     spatial="o r",
-    ranks=(1, 2),
+    ranks=(1, 2, 3, 4, 5),
     symmetric=("padding",),
     lane="o",
+    leveled=(1, 2),
     groups={"y": 1, "x": 1, "w": 0},
     defaults={"stride": 1, "dilation": 1, "padding": 0},
 )
