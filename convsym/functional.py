@@ -283,9 +283,9 @@ def conv(
     array([[[ 0,  1],
             [ 2,  6],
             [ 6, 14]]])
-    >>> conv(x.reshape(3, 2, 1), np.ones((2, 2, 1, 1), int), axes=("HWC", "HWIO"))
-    array([[[ 6],
-            [14]]])
+    >>> conv(x.reshape(3, 2, 1), np.ones((2, 2, 1, 1), int), axes=("HWC", "HWIO"))[..., 0]
+    array([[ 6],
+           [14]])
     """
     parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
     return forward(Operation(_rank(weight), parameters, How(algorithm, out, axes)), input, weight, bias)
