@@ -38,6 +38,8 @@ _MODULE_OF = {
     "conv_transpose1d": "transposed",
     "conv_transpose2d": "transposed",
     "conv_transpose3d": "transposed",
+    "convolve": "signals",
+    "correlate": "signals",
     "fold": "windows",
     "unfold": "windows",
     "avg_pool": "pooling",

@@ -27,6 +27,24 @@ def relation(batch, groups, channels, inputs, kernel, outputs, stride, dilation,
                 if all(0 <= uu < size for uu, size in zip(u, inputs, strict=True)):
                     yield (n, g * out + k, *o), (n, g * into + c, *u), (g * out + k, c, *r)
 
+def correlation(a, v, sizes):
+    """z[k] = the sum over l of a[l] * v[l - k + n - 1] as a dict, from dicts a and v; n the sizes of v."""
+    z = {}
+    for (at, x), (tap, w) in product(a.items(), v.items()):
+        k = tuple(ll - mm + n - 1 for ll, mm, n in zip(at, tap, sizes, strict=True))
+        z[k] = z.get(k, 0) + x * w
+    return z
+
+
+def correlation_part(mode, sizes, others, late=False):
+    """The slices of a full correlation that a mode keeps; `late` puts the middle of an even size one element later."""
+    starts = {"full": [0 for _ in others], "same": [(n - 1 + late) // 2 for n in others]}
+    starts["valid"] = [min(m, n) - 1 for m, n in zip(sizes, others, strict=True)]
+    counts = {"full": [m + n - 1 for m, n in zip(sizes, others, strict=True)], "same": sizes}
+    counts["valid"] = [abs(m - n) + 1 for m, n in zip(sizes, others, strict=True)]
+    return tuple(slice(start, start + count) for start, count in zip(starts[mode], counts[mode], strict=True))
+
+
 def ceil_size(inputs, kernel, stride, padding):
     """Outputs of a pooling in ceil mode, as torch counts them: the last window starts before the padding after."""
     rounded_up = [

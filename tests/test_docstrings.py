@@ -19,7 +19,14 @@ MODULES = [
     if name.rpartition(".")[2] not in {*COMPILED, "__main__"}
 ]
 OFFERED = [getattr(convsym, name) for name in convsym.__all__] + [getattr(grad, name) for name in grad.__all__]
-COMPUTING = ("convsym.functional", "convsym.grad", "convsym.kernels.threads")
+COMPUTING = (
+    "convsym.functional",
+    "convsym.grad",
+    "convsym.kernels.threads",
+    "convsym.pooling",
+    "convsym.signals",
+    "convsym.windows",
+)
 FUNCTIONS = [offered for offered in OFFERED if inspect.isroutine(offered)]
 CLASSES = [offered for offered in OFFERED if inspect.isclass(offered)]
 

@@ -70,5 +70,5 @@ def test_no_submodule_bears_a_public_functions_name():
 
 
 def test_an_unknown_name_is_an_attribute_error():
-    with pytest.raises(AttributeError, match="module 'convsym' has no attribute 'convolve'"):
-        _ = convsym.convolve
+    with pytest.raises(AttributeError, match="module 'convsym' has no attribute 'convolved'"):
+        _ = convsym.convolved

@@ -10,7 +10,7 @@ from cases import Case
 from exact import bits
 
 import convsym
-from convsym import ShapeError, avg_pool, avg_pool1d, avg_pool2d, avg_pool3d, grad
+from convsym import ShapeError, avg_pool, avg_pool1d, avg_pool2d, avg_pool3d, grad, registry
 from convsym.arguments import PADDING_MODES
 
 NUMPY_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge", "symmetric": "symmetric"}
@@ -138,6 +138,20 @@ def test_a_gradient_that_forgets_the_mode_or_the_count_fails(mode):
 
     assert bool(differing(mode, cropping)) == (mode != "zeros")
     assert differing(mode, summing)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_the_op_of_the_registry_and_its_derived_rule_say_the_same(rank):
+    op = registry[f"avg_pool{rank}d"]
+    kernel, stride = (3, 2, 2)[:rank], (2, 1, 3)[:rank]
+    x = integers((2, 2, *(4, 3, 5)[:rank])) * Fraction(1)
+    named = zip(("kernel_size", "stride"), (kernel, stride), strict=True)
+    parameters = {f"{name}{axis}": value for name, values in named for axis, value in enumerate(values)}
+    parameters |= {f"padding{axis}": 1 for axis in range(rank)}
+    y = avg_pool(x, kernel, stride, 1)
+    assert np.array_equal(op.formula(x=x, **parameters), y)
+    dx = op.rules["x"](dy=y, **parameters, sizes={"dx": x.shape})
+    assert np.array_equal(grad.avg_pool_input(x.shape, y, kernel, stride, 1), dx)
 
 
 @pytest.mark.parametrize("mode", NUMPY_MODES)

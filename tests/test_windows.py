@@ -10,7 +10,7 @@ import reference
 from cases import EVIL, GEOMETRIES, Case
 from exact import bits
 
-from convsym import ShapeError, fold, grad, unfold
+from convsym import ShapeError, conv2d, fold, grad, registry, unfold
 from convsym.arguments import PADDING_MODES
 
 NUMPY_MODES = {"circular": "wrap", "reflect": "reflect", "replicate": "edge", "symmetric": "symmetric"}
@@ -209,6 +209,35 @@ def test_named_paddings_mean_those_of_a_convolution():
     assert bits(unfold(x, (3,), 2, "causal"), unfold(x, (3,), 2, ((4, 0),))) == 0
     g = integers((1, 8, 6))
     assert bits(fold(g, (6,), (4,), padding="same"), fold(g, (6,), (4,), padding=((1, 2),))) == 0
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_the_op_of_the_registry_and_its_derived_rule_say_the_same(rank):
+    op = registry[f"unfold{rank}d"]
+    case = Case((4, 3, 5)[:rank], (3, 2, 2)[:rank], (2, 1, 3)[:rank], ((1, 1),) * rank, (1, 2, 2)[:rank])
+    x = integers((2, 2, *case.inputs))
+    named = zip(("kernel_size", "dilation", "stride"), (case.kernel, case.dilation, case.stride), strict=True)
+    parameters = {f"{name}{axis}": value for name, values in named for axis, value in enumerate(values)}
+    parameters |= {f"padding{axis}": 1 for axis in range(rank)}
+    columns = unfold(x, *knobs(case))
+    windows = op.formula(x=x, **parameters)
+    assert np.array_equal(columns, windows.reshape(columns.shape))
+    g = integers(windows.shape, 1)
+    rule = op.rules["x"]  # the sizes of the kernel are those of dy
+    known = {name: value for name, value in parameters.items() if name in rule.parameters}
+    dx = rule(dy=g, **known, sizes={"dx": x.shape})
+    assert np.array_equal(fold(g.reshape(columns.shape), case.inputs, *knobs(case)), dx)
+
+
+@pytest.mark.parametrize("mode", PADDING_MODES)
+def test_a_convolution_is_a_product_of_matrices(mode):
+    x, w = integers((2, 3, 4, 5)), integers((4, 3, 2, 3), 1)
+    call = {"padding": ((2, 1), (-1, 3)), "dilation": (1, 2), "stride": (2, 1), "padding_mode": mode}
+    y = conv2d(x, w, **call)
+    product = w.reshape(4, -1) @ unfold(x, w.shape[2:], **call)
+    assert bits(product.reshape(y.shape), y) == 0
+    dx = fold(w.reshape(4, -1).T @ y.reshape(2, 4, -1), x.shape[2:], w.shape[2:], **call)
+    assert bits(dx, grad.conv2d_input(x.shape, w, y, **call)) == 0
 
 
 @pytest.mark.parametrize("stride", [1, 2, (2, 3)])
