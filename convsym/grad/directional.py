@@ -7,7 +7,7 @@ import numpy as np
 from convsym.arguments import Number, Padding, Parameters, PerAxis
 from convsym.calls import How, Operation, forward, input_gradient, weight_gradient
 from convsym.errors import ShapeError
-from convsym.gate import Array, accept, accept_each, same_dtype
+from convsym.gate import Array, accept, accept_each, narrowed, same_dtype, widened
 from convsym.grad.directions import like, spread, total
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
@@ -243,21 +243,22 @@ def conv_transpose_hvp(
 
 def _jvp(op: Operation, input: Any, weight: Any, tangents: tuple[Any, Any, Any]) -> Array:
     arrays = accept_each(input=input, weight=weight)
+    x, w = map(widened, arrays.values())  # a sum of terms that are not rounded yet
     of_input, of_weight, of_bias = tangents
     terms = []
     if of_input is not None:
-        terms.append(forward(op, like(of_input, "input_tangent", arrays["input"], "input"), weight))
+        terms.append(forward(op, widened(like(of_input, "input_tangent", arrays["input"], "input")), w))
     if of_weight is not None:
-        terms.append(forward(op, input, like(of_weight, "weight_tangent", arrays["weight"], "weight")))
+        terms.append(forward(op, x, widened(like(of_weight, "weight_tangent", arrays["weight"], "weight"))))
     if of_bias is not None:
-        output = terms[0] if terms else forward(op, input, weight)
+        output = terms[0] if terms else forward(op, x, w)
         direction = accept(of_bias, "bias_tangent")
         same_dtype({"weight": arrays["weight"], "bias_tangent": direction})
-        terms.append(np.zeros_like(output) + spread(direction, output, op))
+        terms.append(np.zeros_like(output) + spread(widened(direction), output, op))
     tangent = total(terms)
     if tangent is None:
         raise ShapeError("no direction is given; give input_tangent, weight_tangent or bias_tangent")
-    return tangent
+    return narrowed(tangent, arrays["input"].dtype)
 
 
 def _hvp(

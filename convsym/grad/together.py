@@ -7,7 +7,7 @@ import numpy as np
 
 from convsym.arguments import Number, Padding, Parameters, PerAxis, one_of
 from convsym.calls import How, Operation, bias_gradient, forward, input_gradient, weight_gradient
-from convsym.gate import Array, accept, accept_each, same_dtype
+from convsym.gate import Array, accept, accept_each, narrowed, same_dtype, widened
 from convsym.grad.directions import like, spread, total
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
@@ -272,19 +272,22 @@ def _double_backward(
     op: Operation, cotangents: tuple[Any, Any, Any], grad_output: Any, input: Any, weight: Any
 ) -> Triple:
     arrays = accept_each(input=input, weight=weight, grad_output=grad_output)
+    x, w = widened(arrays["input"]), widened(arrays["weight"])  # a sum of terms that are not rounded yet
     of_input, of_weight, of_bias = cotangents
     dx = dw = None
     terms = []
     if of_input is not None:
         direction = like(of_input, "grad_grad_input", arrays["input"], "input")
-        terms.append(forward(op, direction, weight))
+        terms.append(forward(op, widened(direction), w))
         dw = weight_gradient(op, direction, arrays["weight"].shape, grad_output, name="weight")
     if of_weight is not None:
         direction = like(of_weight, "grad_grad_weight", arrays["weight"], "weight")
-        terms.append(forward(op, input, direction))
+        terms.append(forward(op, x, widened(direction)))
         dx = input_gradient(op, arrays["input"].shape, direction, grad_output, "input")
     if of_bias is not None:
         direction = accept(of_bias, "grad_grad_bias")
         same_dtype({"weight": arrays["weight"], "grad_grad_bias": direction})
-        terms.append(np.zeros_like(arrays["grad_output"]) + spread(direction, arrays["grad_output"], op))
-    return total(terms), dx, dw
+        output = np.zeros_like(widened(arrays["grad_output"]))
+        terms.append(output + spread(widened(direction), output, op))
+    summed = total(terms)
+    return None if summed is None else narrowed(summed, arrays["weight"].dtype), dx, dw
