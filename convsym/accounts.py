@@ -197,7 +197,11 @@ def _sizes(name: str, output: tuple[int, ...], rank: int) -> str:
 
     formula = registry[name].formula
     texts = []
-    for index, value in zip(formula.terms[0].target[-rank:], output[-rank:], strict=True):
-        rules = " or ".join(formula.show(size) for size in formula.output_size(index.name))
-        texts.append(f"{index.name}: {rules} = {value}")
+    for axis, (place, value) in enumerate(zip(formula.terms[0].target[-rank:], output[-rank:], strict=True)):
+        if place.is_Symbol:
+            rules = " or ".join(formula.show(size) for size in formula.output_size(place.name))
+            texts.append(f"{place.name}: {rules} = {value}")
+        else:
+            end = "less the padding behind, plus output_padding"
+            texts.append(f"axis {axis}: the last {formula.show(place)}, plus 1, {end} = {value}")
     return "; ".join(texts)
