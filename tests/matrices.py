@@ -62,7 +62,7 @@ class Layer:
         for size, step, (lo, hi) in zip(self.inputs, self.input_dilation, self.padding, strict=True):
             line = np.full((size, step), -1)
             line[:, 0] = range(size)
-            line = line.ravel()[: size * step - (step - 1)]
+            line = line.ravel()[: line.argmax() + 1]
             line = line[max(-lo, 0) : len(line) - max(-hi, 0)]
             sides = (max(lo, 0), max(hi, 0))
             if self.padding_mode == "zeros" or not any(map(max, self.padding)):

@@ -39,10 +39,13 @@ def numbers(rng, shape, dtype):
     return (parts[0] + 1j * parts[1] if np.dtype(dtype).kind == "c" else parts[0]).astype(dtype)
 
 
-@pytest.mark.parametrize("dtype", ["f4", "f8", "c8", "c16"])
-def test_products_are_those_of_the_matrix(dtype):
+@pytest.mark.parametrize(
+    ("dtype", "ranks"), [("f4", (1, 2)), ("f8", (1, 2, 3)), ("c8", (1, 2)), ("c16", (1, 2)), ("i4", (1, 2, 3)),
+                         ("i8", (4, 5))],
+)  # fmt: skip
+def test_products_are_those_of_the_matrix(dtype, ranks):
     rng = np.random.default_rng(3)
-    for operator, dense in operators(25, dtype):
+    for operator, dense in operators(20 if ranks[0] == 1 else 6, dtype, ranks):
         rows, columns = dense.shape
         assert operator.shape == dense.shape and operator.dtype == dense.dtype
         x, y = numbers(rng, (columns,), dtype), numbers(rng, (rows,), dtype)
@@ -68,7 +71,7 @@ def adjoint_gaps(back, dtype):
     return [gap(ConvolutionOperator.matvec, back, operator, dtype, rng) for operator, _ in operators(40, dtype)]
 
 
-@pytest.mark.parametrize("dtype", ["f8", "c16"])
+@pytest.mark.parametrize("dtype", ["f8", "c16", "i8"])
 def test_the_adjoint_is_exact(dtype):
     assert set(adjoint_gaps(ConvolutionOperator.rmatvec, dtype)) == {0}
 
