@@ -5,7 +5,7 @@ lays windows out, adding along them averages; exchanging the two sides is the ex
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
 from typing import Any
@@ -79,6 +79,19 @@ def taps(geometry: Geometry, axis: int) -> Iterator[Tap]:
             yield Tap(tap, slice(first, end), slice(start, last + 1, geometry.stride[axis]))
 
 
+def windows(geometry: Geometry, axis: int) -> Iterator[tuple[slice, slice]]:
+    """Each window of one axis that holds elements of the input, and these: taps with the two indices exchanged."""
+    turned = replace(
+        geometry,
+        kernel=geometry.outputs,
+        outputs=geometry.kernel,
+        stride=geometry.dilation,
+        dilation=geometry.stride,
+    )
+    for window in taps(turned, axis):
+        yield slice(window.tap, window.tap + 1), window.reads
+
+
 def laid_out_shape(geometry: Geometry) -> Shape:
     """Shape of the windows as columns: (N, C*taps, windows), or without the batch axis."""
     *batch, channels = geometry.public_shapes["x"][: -geometry.rank]
@@ -106,12 +119,19 @@ def put_back(windows: Array, geometry: Geometry) -> Array:
 
 @_QUIET
 def sums(x: Array, geometry: Geometry) -> Array:
-    """The sum of each window of an array (…, i0, …), one axis after the other: (…, o0, …)."""
+    """The sum of each window of an array (…, i0, …), one axis after the other: (…, o0, …).
+
+    What is added in which order depends on the sizes of an axis alone.
+    """
     x, geometry = _extended(x, geometry)
     for axis, size in enumerate(geometry.outputs):
         total = _zeros(x, axis - geometry.rank, size)
-        for tap in taps(geometry, axis):
-            total[_at(geometry, axis, tap.outputs)] += x[_at(geometry, axis, tap.reads)]
+        if size < geometry.kernel[axis]:
+            for window, reads in windows(geometry, axis):
+                total[_at(geometry, axis, window)] = _halved(x[_at(geometry, axis, reads)], geometry, axis)
+        else:
+            for tap in taps(geometry, axis):
+                total[_at(geometry, axis, tap.outputs)] += x[_at(geometry, axis, tap.reads)]
         x = total
     return x
 
@@ -121,11 +141,25 @@ def spread(dy: Array, geometry: Geometry) -> Array:
     """The adjoint of `sums`: the number of each window is added to all its elements."""
     inner = _inner(geometry)
     for axis, size in enumerate(inner.inputs):
-        total = _zeros(dy, axis - geometry.rank, size)
-        for tap in taps(inner, axis):
-            total[_at(geometry, axis, tap.reads)] += dy[_at(geometry, axis, tap.outputs)]
+        total = _zeros(dy, axis - inner.rank, size)
+        if inner.outputs[axis] < inner.kernel[axis]:
+            for window, reads in windows(inner, axis):
+                total[_at(inner, axis, reads)] += dy[_at(inner, axis, window)]
+        else:
+            for tap in taps(inner, axis):
+                total[_at(inner, axis, tap.reads)] += dy[_at(inner, axis, tap.outputs)]
         dy = total
     return _folded(dy, geometry)
+
+
+def _halved(x: Array, geometry: Geometry, axis: int) -> Array:
+    """The sum along one axis, kept as an axis of size 1, by adding halves: in an order that no layout changes."""
+    while (size := x.shape[axis - geometry.rank]) > 1:
+        half = size // 2
+        front, back = (x[_at(geometry, axis, part)] for part in (slice(half), slice(half, 2 * half)))
+        rest = x[_at(geometry, axis, slice(2 * half, size))]
+        x = np.concatenate((front + back, rest), axis - geometry.rank)
+    return x
 
 
 def _zeros(array: Array, axis: int, size: int) -> Array:

@@ -229,9 +229,20 @@ def test_the_result_is_new_contiguous_and_may_overwrite_the_input():
     assert np.allclose(x[0, :, 0], [4 / 3, 4, 4])
 
 
-def test_a_large_window_is_summed_axis_by_axis():
-    x = integers((1, 1, 300, 300)) * 1.0
-    assert avg_pool2d(x, 300)[0, 0, 0, 0] == x.sum() / 90000
+def test_a_large_window_is_summed_axis_by_axis_and_by_halves():
+    x = integers((1, 1, 300, 301)) * 1.0
+    assert avg_pool2d(x, (300, 301))[0, 0, 0, 0] == x.sum() / 90300
+    tenths = np.full((1, 10**6), 0.1, np.float32)
+    assert avg_pool1d(tenths, 10**6)[0, 0] == np.float32(0.1)  # one after the other: 0.1009
+    assert (grad.avg_pool1d_input((1, 10**6), np.ones((1, 1)), 10**6) == 1e-6).all()
+
+
+def test_the_bits_depend_neither_on_the_layout_nor_on_the_batch():
+    x = np.random.default_rng(0).standard_normal((3, 2, 9, 40)).astype(np.float32)
+    for kernel, stride in ((3, 1), ((9, 30), 5), ((2, 40), 1)):
+        y = avg_pool2d(x, kernel, stride)
+        assert bits(avg_pool2d(np.asfortranarray(x), kernel, stride), y) == 0
+        assert bits(avg_pool2d(x[1:2], kernel, stride), y[1:2]) == 0
 
 
 @pytest.mark.parametrize("include", [True, False])
