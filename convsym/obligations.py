@@ -1,14 +1,19 @@
 """What has to hold of a rule or a formula, as statements about integers: relation, bounds, sizes, ownership."""
 
+import itertools
+
 import sympy
+from sympy.logic.boolalg import And, Not, Or
 
 from convsym import solver
+from convsym.boundary import MODES, pieces
 from convsym.elimination import interval
 from convsym.errors import ProofError
-from convsym.expressions import Term, affine, array_of, indices_of, sign, size, symbol
+from convsym.expressions import Term, affine, array_of, floordiv, indices_of, sign, size, symbol
 from convsym.formula import Formula
 from convsym.relations import exact_division, key, keyed, renumbered
 from convsym.rule import Rule
+from convsym.unfolding import boundary_pieces, folds
 
 
 def assumptions(formula):
@@ -113,6 +118,74 @@ def same_sums(left, right, sizes, hypotheses, deadline):
     """Two lists of formulas for one array add up to the same function of the arrays they read."""
     sides = ([k for f in fs for t in f.terms for k in renumbered(keyed(f, t, sizes))] for fs in (left, right))
     return _equal(*sides, key_bounds((*left, *right), sizes), hypotheses, deadline)
+
+
+def piece_statements(mode, pieces):
+    """What has to hold of the affine pieces of a boundary mode, on an axis of size n ≥ 1, for every position.
+
+    Parameters
+    ----------
+    mode : sympy.Expr
+        The mode of a position and a size, both symbols.
+    pieces : sequence of Piece
+
+    Yields
+    ------
+    sympy condition
+    """
+    position, length = mode.args
+    periodic = [piece for piece in pieces if piece.fold is not None]
+    number = {piece.fold: floordiv(position, periodic[0].period) for piece in periodic}
+    here = [And(*piece.contains(position)) for piece in pieces]
+    for piece, inside in zip(pieces, here, strict=True):
+        if piece.fold is not None:  # so that pieces of different periods cannot overlap
+            yield Or(Not(inside), sympy.Eq(piece.fold, number[piece.fold]))
+        value = piece.value(position).xreplace(number)
+        right = And(sympy.Eq(value, mode), sympy.Ge(value, 0), sympy.Lt(value, length))
+        yield Or(Not(inside.xreplace(number)), right)
+        if piece.slope:
+            first, end = piece.values
+            both = And(piece.when, sympy.Ge(piece.value(position), first), sympy.Lt(piece.value(position), end))
+            yield Or(And(inside, both), And(Not(inside), Not(both)))
+    for one, other in itertools.combinations(here, 2):
+        yield Or(Not(one), Not(other))
+    yield Or(*(inside.xreplace(number) for inside in here))
+
+
+def fold_questions(rule, sizes, hypotheses):
+    """Questions about the boundary modes of a formula or rule: their pieces, and the adjoint on each of them."""
+    base = rule.scatter if isinstance(rule, Rule) else rule
+    found = list(dict.fromkeys(e for term in base.terms for e in folds(term)))
+    for name in sorted({e.func.__name__ for e in found}):
+        mode = MODES[name](symbol("position"), symbol("length"))
+        statements = piece_statements(mode, pieces(mode, symbol("fold")))
+        yield (
+            f"boundary: the affine pieces of {name} are disjoint, exhaustive and inside the axis",
+            lambda deadline, s=tuple(statements): _all(
+                lambda goal: solver.valid([sympy.Ge(symbol("length"), 1)], goal, deadline), s
+            ),
+        )
+    parts = boundary_pieces(rule) if found and isinstance(rule, Rule) else ()
+    solved = [part for part in parts if part.pieces and part.formula != part.scatter]
+    if solved:
+        filled = [*hypotheses, *(sympy.Ge(e.args[1], 1) for e in found)]
+        yield (
+            "boundary: the adjoint on each piece, solved ⇔ as it is written",
+            lambda deadline: _all(
+                lambda u: same_relation(u.scatter, u.formula, sizes, sizes, filled, deadline), tuple(solved)
+            ),
+        )
+
+
+def _all(ask, statements):
+    """One verdict for statements that must all hold."""
+    smt = ()
+    for statement in statements:
+        verdict = ask(statement)
+        if verdict.status != "proved":
+            return verdict
+        smt += verdict.smt
+    return solver.Verdict("proved", {}, smt)
 
 
 def relation_questions(truth, claim, sizes, hypotheses):

@@ -57,6 +57,6 @@ class _Sized(ast.NodeTransformer):
         self.generic_visit(node)
         places = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
         for axis, place in enumerate(places):
-            if isinstance(place, ast.Call) and place.func.id in MODES:
+            if isinstance(place, ast.Call) and place.func.id in MODES and len(place.args) == 1:
                 place.args.append(ast.parse(f"{ast.unparse(node.value)}.shape[{axis}]", mode="eval").body)
         return node
