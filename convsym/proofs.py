@@ -16,6 +16,7 @@ from convsym.obligations import (
     class_questions,
     class_statements,
     determined,
+    fold_questions,
     relation_questions,
     same_relation,
     same_sums,
@@ -79,6 +80,8 @@ def prove(rule, budget=10.0):
         loops = rule.scatter
     else:
         renamed, loops = {}, rule
+    for name, question in fold_questions(rule, renamed, hypotheses):
+        judge.ask(name, question)
     bounds = list(bound_statements(loops, renamed))
     for name, goal in (*bounds, *size_statements(origin)):
         judge.ask(name, lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
