@@ -48,6 +48,7 @@ _MODULE_OF = {
     "avg_pool2d": "pooling",
     "avg_pool3d": "pooling",
     "linear_operator": "operators",
+    "spectral_norm": "norms",
     "toeplitz": "sparse",
     "config": "kernels",
     "show_config": "kernels",
