@@ -189,7 +189,7 @@ def owed(registry):
     for name in sorted(registry):
         op = registry[name]
         found |= {f"{name}.{rule.output}": rule for rule in op.rules.values()}
-        if op.groups:
+        if op.groups and op.lane is not None:
             found |= {f"{name}.grouped.{rule.output}": rule for rule in op.grouped_rules.values()}
     return found
 

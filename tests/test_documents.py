@@ -110,7 +110,9 @@ def _normal(path):
 
 
 def test_every_op_has_its_page(pages):
-    assert {f"ops/{name}.md" for name in registry} | {"ops/README.md"} == {p for p in pages if p.startswith("ops/")}
+    few = [name for name, op in registry.items() if (op.rank or 0) <= 2]
+    assert {f"ops/{name}.md" for name in few} | {"ops/README.md"} == {p for p in pages if p.startswith("ops/")}
+    assert all(f"`{name}`" in pages["ops/README.md"] for name in registry)
 
 
 def test_pages_hold_nothing_that_changes_by_itself(pages):

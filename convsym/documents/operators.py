@@ -15,20 +15,30 @@ from convsym.ops import registry
 from convsym.proofs import Proof
 from convsym.rule import LEMMAS
 
+# Every axis adds the same lines once more: an op with more than this many is in the index only.
+AXES = 2
+
 
 def op_pages() -> dict[str, str]:
     """Pages by path below the directory of documents."""
-    pages = {f"ops/{name}.md": _page(registry[name]) for name in sorted(registry)}
+    pages = {f"ops/{name}.md": _page(registry[name]) for name in with_pages()}
     return {"ops/README.md": _index()} | pages
 
 
+def with_pages() -> list[str]:
+    """Names of the ops that have a page, sorted."""
+    return [name for name in sorted(registry) if (registry[name].rank or 0) <= AXES]
+
+
 def _index() -> str:
-    rows = ((link(f"`{name}`", f"{name}.md"), f"`{registry[name].formula}`", ", ".join(map(str, _items(name))) or "–")
-            for name in sorted(registry))  # fmt: skip
+    linked = with_pages()
+    rows = ((link(f"`{name}`", f"{name}.md") if name in linked else f"`{name}`", f"`{registry[name].formula}`",
+             ", ".join(map(str, _items(name))) or "–") for name in sorted(registry))  # fmt: skip
     return page(
         "# Ops",
         prose("""Every op of the registry: a formula with a name. What a page says beyond the first paragraph is
-            derived from that formula."""),
+            derived from that formula. Ops of more axes than two are derived and proved like the others; their pages
+            would say the same with more axes."""),
         table(["Op", "Formula", f"Items of {link('the seeds', '../seeds/README.md')}"], rows),
     )
 
@@ -62,7 +72,7 @@ def _facts(op: Op) -> Iterable[str]:
         yield f"`{name}`: {kind}" + ("." if default is None else f"; {default} by default.")
     yield from (f"Assumed: `{formula.show(condition)}`." for condition in formula.assume)
     yield from (_size(formula, axis, expr) for axis, expr in enumerate(formula.terms[0].target))
-    if formula.symmetric:
+    if formula.symmetric and not set(formula.symmetric) & set().union(*map(names, formula.terms[0].target)):
         yield f"{joined([f'`{name}`' for name in formula.symmetric])}: the far side is padded as much as the near side."
 
 
@@ -70,7 +80,9 @@ def _size(formula, axis, expr) -> str:
     """How large one axis of the result is."""
     where = f"Size of `{formula.output}` on axis {axis}"
     if not (expr.is_Symbol and expr.name in formula.indices):
-        return f"{where}: the last written `{formula.show(expr)}`, plus 1."
+        cropped = [f"`{name}`" for name in formula.symmetric if name in names(expr)]
+        less = f", less the {joined(cropped)} that is cropped at the far side too" if cropped else ""
+        return f"{where}: the last written `{formula.show(expr)}`, plus 1{less}."
     sizes = [f"`{formula.show(size)}`" for size in formula.output_size(expr.name)]
     if not sizes:
         return f"{where}, index `{expr.name}`: whatever the caller asks for; no array on the right decides it."

@@ -8,7 +8,7 @@ the number of threads nor the size of the blocks changes a bit of the result.
 from collections.abc import Callable, Mapping, Sequence
 
 from convsym.kernels.levels import door, in_use, using
-from convsym.kernels.prepared import Array, prepared, signature
+from convsym.kernels.preparation import Array, prepared, signature
 from convsym.kernels.report import config, show_config
 from convsym.kernels.threads import get_num_threads, guard_fork, set_num_threads
 
