@@ -31,6 +31,7 @@ _MODULE_OF = {
     "Op": "op",
     "size_theorems": "theorems",
     "registry": "ops",
+    "Spec": "specs",
     "conv": "functional",
     "conv1d": "functional",
     "conv2d": "functional",

@@ -14,12 +14,12 @@ PACKAGE = Path(convsym.__file__).parent
 LINE = """
     errors _version kernels.signature
     expressions boundary layout typesetting evaluation limits grammar parsing sizes binding validation formula notation
-    rule elimination derivation congruences residues unfolding records jacobians relations claims enumeration smtlib solver
-    presburger
+    rule elimination derivation congruences residues unfolding records jacobians relations claims enumeration smtlib
+    solver presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
     kernels arguments gate geometry meaning layouts margins polyphase memory plans execution calls bounds
-    sliding windows averaging pooling signals functional transposed operators sparse cycles norms grad accounts
+    sliding windows averaging pooling signals functional transposed operators sparse cycles norms grad accounts specs
     figures documents digits tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])
