@@ -139,9 +139,9 @@ def spectral_norm(
     found = _bounded(ConvolutionOperator(single, scaled, "y"), most, tolerance)
     with np.errstate(over="ignore", under="ignore"):
         value, lower, upper = (float(np.ldexp(number, exponent)) for number in (found.value, found.lower, found.upper))
-    return SpectralNorm(
-        min(value, sys.float_info.max), min(lower, sys.float_info.max), float(np.nextafter(upper, np.inf)), found.exact
-    )
+    # Scaling back may round, to an infinity too: the bounds give way by one unit in the last place.
+    lower, upper = float(np.nextafter(lower, 0.0)), float(np.nextafter(upper, np.inf))
+    return SpectralNorm(min(value, sys.float_info.max), lower, upper, found.exact)
 
 
 def _scaled(weight: Array) -> tuple[Array, int]:

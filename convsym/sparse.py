@@ -24,7 +24,6 @@ from convsym.operators import ConvolutionOperator, linear_operator
 Positions = NDArray[np.intp]
 
 _FORMATS = ("csr", "coo")
-_LARGEST = np.iinfo(np.intp).max
 # What SciPy's sparse arrays cannot hold.
 _FOREIGN = "eO"
 
@@ -242,11 +241,6 @@ def connections(geometry: Geometry, axis: int) -> Connections:
 
 def _triplets(operator: ConvolutionOperator) -> Triplets:
     geometry, weight = operator.geometry, operator.weight
-    if max(operator.shape) > _LARGEST:
-        raise ShapeError(
-            f"the matrix would have shape {operator.shape}, and positions are counted up to {_LARGEST}; "
-            "linear_operator() needs no matrix"
-        )
     axes = [connections(geometry, axis) for axis in range(geometry.rank)]
     values = gate.widened(weight).reshape(geometry.shapes["w"])
     if geometry.flip:

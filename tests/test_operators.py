@@ -45,7 +45,7 @@ def numbers(rng, shape, dtype):
 )  # fmt: skip
 def test_products_are_those_of_the_matrix(dtype, ranks):
     rng = np.random.default_rng(3)
-    for operator, dense in operators(20 if ranks[0] == 1 else 6, dtype, ranks):
+    for operator, dense in operators(12 if ranks[0] == 1 else 4, dtype, ranks):
         rows, columns = dense.shape
         assert operator.shape == dense.shape and operator.dtype == dense.dtype
         x, y = numbers(rng, (columns,), dtype), numbers(rng, (rows,), dtype)

@@ -1,6 +1,7 @@
 """The matrix of a convolution: every entry against plain loops, exact; its pattern and count against the Jacobian's."""
 
 import sys
+import tracemalloc
 from dataclasses import replace
 from fractions import Fraction
 
@@ -32,16 +33,16 @@ def disagreements(build, sample):
 
 
 def test_every_entry_is_the_one_of_plain_loops():
-    """300 random layers of 1 to 3 axes, all modes and parameters mixed, in integers."""
-    assert list(disagreements(built, layers(300))) == []
+    """240 random layers of 1 to 3 axes, all modes and parameters mixed, in integers."""
+    assert list(disagreements(built, layers(240))) == []
 
 
 def test_four_and_five_axes():
-    assert list(disagreements(built, layers(12, ranks=(4, 5)))) == []
+    assert list(disagreements(built, layers(6, ranks=(4, 5)))) == []
 
 
 def test_all_modes_and_parameters_are_among_the_layers():
-    sample = list(layers(300))
+    sample = list(layers(240))
     assert {layer.padding_mode for layer in sample} == {"zeros", "circular", "reflect", "replicate", "symmetric"}
     assert all(any(max(getattr(la, n)) > 1 for la in sample) for n in ("stride", "dilation", "input_dilation"))
     assert any(min(map(min, la.padding)) < 0 < max(map(max, la.padding)) for la in sample)
@@ -92,6 +93,29 @@ def test_the_product_is_the_convolution():
                 pytest.importorskip("scipy")
             matrix = toeplitz(weight, layer.input_shape, **layer.knobs, format=format)
             assert bits(matrix @ x.ravel(), y.ravel()) == 0
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [{"padding": "same", "stride": 2, "same": "tf"}, {"padding": "same", "stride": (2, 3), "same": "lower"},
+     {"padding": "causal", "dilation": 2}, {"padding": "full"}, {"padding": "valid"}, {"padding": -1, "stride": 7}],
+    ids=str,
+)  # fmt: skip
+@pytest.mark.parametrize("mode", ["zeros", "symmetric"])
+def test_every_form_of_padding(knobs, mode):
+    x, weight = np.arange(98.0).reshape(2, 7, 7), np.arange(18.0).reshape(2, 1, 3, 3)
+    y = convsym.conv(x, weight, groups=2, padding_mode=mode, algorithm="direct", **knobs)
+    matrix = toeplitz(weight, x.shape, groups=2, padding_mode=mode, **knobs)
+    assert np.array_equal(matrix @ x.ravel(), y.ravel())
+
+
+def test_memory_is_of_the_order_of_the_entries():
+    for size in (20, 40):
+        tracemalloc.start()
+        matrix = toeplitz(np.ones((6, 6, 3, 3)), (6, size, size), padding=1, padding_mode="reflect", format="coo")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 50 * matrix.nnz  # 24 of them are the triplets
 
 
 def test_transposed_is_the_matrix_of_the_transposed_convolution():
@@ -269,8 +293,8 @@ def test_triplets_are_a_small_matrix():
         ),
         (
             lambda: toeplitz(W[:1, :1], (2**62, 1, 3)), ShapeError,
-            "the matrix would have shape (4611686018427387904, 13835058055282163712), and positions are counted up to "
-            "9223372036854775807; linear_operator() needs no matrix",
+            "an array of shape (4611686018427387904, 1, 3) would be needed, and arrays have fewer than 2**59 elements; "
+            "make the sizes or the padding smaller",
         ),
         (
             lambda: toeplitz(W, (2, 5), format="coo") @ np.ones(9), ShapeError,
