@@ -1,7 +1,7 @@
 """A plugin of pytest: tests of scipy.signal call convsym where they would call SciPy's own functions.
 
-What convsym leaves to its caller is done here: lists become arrays, two dtypes are promoted to one, and SciPy's `method`
-is only checked, for convsym has no such choice.
+What convsym leaves to its caller is done here: lists become arrays, two dtypes are promoted to one, and SciPy's
+`method` is only checked, for convsym has no such choice.
 """
 
 import numpy as np
