@@ -5,16 +5,18 @@ Sizes come from the rules generated with the kernels: no formula for one is writ
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import isqrt
+from math import isqrt, prod
 
 from convsym import arguments
 from convsym.arguments import Pairs, Parameters
 from convsym.errors import ShapeError
 from convsym.geometry import Geometry, Shape, dilated_size
 from convsym.kernels._generated import rules
+from convsym.kernels.prepared import FARTHEST
 
 RANKS = range(1, 6)
 _NAMES = ("input", "weight")
+_DIVISORS = 1000  # up to here divisors are looked for; a size that is no array's can have any number of digits
 
 
 def resolve(
@@ -202,7 +204,36 @@ def _geometry(
         normal.mode,
         normal.flip,
     )
+    _check_reach(geometry)
     return geometry if geometry.mode == "zeros" else _repeatable(geometry)
+
+
+def _check_reach(geometry: Geometry) -> None:
+    """Raise a ShapeError where an array could not be addressed; in Python's integers, which do not overflow."""
+    for axis, (before, after) in enumerate(geometry.padding):
+        numbers = {
+            "the size": geometry.extents[axis],
+            "the number of outputs times stride": geometry.outputs[axis] * geometry.stride[axis],
+            "the kernel size times dilation": geometry.kernel[axis] * geometry.dilation[axis],
+            "the padding": max(abs(before), abs(after)),
+        }
+        name = max(numbers, key=numbers.__getitem__)
+        if numbers[name] >= FARTHEST // 16:
+            raise ShapeError(
+                f"{name} is {numbers[name]} along spatial axis {axis}, and positions are computed below 2**56; make it "
+                "smaller"
+            )
+    shape = max(geometry.shapes.values(), key=_elements)
+    if _elements(shape) >= FARTHEST // 2:
+        raise ShapeError(
+            f"an array of shape {shape} would be needed (with an axis for the groups), and arrays have fewer than "
+            "2**59 elements; make the sizes, the groups or the padding smaller"
+        )
+
+
+def _elements(shape: Shape) -> int:
+    """Number of elements; sizes of 0 count as 1, as NumPy counts them."""
+    return prod(max(1, size) for size in shape)
 
 
 def _repeatable(geometry: Geometry) -> Geometry:
@@ -262,13 +293,15 @@ def _check_divisors(groups: int, counts: tuple[int, ...], places: tuple[str, str
         if count % groups:
             raise ShapeError(
                 f"groups={groups} does not divide the {count} {kind} channels ({place}); "
-                f"divisors are {', '.join(map(str, _divisors(count)))}"
+                f"divisors are {_divisors(count)}"
             )
 
 
-def _divisors(count: int) -> list[int]:
-    small = [d for d in range(1, isqrt(count) + 1) if count % d == 0]
-    return sorted({*small, *(count // d for d in small)})
+def _divisors(count: int) -> str:
+    """The divisors of a number of channels; the first ones where it is too large to look for all."""
+    small = [d for d in range(1, min(isqrt(count), _DIVISORS) + 1) if count % d == 0]
+    all_of_them = sorted({*small, *(count // d for d in small)}) if count <= _DIVISORS**2 else [*small, "…"]
+    return ", ".join(map(str, all_of_them))
 
 
 def _output_size(axis: int, size: int, kernel: int, normal: _Normal, pair: tuple[int, int]) -> int:

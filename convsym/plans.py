@@ -79,6 +79,16 @@ def plan(
         Operands whose memory is not laid out as kernels read it.
     """
     chosen, reason = _choice(dtype, algorithm)
+    count = multiply_adds(geometry) * (4 if dtype.kind == "c" else 1)
+    traffic = sum(prod(geometry.shapes[name]) for name in (*OPERANDS[result], result)) * dtype.itemsize
+    return Plan(chosen, reason, count, traffic, steps_of(geometry, result, dtype, copied))
+
+
+@lru_cache(maxsize=1024)
+def steps_of(
+    geometry: Geometry, result: str, dtype: np.dtype[Any], copied: frozenset[str] = frozenset()
+) -> tuple[Step, ...]:
+    """What takes memory in one rule of a convolution; arguments as of `plan`."""
     sizes = {name: prod(shape) for name, shape in geometry.shapes.items()}
     names = OPERANDS[result]
     wide = np.dtype(np.float32) if dtype.char == "e" else dtype
@@ -106,8 +116,7 @@ def plan(
         step("slices of one residue class", _largest_class(inner, names, result))
     if "x" in names and inner.margins and dtype.kind in "fc":
         step("zeros around the input, where a factor is not finite", prod(inner.on_padded().shapes["x"]))
-    traffic = sum(sizes[name] for name in (*names, result)) * dtype.itemsize
-    return Plan(chosen, reason, multiply_adds(geometry) * (4 if dtype.kind == "c" else 1), traffic, tuple(steps))
+    return tuple(steps)
 
 
 def workspace(geometry: Geometry, result: str, operands: Mapping[str, Array]) -> int:
@@ -119,7 +128,7 @@ def workspace(geometry: Geometry, result: str, operands: Mapping[str, Array]) ->
     plain = geometry.mode == "zeros" and not geometry.flip and not geometry.is_dilated and not geometry.margins
     if plain and not copied and dtype.kind != "c" and dtype.char != "e":
         return 0
-    return plan(geometry, result, dtype, "auto", copied).workspace
+    return sum(step.bytes for step in steps_of(geometry, result, dtype, copied))
 
 
 def multiply_adds(geometry: Geometry) -> int:

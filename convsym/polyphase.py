@@ -38,12 +38,12 @@ def phases(geometry: Geometry, axis: int) -> Iterator[Phase]:
     step = geometry.input_dilation[axis]
     own = (geometry.stride[axis], geometry.dilation[axis], geometry.padding[axis][0])
     period, tap_period = step // gcd(step, own[0]), step // gcd(step, own[1])
-    for first in range(min(period, geometry.outputs[axis])):
-        # A tap whose read is a multiple recurs after its period, so the first period shows whether there is one.
-        meeting = [tap for tap in range(tap_period) if rules.read(first, tap, *own) % step == 0]
-        if not meeting or meeting[0] >= geometry.kernel[axis]:
+    # Taps recur after their period and meet outputs of one residue each, or of none.
+    for tap in range(min(tap_period, geometry.kernel[axis])):
+        here = rules.read(0, tap, *own)
+        first = _least(rules.read(1, tap, *own) - here, here, step)
+        if first is None or first >= geometry.outputs[axis]:
             continue
-        (tap,) = meeting
         here, next_output, next_tap = (
             rules.read(output, r, *own) // step
             for output, r in ((first, tap), (first + period, tap), (first, tap + tap_period))
@@ -69,6 +69,14 @@ def classes(geometry: Geometry) -> Iterator[tuple[Geometry, tuple[slice, ...], t
             input_dilation=(1,) * geometry.rank,
         )
         yield part, outputs, taps
+
+
+def _least(slope: int, start: int, step: int) -> int | None:
+    """The least number n >= 0 for which ``slope*n + start`` is a multiple of `step`, if there is one."""
+    common = gcd(slope, step)
+    if start % common:
+        return None
+    return -start // common * pow(slope // common, -1, step // common) % (step // common)
 
 
 def _reach(phase: Phase, outputs: int, kernel: int, size: int) -> tuple[int, int]:
