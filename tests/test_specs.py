@@ -319,6 +319,15 @@ def test_conventions_look_at_a_size_only_through_its_remainder_by_the_stride():
     assert sympy.expand(grown[0] - grown[1]) == 0
 
 
+def test_a_padding_is_constant_where_no_size_changes_it():
+    grid = product(range(1, 5), range(1, 7), (1, 2), ("full", "same"), ("symmetric", "tf", "lower"), (1, 2))
+    for kernel, stride, dilation, word, same, spacing in grid:
+        axis = Layer((kernel,), None, None, stride, word, dilation, same=same, input_dilation=spacing)
+        first = axis.geometry((20,)).padding
+        constant = all(axis.geometry((n,)).padding == first for n in range(10, 20))
+        assert forms.constant_pairs(axis) == (first if constant else None), axis
+
+
 # ------------------------------------------------------------------------------------------------------- shapes
 
 
@@ -603,6 +612,10 @@ SHAPE_ERRORS = {
     "channels": (
         lambda: Spec((3,)).torch_arguments(),
         "in_channels is not known, and it is needed here; add it: dataclasses.replace(spec, in_channels=…)",
+    ),
+    "too large": (
+        lambda: Spec((3,), padding=10**9).compare(Spec((3,), padding=10**9 + 1)),
+        "a layer with 1999999999 outputs and 3 taps at input size 1 is compared one by one, up to 50000000 pairs; its",
     ),
     "torch rank": (lambda: FOUR.torch_arguments(), "the layer has 4 spatial axes, and torch has 1 to 3; convsym.conv"),
     "torch same": (

@@ -60,14 +60,16 @@ def form(axis: Layer) -> Form | Layer:
 def constant_pairs(layer: Layer) -> Pairs | None:
     """The padding as pairs if it is the same for every input size; else None.
 
-    A convention looks at a size only through its remainder by the stride: so much is proved in the tests.
+    A convention looks at a size only through its remainder by the stride, which is proved in the tests, and from the
+    reach of the kernel on all remainders are alike.
     """
     if not isinstance(layer.padding, str):
         return layer.padding
     pairs = []
     for number in range(layer.rank):
-        axis, first = layer.axis(number), enough(layer, number)
-        found = {axis.geometry((first + further,)).padding[0] for further in range(layer.stride[number])}
+        axis, reach, stride = layer.axis(number), enough(layer, number), layer.stride[number]
+        remainders = range(min(stride, reach + 1))
+        found = {axis.geometry((reach * stride + remainder,)).padding[0] for remainder in remainders}
         if len(found) > 1:
             return None
         pairs.append(found.pop())

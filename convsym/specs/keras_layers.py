@@ -1,7 +1,6 @@
 """Layers of Keras: Conv1D to Conv3D, their transposes and depthwise ones, read from attributes or a config."""
 
 from collections.abc import Mapping
-from itertools import product
 from typing import Any, TypeVar
 
 from convsym.arguments import Pairs, integer, one_of, per_axis
@@ -110,10 +109,15 @@ def _cut(bare: Layer, word: str, further: tuple[int, ...] | None) -> Pairs:
         if further is None:
             wanted = stride if word == "same" else max(reach, stride)
         else:
-            wanted = (reach % 2 if word == "same" else reach) + further[axis]
+            wanted = _least(word, reach) + further[axis]
         low = max(reach - wanted, 0) // 2
         pairs.append((low, reach - wanted - low))
     return tuple(pairs)
+
+
+def _least(word: str, reach: int) -> int:
+    """What Keras counts an output_padding from, for a window that reaches so far."""
+    return reach % 2 if word == "same" else reach
 
 
 def _texts(data_format: Any, rank: int, channels: str) -> Texts:
@@ -207,8 +211,13 @@ def _padding(layer: Layer) -> dict[str, Any]:
 def _transposed_padding(layer: Layer) -> dict[str, Any]:
     pairs = constant_pairs(layer) or ()
     wanted = tuple((low, high - more) for (low, high), more in zip(pairs, layer.output_padding, strict=True))
+    kernels = tuple(zip(layer.kernel_size, layer.stride, layer.dilation, strict=True))
+    reaches = [rules.transposed_size(1, *numbers, 0, 0) for numbers in kernels]
+    shown = [rules.transposed_size(1, *numbers, *pair) for numbers, pair in zip(kernels, wanted, strict=True)]
     for word in ("valid", "same"):
-        for further in (None, *product(*map(range, layer.stride))):
+        counted = tuple(size - _least(word, reach) for size, reach in zip(shown, reaches, strict=True))
+        allowed = all(0 <= more < step for more, step in zip(counted, layer.stride, strict=True))
+        for further in (None, counted) if allowed else (None,):
             if _cut(layer, word, further) == wanted:
                 return {"padding": word, "output_padding": further}
     raise ShapeError(

@@ -13,6 +13,8 @@ from convsym.specs.layer import Layer
 
 Integers = NDArray[np.int64]
 
+LARGEST = 50_000_000  # outputs times taps: what a gigabyte holds
+
 
 @dataclass(frozen=True, eq=False)
 class Relation:
@@ -56,6 +58,11 @@ def relation(axis: Layer, size: int) -> Relation | str:
     Returns
     -------
     Relation or str
+
+    Raises
+    ------
+    ShapeError
+        The relation is too large to be written out.
     """
     try:
         geometry = axis.geometry((size,))
@@ -73,6 +80,11 @@ def _met(geometry: Geometry) -> Integers:
     (outputs,), (kernel,) = geometry.outputs, geometry.kernel
     ((before, _),) = geometry.padding
     (stride,), (dilation,), (spacing,) = geometry.stride, geometry.dilation, geometry.input_dilation
+    if outputs * kernel > LARGEST:
+        raise ShapeError(
+            f"a layer with {outputs} outputs and {kernel} taps at input size {geometry.inputs[0]} is compared one by "
+            f"one, up to {LARGEST} pairs; its padding or kernel is too large for that"
+        )
     taps = np.arange(kernel)[::-1] if geometry.flip else np.arange(kernel)
     windows = np.arange(outputs)[:, None]
     if geometry.mode == "zeros":
