@@ -12,7 +12,7 @@ from convsym.arguments import Pairs, Parameters
 from convsym.errors import ShapeError
 from convsym.geometry import Geometry, Shape, dilated_size
 from convsym.kernels._generated import rules
-from convsym.kernels.prepared import FARTHEST
+from convsym.kernels.preparation import FARTHEST
 
 RANKS = range(1, 6)
 _NAMES = ("input", "weight")
