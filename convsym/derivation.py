@@ -9,7 +9,7 @@ import sympy
 
 from convsym.elimination import gather, gather_steps
 from convsym.errors import FormulaError, nearest
-from convsym.expressions import Term, access, accesses, array_of, indices_of, size, symbol
+from convsym.expressions import Term, access, accesses, array_of, indices_of, names, size, symbol
 from convsym.formula import Formula
 from convsym.layout import Layout, formula_layout, row
 from convsym.rule import Rule, Shown, Step
@@ -49,6 +49,7 @@ def vjp(formula, wrt):
         )
     if not isinstance(wrt, str):
         return tuple(vjp(formula, name) for name in wrt)
+    _check_sizes(formula)
     cotangent, result = _derived_names(formula, wrt)
     base = formula.scatter if isinstance(formula, Rule) else formula
     scatter = _scatter(base, wrt, cotangent, result)
@@ -84,6 +85,7 @@ def jvp(formula, wrt):
     >>> print(jvp(Formula("y[o] += x[2*o + r] * w[r]"), ("x", "w")))
     ty[o] += tx[2*o + r]*w[r] + x[2*o + r]*tw[r]
     """
+    _check_sizes(formula)
     moving = (wrt,) if isinstance(wrt, str) else tuple(wrt)
     result, *_ = _free_names(formula, "t" + formula.output, *("t" + name for name in moving))
     base = formula.scatter if isinstance(formula, Rule) else formula
@@ -169,6 +171,30 @@ def grouped(formula, axes, index="g"):
         )
     order = dict.fromkeys((*formula.order[:2], index, *formula.order))
     return Formula.of(formula.output, formula.operator, terms, like=formula, order=order)
+
+
+def _check_sizes(formula: Formula) -> None:
+    """Raise where a text speaks of the size of an array that it has not: nothing could say how large that is.
+
+    A rule may: it keeps the sizes of operands that it does not read.
+    """
+    if isinstance(formula, Rule):
+        return
+    arrays = (formula.output, *formula.operands)
+    spoken = (*(e for _, e in (*formula.ranges, *formula.sizes)), *formula.assume)
+    for name in sorted(set().union(*(t.names() for t in formula.terms), *map(names, spoken))):
+        if ".shape[" not in name:
+            continue
+        array, axis = name[:-1].split(".shape[")
+        column = formula.text.find(name)
+        place = (formula.text, column if column >= 0 else None)
+        if array not in arrays:
+            message = f"{name} is a size of {array}, which the formula neither reads nor writes"
+            raise FormulaError(message, *place, nearest(array, arrays))
+        if int(axis) >= formula.rank(array):
+            raise FormulaError(
+                f"{name} is the size of axis {axis}, and {array} has {formula.rank(array)} (counted from 0)", *place
+            )
 
 
 def _derived_names(formula, wrt):
