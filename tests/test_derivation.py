@@ -13,7 +13,7 @@ from plain import Plain, filled, gradient, jacobian_product
 from test_formula import affine, assert_says
 
 import convsym
-from convsym import Formula, FormulaError, Rule, registry, vjp
+from convsym import Formula, FormulaError, Rule, jvp, registry, vjp
 from convsym.rule import LEMMAS
 
 TEXTBOOK = [
@@ -147,6 +147,21 @@ def test_a_quotient_under_its_divisibility_is_multiplied_out():
     assert str(rule) == "dx[i] += where((m*i + p - d*r) % s == 0, 2*dy[(m*i + p - d*r)//s]*x[i]*w[r], 0)"
     without = vjp(Formula("y[i] += where(i % 2 == 0, x[i//3], 0)"), "x")  # another divisor: the floor stays
     assert str(without) == "dx[j] += where(i % 2 == 0 and j == i//3, dy[i], 0)"
+
+
+@pytest.mark.parametrize("derive", [vjp, jvp])
+@pytest.mark.parametrize(
+    "text, sentence",
+    [
+        ("y[i] += where(x.shape[0] > 50, z[i], 0)", "x.shape[0] is a size of x, which the formula neither reads nor"),
+        ("y[i] += where(z.shape[9] > 50, z[i], 0)", "z.shape[9] is the size of axis 9, and z has 1 (counted from 0)"),
+        ("y[i] += (z[i + r] for r in range(w.shape[0]))", "w.shape[0] is a size of w, which the formula neither reads"),
+    ],
+)
+def test_a_size_of_an_array_that_is_not_there_is_said(derive, text, sentence):
+    with pytest.raises(FormulaError) as error:
+        derive(Formula(text), "z")
+    assert_says(error, sentence, "^")
 
 
 def test_lemmas_are_sentences():
