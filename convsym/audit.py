@@ -10,8 +10,10 @@ expect = "proved"                                          # or "refuted"; prove
 """
 
 import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from convsym.errors import FormulaError, nearest
 from convsym.formula import Formula
@@ -31,12 +33,12 @@ class Judged:
     proof: Proof
 
     @property
-    def as_expected(self):
+    def as_expected(self) -> Any:
         """Whether the verdict is the expected one."""
         return self.proof.status == self.expect
 
 
-def named(text):
+def named(text: str) -> Formula:
     """The formula that a text says, or that of the registered op it names.
 
     Raises
@@ -51,7 +53,7 @@ def named(text):
     return Formula(text)
 
 
-def audit(path, budget=10.0):
+def audit(path: Any, budget: Any = 10.0) -> Iterator[Any]:
     """Judge all claims of a TOML file.
 
     Parameters
@@ -80,7 +82,7 @@ def audit(path, budget=10.0):
         yield _judge(entry, f"claim {number} of {path}", budget)
 
 
-def _judge(entry, place, budget):
+def _judge(entry: Any, place: Any, budget: Any) -> Any:
     for key in entry:
         if key not in _KEYS:
             raise FormulaError(f"{place} has the unknown key {key!r}", hint=nearest(key, _KEYS))

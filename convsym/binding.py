@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from numbers import Number
+from typing import Any
 
 import numpy as np
 import sympy
@@ -12,7 +13,7 @@ from convsym.expressions import Term, accesses, array_of, indices_of, names, siz
 from convsym.limits import MAX_INTEGER
 
 
-def evaluate(formula, values, sizes):
+def evaluate(formula: Any, values: dict[str, Any], sizes: dict[str, tuple[int, ...]]) -> np.ndarray:
     """Evaluate a formula by the exact reference; see `Formula.__call__`.
 
     Parameters
@@ -37,13 +38,17 @@ def evaluate(formula, values, sizes):
     return _narrow(out) if exact and dtype.kind != "O" else out
 
 
-def output_shape(formula, shapes, parameters, sizes):
+def output_shape(
+    formula: Any, shapes: dict[str, tuple[int, ...]], parameters: dict[str, int], sizes: dict[Any, Any]
+) -> tuple[int, ...]:
     """Shape of a formula's output; see `Formula.shape`."""
     env, extents = _numbers(formula, shapes, parameters, sizes)
     return tuple(_shape(formula, extents, env))
 
 
-def _numbers(formula, shapes, parameters, sizes):
+def _numbers(
+    formula: Any, shapes: dict[str, tuple[int, ...]], parameters: dict[str, Any], sizes: dict[str, tuple[int, ...]]
+) -> tuple[dict[str, int], ...]:
     """Sizes and parameters by the names that stand in expressions, and the range of every index."""
     env = _parameters(formula, parameters)
     sizes = _checked_sizes(formula, sizes)
@@ -55,7 +60,7 @@ def _numbers(formula, shapes, parameters, sizes):
     return env, extents
 
 
-def _checked_sizes(formula, sizes):
+def _checked_sizes(formula: Any, sizes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     """The sizes of a call: names that are known, integers from 0 on."""
     known = (formula.output, *(n for n in formula.indices if formula.bare(n)))
     for name, given in sizes.items():
@@ -71,7 +76,7 @@ def _checked_sizes(formula, sizes):
     return sizes
 
 
-def relation(formula, sizes, parameters):
+def relation(formula: Any, sizes: dict[str, tuple[int, ...]], parameters: dict[str, int]) -> dict[str, np.ndarray]:
     """The points of the index relation; see `Formula.relation`."""
     env = _parameters(formula, parameters)
     env |= {size(name, axis).name: n for name, shape in sizes.items() for axis, n in enumerate(shape)}
@@ -80,9 +85,7 @@ def relation(formula, sizes, parameters):
     columns = {}
     for term in formula.terms:
         # What counts is where a point reads and writes, not what: no value, no case, only zeros outside.
-        bare = Term(
-            term.target, sympy.Mul(*vanishing(term.body)), tuple(c for c in term.guard if not accesses(c))
-        )
+        bare = Term(term.target, sympy.Mul(*vanishing(term.body)), tuple(c for c in term.guard if not accesses(c)))
         for target, values, here in evaluation.visit(bare, formula.loops(term), extents, env, ones, True):
             inside = (values != 0) & np.logical_and.reduce(
                 [(t >= 0) & (t < n) for t, n in zip(target, sizes[formula.output], strict=True)] or [True]
@@ -99,7 +102,7 @@ def relation(formula, sizes, parameters):
     return {name: np.concatenate(parts) for name, parts in columns.items()}
 
 
-def _output_sizes(formula, extents):
+def _output_sizes(formula: Any, extents: dict[str, int]) -> dict[str, int]:
     """Sizes of the output's axes that a bare index decides, by name."""
     target = formula.terms[0].target
     return {
@@ -109,7 +112,7 @@ def _output_sizes(formula, extents):
     }
 
 
-def _need_sizes(formula, env):
+def _need_sizes(formula: Any, env: dict[str, int]) -> None:
     """Raise where a formula mentions the size of an axis that nothing decides, as a folded target does."""
     for name in sorted(set().union(*(t.names() for t in formula.terms))):
         if ".shape[" in name and name not in env:
@@ -119,7 +122,7 @@ def _need_sizes(formula, env):
             )
 
 
-def _shape(formula, extents, env):
+def _shape(formula: Any, extents: dict[str, int], env: dict[str, int]) -> list[int]:
     """Shape of the output: ranges of bare indices, last written index + 1 of the others, less what is cropped there."""
     shape = []
     for axis, expr in enumerate(formula.terms[0].target):
@@ -132,7 +135,7 @@ def _shape(formula, extents, env):
     return shape
 
 
-def _arrays(formula, values):
+def _arrays(formula: Any, values: dict[str, Any]) -> tuple[Any, ...]:
     """Operands as arrays, whether they are exact, and the type of the result."""
     known = (*formula.operands, *formula.parameters)
     for name in values:
@@ -166,7 +169,7 @@ def _arrays(formula, values):
     return {n: a.astype(object if exact else dtype) for n, a in found.items()}, exact, dtype
 
 
-def _parameters(formula, values):
+def _parameters(formula: Any, values: dict[str, Any]) -> dict[str, int]:
     """Values of the parameters; those left out are neutral."""
     env, multipliers = {}, formula.multipliers
     inside = set().union(*map(names, formula.index_expressions()))
@@ -193,7 +196,7 @@ def _parameters(formula, values):
     return env
 
 
-def _extents(formula, env, sizes):
+def _extents(formula: Any, env: dict[str, int], sizes: dict[str, tuple[int, ...]]) -> dict[str, int]:
     """Range of every index as an integer."""
     extents = {}
     ranges = dict(formula.ranges)
@@ -223,13 +226,13 @@ def _extents(formula, env, sizes):
     return extents
 
 
-def _decidable(formula, index, env, sizes):
+def _decidable(formula: Any, index: str, env: dict[str, int], sizes: dict[Any, Any]) -> bool:
     """Whether the size of an output index is given, or all that it depends on is known."""
     given = index in sizes or formula.output in sizes
     return given or all(names(c) <= env.keys() for c in formula.output_size(index))
 
 
-def _output_extent(formula, index, env, sizes):
+def _output_extent(formula: Any, index: str, env: dict[str, int], sizes: dict[Any, Any]) -> int:
     if index in sizes:
         return int(sizes[index])
     if formula.output in sizes:
@@ -243,7 +246,7 @@ def _output_extent(formula, index, env, sizes):
     return max(0, min(int(evaluation.compiled(c, True)(env)) for c in candidates))
 
 
-def _narrow(out):
+def _narrow(out: np.ndarray) -> np.ndarray:
     """Exact integers as int64 where they fit."""
     limit = np.iinfo(np.int64)
     if all(isinstance(v, int) and limit.min <= v <= limit.max for v in out.flat):

@@ -3,7 +3,10 @@
 Each mode is one definition by cases, on an axis of size n ≥ 1; values, proofs and adjoints all use it.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 from sympy.core.function import UndefinedFunction
@@ -17,17 +20,17 @@ symmetric = UndefinedFunction("symmetric")
 MODES = {"circular": circular, "reflect": reflect, "replicate": replicate, "symmetric": symmetric}
 
 
-def is_folded(expr):
+def is_folded(expr: Any) -> bool:
     """Whether an index expression is a boundary mode of another one."""
     return type(expr) in MODES.values()
 
 
-def folded(expr):
+def folded(expr: sympy.Expr) -> sympy.Expr:
     """The position before it was folded; the expression itself where there is no mode."""
     return expr.args[0] if is_folded(expr) else expr
 
 
-def cases(expr):
+def cases(expr: Any) -> tuple[tuple[Any, ...], ...]:
     """The definition of a mode: ``((condition, value), …)``, the first that holds counts.
 
     Parameters
@@ -72,11 +75,11 @@ class Piece:
     fold: sympy.Symbol | None = None
     when: sympy.Basic = sympy.true
 
-    def value(self, position):
+    def value(self, position: Any) -> Any:
         """Where a position of this piece goes."""
         return sympy.expand(self.slope * position + self.offset)
 
-    def contains(self, position):
+    def contains(self, position: Any) -> Any:
         """Conditions for a position to lie on this piece."""
         ends = (
             sympy.true if self.lower is None else sympy.Ge(position, self.lower),
@@ -85,18 +88,18 @@ class Piece:
         return tuple(c for c in (self.when, *ends) if c != sympy.true)
 
     @property
-    def period(self):
+    def period(self) -> Any:
         """How far a piece moves from one fold to the next; None where there is one only."""
         return None if self.fold is None else sympy.expand(self.lower.xreplace({self.fold: self.fold + 1}) - self.lower)
 
     @property
-    def values(self):
+    def values(self) -> Any:
         """First value of a piece that is no constant, and the one after its last."""
         if self.slope == 1:
             return sympy.expand(self.lower + self.offset), sympy.expand(self.upper + self.offset)
         return sympy.expand(self.offset - self.upper + 1), sympy.expand(self.offset - self.lower + 1)
 
-    def __str__(self):
+    def __str__(self) -> Any:
         e = sympy.Symbol("e")
         order = tuple(sorted(names(self.offset) | names(self.when), key=lambda n: (n == "fold", n)))
         conditions = " and ".join(to_text(c, ("e", *order), ("e",)) for c in self.contains(e))
@@ -104,7 +107,7 @@ class Piece:
         return f"{value} where {conditions}" if conditions else value
 
 
-def pieces(expr, fold):
+def pieces(expr: Any, fold: sympy.Symbol) -> tuple[Piece, ...]:
     """The affine pieces of a mode, from its definition.
 
     A remainder is the position minus a number of whole periods; within one period every case is affine.

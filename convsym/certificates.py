@@ -6,14 +6,17 @@ SMT-LIB text stands in the file, and each of those is put to the solver again.
 
 import json
 import os
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 from convsym import presburger, proofs, solver
 from convsym.derivation import vjp
 from convsym.errors import ConvsymError, ProofError
 from convsym.records import MAX_PARENTS, formula_from_record
 from convsym.residues import residue_classes
+from convsym.rule import Rule
 from convsym.theorems import size_theorem
 from convsym.verdict import CERTIFICATE, STATUSES, certificate
 
@@ -21,7 +24,7 @@ _TEXTS = ("statement", "status")
 _LISTS = ("assumptions", "obligations")
 
 
-def read(path):
+def read(path: Any) -> Any:
     """A saved certificate as plain data.
 
     Parameters
@@ -51,7 +54,7 @@ def read(path):
     return record
 
 
-def _checked(record, path):
+def _checked(record: Any, path: Any) -> None:
     """Raise where an entry is missing or of another kind."""
     kinds = dict.fromkeys(_TEXTS, str) | dict.fromkeys(_LISTS, list) | {"question": dict, "solver": str}
     for name, kind in kinds.items():
@@ -69,7 +72,7 @@ def _checked(record, path):
             )
 
 
-def replay(path, budget=10.0):
+def replay(path: Any, budget: Any = 10.0) -> Any:
     """Check a saved certificate again.
 
     Parameters
@@ -104,7 +107,7 @@ def replay(path, budget=10.0):
     return proof
 
 
-def _ask(question, budget, path):
+def _ask(question: Any, budget: Any, path: Any) -> Any:
     """Derive what a certificate is about, and have it judged."""
     try:
         formula = formula_from_record(question.get("formula"))
@@ -122,13 +125,13 @@ def _ask(question, budget, path):
         raise ProofError(f"the question of {path} cannot be asked: {error}") from None
 
 
-def _same_question(record, proof, path):
+def _same_question(record: Any, proof: Any, path: Any) -> None:
     for name, found in (("statement", proof.statement), ("assumptions", list(proof.assumptions))):
         if record[name] != found:
             raise ProofError(f"the {name} of {path} is not what its question says: {_shown(found)}")
 
 
-def _same_obligations(record, proof, budget, path):
+def _same_obligations(record: Any, proof: Any, budget: Any, path: Any) -> None:
     """Raise unless the certificate holds exactly the texts that prove what has to hold."""
     recorded = {o["name"]: o for o in record["obligations"] if not _second(o["name"])}
     needed = {o.name: o for o in proof.obligations if not _second(o.name)}
@@ -143,12 +146,12 @@ def _same_obligations(record, proof, budget, path):
             raise ProofError(f"the SMT-LIB texts of {path} do not say what has to hold: {name}")
 
 
-def _second(name):
+def _second(name: Any) -> Any:
     """Whether an obligation is the answer of isl, which has no text and need not be installed."""
     return name.startswith(presburger.NAME)
 
 
-def _shown(value):
+def _shown(value: Any) -> Any:
     text = str(value)
     return text if len(text) < 300 else f"{text[:300]} …"
 
@@ -156,7 +159,7 @@ def _shown(value):
 # ------------------------------------------------------------------------------------------ the registry's own
 
 
-def shipped():
+def shipped() -> Any:
     """The certificates of all registered ops, as they ship with the package.
 
     Returns
@@ -173,7 +176,7 @@ def shipped():
     return {file.name.removesuffix(".json"): file for file in sorted(folder.iterdir(), key=lambda f: f.name)}
 
 
-def owed(registry):
+def owed(registry: Any) -> dict[str, Rule]:
     """The rules that certificates are kept of: those of every op, and those that are compiled.
 
     Parameters
@@ -194,7 +197,7 @@ def owed(registry):
     return found
 
 
-def is_fresh(path, rule):
+def is_fresh(path: Any, rule: Any) -> Any:
     """Whether a file certifies a rule as it is derived today; nothing is put to the solver."""
     if not path.is_file():
         return False
@@ -202,14 +205,14 @@ def is_fresh(path, rule):
     return (record["statement"], record["status"], record["question"]) == (str(rule), "proved", proofs.asked(rule))
 
 
-def _holds(path, budget):
+def _holds(path: Any, budget: Any) -> Any:
     try:
         return bool(replay(path, budget))
     except ProofError:
         return False
 
 
-def write(rules, directory, budget=60.0):
+def write(rules: Any, directory: Any, budget: Any = 60.0) -> Iterator[Any]:
     """Prove rules and save a certificate of each that has none, or one that no longer proves it.
 
     Parameters

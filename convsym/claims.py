@@ -7,7 +7,7 @@ from convsym.expressions import floordiv, indices_of, mod, names
 from convsym.formula import Formula
 
 
-def read_claim(formula, wrt, claim):
+def read_claim(formula: Formula, wrt: str, claim: str) -> Formula:
     """A claimed gradient as a formula whose names fit those of the formula it is about."""
     if not isinstance(claim, Formula):
         # An index that the claim nowhere leaves alone keeps the range it has in the formula.
@@ -57,7 +57,7 @@ def read_claim(formula, wrt, claim):
     return claim
 
 
-def _divides(claim, name):
+def _divides(claim: Formula, name: str) -> bool:
     reads = [e for t in claim.terms for a in t.arrays() for e in indices_of(a)]
     nodes = [n for e in (*reads, *(c for t in claim.terms for c in t.guard)) for n in sympy.preorder_traversal(e)]
     return any(isinstance(n, (floordiv, mod)) and name in names(n.args[1]) for n in nodes)

@@ -8,17 +8,20 @@ import io
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from convsym._version import __version__
 from convsym.errors import ConvsymError, FormulaError, KernelError, ProofError
+from convsym.formula import Formula
 
 EXIT = {"proved": 0, "refuted": 1, "unknown": 3}
 FAILED, USAGE, INTERRUPTED, CLOSED = 1, 2, 130, 141
 FORMATS = ("text", "latex", "python", "cython", "javascript", "einsum", "json")
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> int:
     """Run a command.
 
     Parameters
@@ -54,19 +57,19 @@ def main(argv=None):
         return FAILED
 
 
-def _parser():
+def _parser() -> Any:
     parser = argparse.ArgumentParser(
         prog="convsym", description="Convolutions as one line of index notation: derived, proved, compiled, explained."
     )
     parser.add_argument("--version", action="version", version=f"convsym {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name, run, text):
+    def command(name: str, run: Callable[..., Any], text: str) -> Any:
         made = commands.add_parser(name, help=text, description=text)
         made.set_defaults(run=run)
         return made
 
-    def formula(made, wrt_required):
+    def formula(made: Any, wrt_required: bool) -> None:
         made.add_argument(
             "formula",
             metavar="FORMULA|OP",
@@ -120,7 +123,7 @@ def _parser():
     return parser
 
 
-def _seconds(text):
+def _seconds(text: Any) -> Any:
     try:
         value = float(text)
     except ValueError:
@@ -130,20 +133,20 @@ def _seconds(text):
     return value
 
 
-def _count(text):
+def _count(text: Any) -> Any:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
     return number
 
 
-def _formula(text):
+def _formula(text: str) -> Formula:
     from convsym.audit import named
 
     return named(text)
 
 
-def _derive(arguments):
+def _derive(arguments: Any) -> int:
     from convsym.codegen.formats import PRINTERS
     from convsym.derivation import vjp
 
@@ -152,7 +155,7 @@ def _derive(arguments):
     return 0
 
 
-def _prove(arguments):
+def _prove(arguments: Any) -> Any:
     from convsym.certificates import replay
     from convsym.derivation import vjp
     from convsym.proofs import prove
@@ -176,7 +179,7 @@ def _prove(arguments):
     return _report(proofs, arguments.json)
 
 
-def _prove_all(arguments):
+def _prove_all(arguments: Any) -> Any:
     """Check the shipped certificates again, or write them."""
     from convsym.certificates import owed, replay, shipped, write
     from convsym.ops import registry
@@ -188,7 +191,7 @@ def _prove_all(arguments):
     return 0
 
 
-def _report(proofs, as_json):
+def _report(proofs: Any, as_json: Any) -> Any:
     """Print proofs; the exit code is that of the worst."""
     from convsym.verdict import proof_record, worst
 
@@ -200,7 +203,7 @@ def _report(proofs, as_json):
     return EXIT[worst(statuses)]
 
 
-def _check(arguments):
+def _check(arguments: Any) -> Any:
     from convsym.proofs import check
     from convsym.verdict import proof_record
 
@@ -221,7 +224,7 @@ def _check(arguments):
     return EXIT[proof.status]
 
 
-def _check_file(arguments):
+def _check_file(arguments: Any) -> Any:
     """One line for each claim; 0 if all are as expected, 3 if one is unknown, 1 otherwise."""
     from convsym.audit import audit
     from convsym.verdict import proof_record
@@ -240,14 +243,14 @@ def _check_file(arguments):
     return 0 if not wrong else EXIT["unknown"] if wrong == {"unknown"} else 1
 
 
-def _info(arguments):
+def _info(arguments: Any) -> Any:
     from convsym.kernels import show_config
 
     show_config()
     return 0
 
 
-def _doc(arguments):
+def _doc(arguments: Any) -> Any:
     from convsym import documents
 
     if arguments.check:
@@ -257,7 +260,7 @@ def _doc(arguments):
     return 0
 
 
-def _generate(arguments):
+def _generate(arguments: Any) -> Any:
     from convsym.codegen import generate
     from convsym.ops import registry
 
@@ -272,14 +275,14 @@ def _generate(arguments):
     return 0
 
 
-def _stale(names, directory):
+def _stale(names: Any, directory: Any) -> Any:
     """Name stale files; the exit code of a check."""
     for name in names:
         print(f"stale: {directory / name}", file=sys.stderr)
     return 1 if names else 0
 
 
-def _tour(arguments):
+def _tour(arguments: Any) -> Any:
     from convsym import tour
 
     epochs = tour.EPOCHS if arguments.epochs is None else arguments.epochs

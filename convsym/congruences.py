@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 
@@ -25,17 +26,17 @@ class Condition:
     rest: sympy.Expr
 
     @property
-    def quotient(self):
+    def quotient(self) -> Any:
         """The quotient as the term holds it."""
         return floordiv(*self.guard.lhs.args)
 
     @property
-    def divisor(self):
+    def divisor(self) -> Any:
         """What has to divide."""
         return self.guard.lhs.args[1]
 
 
-def conditions(formula, number):
+def conditions(formula: Any, number: Any) -> Any:
     """The divisibility conditions of a term on the indices that it writes.
 
     Parameters
@@ -73,7 +74,7 @@ def conditions(formula, number):
     return [_condition(number, *parts, [n for n in every if every.count(n) == 1]) for parts in found]
 
 
-def _condition(number, guard, index, factors, rest, alone):
+def _condition(number: Any, guard: Any, index: Any, factors: Any, rest: Any, alone: Any) -> Any:
     """A condition; `alone` names the summed indices that no other condition of the term holds."""
     taps = [n for n in factors if n != index]
     tap = taps[0] if len(taps) == 1 and taps[0] in alone and inverse(factors[taps[0]], guard.lhs.args[1]) else None
@@ -81,7 +82,7 @@ def _condition(number, guard, index, factors, rest, alone):
     return Condition(number, guard, index, factors[index], tap, factors.get(tap, sympy.S.Zero), rest)
 
 
-def inverse(coefficient, divisor):
+def inverse(coefficient: Any, divisor: Any) -> Any:
     """``(g, k)`` with ``g = gcd(coefficient, divisor)`` and ``k·coefficient/g = 1`` modulo ``divisor/g``; or None."""
     if divisor == 1:
         return sympy.S.One, sympy.S.Zero
@@ -94,7 +95,7 @@ def inverse(coefficient, divisor):
     return sympy.Integer(common), sympy.Integer(factor)
 
 
-def periods(formula, conditions):
+def periods(formula: Any, conditions: Any) -> Any:
     """The period of each strided index: after it, every condition on the index repeats.
 
     Raises
@@ -119,15 +120,15 @@ def periods(formula, conditions):
     return found
 
 
-def _integers(*values):
+def _integers(*values: Any) -> Any:
     return all(v.is_Integer for v in values)
 
 
-def floor(a, b):
+def floor(a: Any, b: Any) -> Any:
     """``a // b``, carried out where it can be."""
     return a if b == 1 else sympy.Integer(int(a) // int(b)) if _integers(a, b) else floordiv(a, b)
 
 
-def remainder(a, b):
+def remainder(a: Any, b: Any) -> Any:
     """``a % b``, carried out where it can be."""
     return sympy.S.Zero if b == 1 else sympy.Integer(int(a) % int(b)) if _integers(a, b) else mod(a, b)

@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
 from itertools import combinations, islice
+from typing import Any
 
 import numpy as np
 import sympy
@@ -29,7 +30,7 @@ CANDIDATES = (*((sign * p, q) for p, q in MAGNITUDES for sign in (1, -1)), (0, 1
 CHUNK = 4096  # sets of points judged in one step of the search; bounds its memory
 
 
-def winograd(m, r, points=None, *, kind="forward"):
+def winograd(m: int, r: int, points: Any = None, *, kind: str = "forward") -> Winograd:
     """Derive the transforms of Winograd's F(m, r) exactly: m outputs of an r-tap convolution by m + r − 1 products.
 
     Parameters
@@ -93,7 +94,7 @@ def winograd(m, r, points=None, *, kind="forward"):
     )
 
 
-def factors(tops, bottoms, m, r):
+def factors(tops: np.ndarray, bottoms: np.ndarray, m: int, r: int) -> dict[str, np.ndarray]:
     """The matrices of the decomposition.
 
     Parameters
@@ -119,14 +120,14 @@ def factors(tops, bottoms, m, r):
         longer = bottoms[..., j, None, None] * np.roll(vanishing, 1, -1) - tops[..., j, None, None] * vanishing
         vanishing = np.where(own[j][:, None], vanishing, longer)
 
-    def powers(count):
+    def powers(count: int) -> np.ndarray:
         return np.stack([tops**e * bottoms ** (count - 1 - e) for e in range(count)], -1)
 
     return {"y": powers(m), "w": powers(r) / abs(values), "x": vanishing * np.where(values > 0, 1, -1)}
 
 
 @lru_cache(maxsize=256)
-def searched(m, r, names):
+def searched(m: int, r: int, names: tuple[str, ...]) -> tuple[tuple[int, ...], ...]:
     """The points of least growth.
 
     Parameters
@@ -162,7 +163,7 @@ def searched(m, r, names):
     return tuple(CANDIDATES[place] for place in best)
 
 
-def given(points, count):
+def given(points: Any, count: Any) -> Any:
     """Somebody's points as pairs.
 
     Parameters
@@ -194,7 +195,7 @@ def given(points, count):
     return pairs
 
 
-def _pair(point):
+def _pair(point: Any) -> Any:
     if point in (math.inf, sympy.oo):
         return 1, 0
     if isinstance(point, bool) or not isinstance(point, int | np.integer | Fraction | sympy.Rational):

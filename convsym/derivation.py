@@ -5,6 +5,9 @@ The vector–Jacobian product of ``y[T] += body(x[E], …)`` is, before anything
 asks, for each element of ``dx``, which points of the relation reach it; that is the δ-elimination lemma below.
 """
 
+from collections.abc import Iterator
+from typing import Any
+
 import sympy
 
 from convsym.elimination import gather, gather_steps
@@ -15,7 +18,7 @@ from convsym.layout import Layout, formula_layout, row
 from convsym.rule import Rule, Shown, Step
 
 
-def vjp(formula, wrt):
+def vjp(formula: Formula, wrt: str) -> Rule | tuple[Rule, ...]:
     """Derive the vector–Jacobian product of a formula with respect to one operand.
 
     Parameters
@@ -60,7 +63,7 @@ def vjp(formula, wrt):
     return Rule(gathered, formula, wrt, steps, scatter)
 
 
-def jvp(formula, wrt):
+def jvp(formula: Formula | Rule, wrt: str | tuple[str, ...]) -> Formula:
     """Derive the Jacobian–vector product: how the output moves when operands move along tangents.
 
     Parameters
@@ -105,7 +108,7 @@ def jvp(formula, wrt):
     return gather(made, range(base.rank(base.output)), "t" + cotangent if cotangent in moving else cotangent)
 
 
-def hvp(formula, wrt, along=None):
+def hvp(formula: Formula, wrt: str, along: str | None = None) -> Formula:
     """Derive a second derivative times a vector: how the gradient by one operand moves when another one does.
 
     Parameters
@@ -138,7 +141,7 @@ def hvp(formula, wrt, along=None):
     return jvp(gradient, along)
 
 
-def grouped(formula, axes, index="g"):
+def grouped(formula: Formula, axes: dict[str, int], index: str = "g") -> Formula:
     """The formula with one more index that every array shares, such as the group of a grouped convolution.
 
     Parameters
@@ -155,7 +158,7 @@ def grouped(formula, axes, index="g"):
         It commutes with `vjp`: the new index is bare everywhere.
     """
 
-    def wider(array, indices):
+    def wider(array: str, indices: tuple[sympy.Expr, ...]) -> tuple[sympy.Expr, ...]:
         place = axes[array]
         return (*indices[:place], symbol(index), *indices[place:])
 
@@ -197,13 +200,13 @@ def _check_sizes(formula: Formula) -> None:
             )
 
 
-def _derived_names(formula, wrt):
+def _derived_names(formula: Formula, wrt: str) -> tuple[str, ...]:
     if wrt not in formula.operands:
         raise FormulaError(f"{wrt!r} is no operand of the formula", str(formula), None, nearest(wrt, formula.operands))
     return _free_names(formula, "d" + formula.output, "d" + wrt)
 
 
-def _free_names(formula, *derived):
+def _free_names(formula: Formula, *derived: Any) -> tuple[str, ...]:
     """Derived names, none of which may be in use."""
     taken = {*formula.operands, *formula.indices, *formula.parameters}
     for name in derived:
@@ -217,7 +220,7 @@ def _free_names(formula, *derived):
     return derived
 
 
-def partials(formula, wrt):
+def partials(formula: Formula, wrt: str) -> Iterator[Any]:
     """Every access to an operand with the partial derivative of its term's body by it, as SymPy differentiates it.
 
     Parameters
@@ -248,12 +251,12 @@ def partials(formula, wrt):
         yield term, reading, sympy.diff(term.body.xreplace({reading: variable}), variable).xreplace({variable: reading})
 
 
-def same_sizes(formula, renamed):
+def same_sizes(formula: Formula, renamed: dict[str, str]) -> dict[sympy.Symbol, sympy.Symbol]:
     """Replacement of the size symbols of arrays by those of the derived arrays that have the same shape."""
     return {size(old, axis): size(new, axis) for old, new in renamed.items() for axis in range(formula.rank(old))}
 
 
-def _scatter(base, wrt, cotangent, result):
+def _scatter(base: Formula, wrt: str, cotangent: str, result: str) -> Formula:
     """``dx[E] += dy[T]·∂body/∂x[E]``, one term for each access to `wrt`."""
     terms = []
     sizes = same_sizes(base, {base.output: cotangent, wrt: result})
@@ -263,7 +266,7 @@ def _scatter(base, wrt, cotangent, result):
     return Formula.of(result, "+=", terms, like=base, order=(result, cotangent, *base.order), ranges=ranges)
 
 
-def _first_steps(base, scatter, gathered, wrt, cotangent):
+def _first_steps(base: Formula, scatter: Formula, gathered: Formula, wrt: str, cotangent: str) -> Iterator[Any]:
     """Chain rule, derivative of an access, scatter form."""
     target, term = gathered.terms[0].target, base.terms[0]
     show = Shown(scatter, tuple(e.name for e in target if e.is_Symbol))

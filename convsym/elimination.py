@@ -4,6 +4,8 @@ SymPy's own summation of Kronecker deltas loses the divisibility condition of a 
 prover checks every use of them.
 """
 
+from typing import Any
+
 import sympy
 
 from convsym.expressions import (
@@ -27,7 +29,7 @@ from convsym.rule import Shown, Step
 FRESH = ("i", "j", "u", "v", "a", "b", "s", "t")  # names for new target indices, in order of preference
 
 
-def gather(scatter, axes, cotangent):
+def gather(scatter: Formula, axes: Any, cotangent: str) -> Formula:
     """Solve the given axes of a scatter form; the others stay scattered.
 
     Parameters
@@ -46,7 +48,7 @@ def gather(scatter, axes, cotangent):
     return gather_steps(scatter, axes, cotangent)[0]
 
 
-def gather_steps(scatter, axes, cotangent):
+def gather_steps(scatter: Formula, axes: Any, cotangent: str) -> tuple[Any, ...]:
     """Gather form over `axes`, and the steps that lead to it."""
     steps = []
     names_ = _target_names(scatter, tuple(axes))
@@ -66,14 +68,14 @@ def gather_steps(scatter, axes, cotangent):
     return gathered, steps
 
 
-def _kept_ranges(scatter, terms):
+def _kept_ranges(scatter: Formula, terms: list[Term]) -> dict[str, sympy.Expr]:
     """Ranges of indices that stood alone in the scatter form and nowhere do in the gathered terms."""
     places = {e for t in terms for e in (*t.target, *(i for a in t.arrays() for i in indices_of(a)))}
     used = set().union(*(t.names() for t in terms))
     return {n: scatter.range_of(n) for n in scatter.indices if n in used and symbol(n) not in places}
 
 
-def _target_names(scatter, axes):
+def _target_names(scatter: Formula, axes: tuple[int, ...]) -> list[Any]:
     """The index that will stand alone on each of `axes`: the one that already does, or a new one; None elsewhere.
 
     A second use of the same bare index (a diagonal) needs a new one.
@@ -94,14 +96,14 @@ def _target_names(scatter, axes):
     return result
 
 
-def _fresh(scatter, axis, taken):
+def _fresh(scatter: Formula, axis: int, taken: set[str]) -> str:
     """``i``, or ``i0`` where the axis's own indices all end with the digit 0 (an axis of an Op)."""
     endings = {n[-1] for n in names(scatter.terms[0].target[axis]) if n in scatter.indices}
     digit = endings.pop() if len(endings) == 1 and next(iter(endings)).isdigit() else ""
     return next(n for n in (*(f + digit for f in FRESH), *(f"i_{k}" for k in range(99))) if n not in taken)
 
 
-def _solve(scatter, term, target_names, cotangent, steps):
+def _solve(scatter: Formula, term: Term, target_names: list[str], cotangent: str, steps: list[Step]) -> Term:
     """Apply δ-elimination to each axis of one scatter term that has a target name."""
     target = tuple(e if n is None else symbol(n) for n, e in zip(target_names, term.target, strict=True))
     fixed = {n for n, e in zip(target_names, term.target, strict=True) if n is not None and e == symbol(n)}
@@ -125,7 +127,7 @@ def _solve(scatter, term, target_names, cotangent, steps):
     return Term(target, term.body, term.guard)
 
 
-def _multiplied(scatter, term, name, expr, steps):
+def _multiplied(scatter: Formula, term: Term, name: str, expr: Any, steps: list[Step]) -> tuple[Any, ...]:
     """Both sides of the equation of one axis; a quotient under its divisibility is multiplied out.
 
     The read of an input dilation, ``x[N//m]`` where ``m`` divides ``N``, is the relation ``N == m·i`` without division.
@@ -148,14 +150,16 @@ def _multiplied(scatter, term, name, expr, steps):
     return equation.lhs, number, Term(term.target, body, guard)
 
 
-def _unknown(term, expr, free, cotangent):
+def _unknown(term: Term, expr: Any, free: list[str], cotangent: str) -> str | None:
     """The index to solve for: one of the cotangent's own if possible, and one whose coefficient has a known sign."""
     known = [n for n in free if sign(linear(expr, n)[0]) is not None]
     own = {e.name for a in accesses(term.body) if array_of(a) == cotangent for e in indices_of(a) if e.is_Symbol}
     return next((n for n in known if n in own), known[0] if known else None)
 
 
-def _eliminate(scatter, term, equation, unknown, cotangent, steps):
+def _eliminate(
+    scatter: Formula, term: Term, equation: tuple[sympy.Expr, ...], unknown: str, cotangent: str, steps: list[Step]
+) -> Term:
     """δ-elimination lemma on one axis: replace `unknown` by the solution of an equation."""
     coefficient, rest = linear(equation[1], unknown)
     difference = sympy.expand(equation[0] - rest)
@@ -168,7 +172,7 @@ def _eliminate(scatter, term, equation, unknown, cotangent, steps):
     return _replace(scatter, term, equation, {unknown: solution}, divides, cotangent, ("δ-elimination", steps))
 
 
-def _split_digits(scatter, term, equation, pair, cotangent, steps):
+def _split_digits(scatter: Any, term: Any, equation: Any, pair: Any, cotangent: Any, steps: Any) -> Any:
     """Digit lemma on one axis: ``number == C·a + b`` with ``0 ≤ b < C`` has one solution."""
     high, low, base = pair
     number = sympy.expand(equation[0] - linear(linear(equation[1], high)[1], low)[1])
@@ -176,7 +180,15 @@ def _split_digits(scatter, term, equation, pair, cotangent, steps):
     return _replace(scatter, term, equation, solution, (), cotangent, ("digits", steps))
 
 
-def _replace(scatter, term, equation, solution, guards, cotangent, record):
+def _replace(
+    scatter: Formula,
+    term: Term,
+    equation: tuple[sympy.Expr, ...],
+    solution: dict[str, Any],
+    guards: tuple[sympy.Basic, ...],
+    cotangent: str,
+    record: tuple[Any, ...],
+) -> Term:
     """Put a solution into a term, guard it where nothing else does, and record the step."""
     lemma, steps = record
     for unknown, value in solution.items():
@@ -187,13 +199,19 @@ def _replace(scatter, term, equation, solution, guards, cotangent, record):
     return Term(replaced.target, replaced.body, (*replaced.guard, *guards))
 
 
-def _zero_outside(term, index, cotangent):
+def _zero_outside(term: Term, index: str, cotangent: str) -> bool:
     """Whether the cotangent is a factor that reads `index` as it stands, so that it is 0 outside the range."""
     factors = sympy.Mul.make_args(term.body)
     return any(symbol(index) in indices_of(a) for a in factors if accesses(a) == (a,) and array_of(a) == cotangent)
 
 
-def _solution_step(scatter, lemma, equation, solution, guards):
+def _solution_step(
+    scatter: Formula,
+    lemma: str,
+    equation: tuple[sympy.Expr, ...],
+    solution: dict[str, Any],
+    guards: tuple[sympy.Basic, ...],
+) -> Step:
     new = names(equation[0]) - {*scatter.indices, *scatter.parameters}
     show = Shown(scatter, tuple(n for n in sorted(new) if ".shape[" not in n))
     given = sympy.Eq(*equation)
@@ -206,7 +224,7 @@ def _solution_step(scatter, lemma, equation, solution, guards):
     )
 
 
-def interval(expr, name, length):
+def interval(expr: sympy.Expr, name: str, length: sympy.Expr) -> tuple[Any, ...]:
     """Loop bounds of one index: where it keeps an access inside an axis, the other indices given.
 
     The interval lemma: for ``a ≥ 1``, ``0 ≤ a·q + b < length`` holds exactly for

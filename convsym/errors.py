@@ -26,7 +26,9 @@ class FormulaError(ConvsymError, ValueError):
         The nearest fix.
     """
 
-    def __init__(self, message, text=None, column=None, hint=None):
+    def __init__(
+        self, message: str, text: str | None = None, column: int | None = None, hint: str | None = None
+    ) -> None:
         self.text, self.column, self.hint = text, column, hint
         lines = [message]
         if text is not None:
@@ -48,7 +50,7 @@ class KernelError(ConvsymError):
     """No compiled kernel can serve: none was built, or the level asked for is missing."""
 
 
-def _pointed(text, column, width=100):
+def _pointed(text: str, column: int | None, width: int = 100) -> list[str]:
     """The line of `text` that holds `column` (cut to `width`), and a caret under it."""
     if column is None:
         return ["  " + line[:width] for line in text.splitlines()[:3]]
@@ -59,7 +61,7 @@ def _pointed(text, column, width=100):
     return ["  " + line[first : first + width], "  " + " " * (column - start - first) + "^"]
 
 
-def nearest(name, known):
+def nearest(name: str, known: dict[str, int] | tuple[str, ...]) -> str:
     """A hint that names the known word closest to `name`, or lists what is known."""
     known = sorted(known)
     match = difflib.get_close_matches(name, known, n=1)

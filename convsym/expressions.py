@@ -5,9 +5,12 @@ functions, because SymPy's own rewriting loses divisibility conditions; and text
 own, because SymPy's printing order may change with its version.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sympy
 from sympy.core.function import AppliedUndef, UndefinedFunction
@@ -30,52 +33,52 @@ FUNCTIONS = {
 RELATIONS = {sympy.Eq: "==", sympy.Ne: "!=", sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">="}
 
 
-def symbol(name):
+def symbol(name: str) -> sympy.Symbol:
     """The SymPy symbol of an index or a parameter (no assumptions: nothing is simplified behind our back)."""
     return sympy.Symbol(name)
 
 
-def size(array, axis):
+def size(array: str, axis: int) -> sympy.Symbol:
     """The symbol that stands for the size of an array's axis; it prints as ``x.shape[2]``."""
     return sympy.Symbol(f"{array}.shape[{axis}]")
 
 
-def stands_alone(expr):
+def stands_alone(expr: sympy.Expr) -> bool:
     """Whether an index expression is a single name, which makes that name an index."""
     return expr.is_Symbol and ".shape[" not in expr.name
 
 
-def access(array, indices):
+def access(array: str, indices: tuple[sympy.Expr, ...]) -> sympy.Expr:
     """An access ``array[indices]``; without indices the array is 0-dimensional."""
     if not indices:
         return sympy.Symbol(f"{array}[()]")
     return sympy.Indexed(sympy.IndexedBase(array), *indices)
 
 
-def is_access(expr):
+def is_access(expr: sympy.Symbol) -> bool:
     """Whether an expression is an access to an array."""
     return isinstance(expr, sympy.Indexed) or (expr.is_Symbol and expr.name.endswith("[()]"))
 
 
-def array_of(reading):
+def array_of(reading: sympy.Expr) -> str:
     """Name of the array an access reads."""
     return reading.base.label.name if isinstance(reading, sympy.Indexed) else reading.name[:-4]
 
 
-def indices_of(reading):
+def indices_of(reading: sympy.Expr) -> tuple[Any, ...]:
     """Index expressions of an access."""
     return tuple(reading.indices) if isinstance(reading, sympy.Indexed) else ()
 
 
 @lru_cache(maxsize=8192)
-def accesses(expr):
+def accesses(expr: sympy.Expr) -> tuple[sympy.Expr, ...]:
     """All accesses in an expression, sorted by their text, each once."""
     found = expr.atoms(sympy.Indexed) | {s for s in expr.atoms(sympy.Symbol) if is_access(s)}
     return tuple(sorted(found, key=lambda a: (array_of(a), to_text(a))))
 
 
 @lru_cache(maxsize=8192)
-def names(expr):
+def names(expr: sympy.Expr) -> frozenset[str]:
     """Names of the scalar symbols in an expression: indices, parameters and sizes, but no arrays."""
     found = set()
     stack = [expr]
@@ -91,13 +94,13 @@ def names(expr):
     return frozenset(found)
 
 
-def vanishes(body, reading):
+def vanishes(body: sympy.Expr, reading: sympy.Expr) -> bool:
     """Whether a product is 0 wherever one access is: the access, or a positive power of it, is a factor."""
     powers = (factor.as_base_exp() for factor in sympy.Mul.make_args(body))
     return any(base == reading and exponent.is_positive for base, exponent in powers)
 
 
-def conjuncts(condition):
+def conjuncts(condition: sympy.Basic) -> tuple[sympy.Basic, ...]:
     """A condition as a flat tuple of conditions that must all hold."""
     if isinstance(condition, And):
         parts = sorted((p for arg in condition.args for p in conjuncts(arg)), key=to_text)
@@ -106,7 +109,7 @@ def conjuncts(condition):
 
 
 @lru_cache(maxsize=4096)
-def affine(expr, indices):
+def affine(expr: sympy.Expr, indices: tuple[str, ...]) -> tuple[Any, ...]:
     """Split an index expression into its index coefficients and the rest.
 
     Parameters
@@ -139,7 +142,7 @@ def affine(expr, indices):
     return tuple(parts), rest
 
 
-def linear(expr, name):
+def linear(expr: sympy.Expr, name: str) -> tuple[sympy.Expr, ...] | None:
     """Coefficient and rest of an expression that is linear in one name, or None; other names may be nested in it."""
     whole, one = sympy.expand(expr), symbol(name)
     coefficient = whole.coeff(one)
@@ -147,13 +150,13 @@ def linear(expr, name):
     return None if coefficient == 0 or rest.has(one) or coefficient.has(one) else (coefficient, rest)
 
 
-def vanishing(body):
+def vanishing(body: sympy.Expr) -> tuple[sympy.Expr, ...]:
     """Accesses that are factors of a body: where one of them is outside its array, the whole body is 0."""
     powers = [factor.as_base_exp() for factor in sympy.Mul.make_args(body)]
     return tuple(base for base, exponent in powers if is_access(base) and exponent.is_positive)
 
 
-def digits(expr, free, range_of):
+def digits(expr: Any, free: list[str], range_of: Callable[..., Any]) -> None:
     """Two free indices of ``C·a + b`` with ``0 ≤ b < C``, as the digits of a number; or None.
 
     Parameters
@@ -178,7 +181,7 @@ def digits(expr, free, range_of):
     return None
 
 
-def sign(coefficient):
+def sign(coefficient: sympy.Expr) -> int | None:
     """Sign of a coefficient when every parameter that multiplies is ≥ 1: 1, -1, or None if it is not known."""
     number, rest = coefficient.as_coeff_Mul()
     if any(not factor.is_Symbol for factor in sympy.Mul.make_args(rest) if factor != 1):
@@ -190,7 +193,7 @@ def sign(coefficient):
 
 
 @lru_cache(maxsize=8192)
-def to_text(expr, order=(), indices=(), strength=0):
+def to_text(expr: sympy.Expr, order: tuple[str, ...] = (), indices: tuple[str, ...] = (), strength: int = 0) -> str:
     """Print an expression or condition as formula text.
 
     Parameters
@@ -210,11 +213,11 @@ def to_text(expr, order=(), indices=(), strength=0):
 class Ordering:
     """Our own order of the summands and factors of an expression, the same for every printer."""
 
-    def __init__(self, order=(), indices=()):
+    def __init__(self, order: tuple[str, ...] = (), indices: tuple[str, ...] = ()) -> None:
         self.rank = {name: position for position, name in enumerate(order)}
         self.indices = frozenset(indices)
 
-    def key(self, expr):
+    def key(self, expr: sympy.Expr) -> tuple[Any, ...]:
         """Sort key of a summand: arrays in their order, then indices, parameters, numbers."""
         last = len(self.rank)
         arrays = sorted(self.rank.get(array_of(a), last) for a in accesses(expr))
@@ -222,12 +225,12 @@ class Ordering:
         kind = 0 if arrays else 1 if names(expr) & self.indices else 2 if ranked else 3
         return kind, arrays, ranked, sympy.srepr(expr)
 
-    def factor_key(self, factor):
+    def factor_key(self, factor: sympy.Expr) -> tuple[Any, ...]:
         """Parameters before indices before arrays, as one writes ``stride*o``."""
         kind, arrays, ranked, tie = self.key(factor)
         return -kind, arrays, ranked, tie
 
-    def addends(self, expr):
+    def addends(self, expr: sympy.Expr) -> list[tuple[Any, ...]]:
         """Summands as ``[(is negative, absolute term), …]``, positive ones first."""
         negative = [-t for t in expr.args if t.as_coeff_Mul()[0] < 0]
         positive = [t for t in expr.args if t.as_coeff_Mul()[0] >= 0]
@@ -235,7 +238,7 @@ class Ordering:
             (True, t) for t in sorted(negative, key=self.key)
         ]
 
-    def factors(self, expr):
+    def factors(self, expr: sympy.Expr) -> tuple[list[Any], ...]:
         """Factors of a positive product: those above and those below the fraction bar."""
         number, rest = expr.as_coeff_Mul()
         above, below = [], []
@@ -260,29 +263,29 @@ class Text(Ordering):
 
     functions: ClassVar = {function: name for name, function in FUNCTIONS.items()}
 
-    def show(self, expr, strength=0):
+    def show(self, expr: sympy.Expr, strength: int = 0) -> str:
         for kinds, method, own in _METHODS:
             if isinstance(expr, kinds):
                 text = getattr(self, method)(expr)
                 return f"({text})" if own < strength else text
         return self.call(expr)
 
-    def number(self, expr):
+    def number(self, expr: sympy.Expr) -> str:
         return str(expr)
 
-    def name(self, expr):
+    def name(self, expr: sympy.Symbol) -> str:
         return expr.name
 
-    def indexed(self, expr):
+    def indexed(self, expr: sympy.Expr) -> str:
         places = [self.subscript(e, size(array_of(expr), axis)) for axis, e in enumerate(expr.indices)]
         return f"{array_of(expr)}[{', '.join(places)}]"
 
-    def subscript(self, expr, length):
+    def subscript(self, expr: sympy.Expr, length: sympy.Symbol) -> str:
         """A subscript; a function of a position and the size of its own axis leaves the size out."""
         own = isinstance(expr, AppliedUndef) and type(expr) not in (floordiv, ceildiv, mod) and expr.args[1] == length
         return f"{expr.func.__name__}({self.show(expr.args[0], 0)})" if own else self.show(expr, 0)
 
-    def add(self, expr):
+    def add(self, expr: sympy.Expr) -> str:
         text = ""
         for negative, term in self.addends(expr):
             if negative and not text:
@@ -292,17 +295,17 @@ class Text(Ordering):
             text += mark + self.show(term, 3 if negative else 2)
         return text
 
-    def minus(self, expr):
+    def minus(self, expr: Any) -> str:
         """A sign in front; it binds more strongly than // and %, of which the sign would belong to the dividend."""
         return "-" + self.show(expr, 4 if isinstance(expr, (floordiv, mod)) else 3)
 
-    def mul(self, expr):
+    def mul(self, expr: sympy.Expr) -> str:
         if expr.as_coeff_Mul()[0] < 0:
             return self.minus(-expr)
         above, below = self.factors(expr)
         return "*".join(self.show(f, 4) for f in above) + "".join("/" + self.show(f, 4) for f in below)
 
-    def power(self, expr):
+    def power(self, expr: sympy.Expr) -> str:
         base, exponent = expr.args
         if exponent < 0:
             return "1/" + self.show(base**-exponent, 4)
@@ -311,25 +314,25 @@ class Text(Ordering):
             return root if exponent.p == 1 else f"{root}**{exponent.p}"
         return f"{self.show(base, 5)}**{self.show(exponent, 5)}"
 
-    def floor(self, expr):
+    def floor(self, expr: Any) -> str:
         return f"{self.show(expr.args[0], 3)}//{self.show(expr.args[1], 4)}"
 
-    def ceiling(self, expr):
+    def ceiling(self, expr: Any) -> str:
         return f"-(-{self.show(expr.args[0], 4)}//{self.show(expr.args[1], 4)})"
 
-    def remainder(self, expr):
+    def remainder(self, expr: Any) -> str:
         return f"{self.show(expr.args[0], 3)} % {self.show(expr.args[1], 4)}"
 
-    def relation(self, expr):
+    def relation(self, expr: sympy.Basic) -> str:
         return f"{self.show(expr.lhs, 1)} {RELATIONS[type(expr)]} {self.show(expr.rhs, 1)}"
 
-    def logic(self, expr):
+    def logic(self, expr: sympy.Basic) -> str:
         if isinstance(expr, Not):
             return "not " + self.show(expr.args[0], 1)
         word = " and " if isinstance(expr, And) else " or "
         return word.join(sorted(self.show(a, 1) for a in expr.args))
 
-    def call(self, expr):
+    def call(self, expr: Any) -> str:
         name = self.functions.get(type(expr)) or expr.func.__name__
         return f"{name}({', '.join(self.show(a, 0) for a in expr.args)})"
 
@@ -366,19 +369,19 @@ class Term:
         Conditions that must all hold.
     """
 
-    target: tuple
+    target: tuple[Any, ...]
     body: sympy.Expr
-    guard: tuple = ()
+    guard: tuple[Any, ...] = ()
 
-    def names(self):
+    def names(self) -> set[str]:
         """Names of all indices, parameters and sizes in the term."""
         return set().union(*map(names, (*self.target, *self.guard, self.body)))
 
-    def arrays(self):
+    def arrays(self) -> tuple[sympy.Expr, ...]:
         """All accesses of body and guard, each once."""
         return tuple(dict.fromkeys(a for e in (self.body, *self.guard) for a in accesses(e)))
 
-    def replace(self, mapping):
+    def replace(self, mapping: dict[sympy.Symbol, Any]) -> Term:
         """The term with symbols replaced simultaneously."""
         return Term(
             tuple(e.xreplace(mapping) for e in self.target),

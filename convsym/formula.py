@@ -1,8 +1,13 @@
 """One line of index notation: `Formula`, the object everything else in the package is derived from."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
+import numpy as np
 import sympy
 
 from convsym import binding
@@ -11,9 +16,7 @@ from convsym.expressions import (
     access,
     accesses,
     array_of,
-    floordiv,
     indices_of,
-    mod,
     names,
     size,
     stands_alone,
@@ -22,7 +25,7 @@ from convsym.expressions import (
 )
 from convsym.layout import formula_layout
 from convsym.parsing import parse, parse_condition, parse_scalar
-from convsym.sizes import last_reads
+from convsym.sizes import LastRead, last_reads, multiplying
 from convsym.typesetting import to_latex
 from convsym.validation import Validation
 
@@ -64,15 +67,23 @@ class Formula:
 
     output: str
     operator: str
-    terms: tuple
-    ranges: tuple
+    terms: tuple[Any, ...]
+    ranges: tuple[Any, ...]
     text: str
-    order: tuple
-    sizes: tuple
-    assume: tuple
-    symmetric: tuple
+    order: tuple[Any, ...]
+    sizes: tuple[Any, ...]
+    assume: tuple[Any, ...]
+    symmetric: tuple[Any, ...]
 
-    def __init__(self, text, *, ranges=None, sizes=None, assume=(), symmetric=()):
+    def __init__(
+        self,
+        text: str,
+        *,
+        ranges: Mapping[str, str | int] | None = None,
+        sizes: Mapping[str, str | int] | None = None,
+        assume: str | Iterable[str] = (),
+        symmetric: Iterable[str] = (),
+    ) -> None:
         parsed = parse(text)
         given = {name: parse_scalar(value, "range") for name, value in (ranges or {}).items()}
         self._set(
@@ -88,7 +99,18 @@ class Formula:
         )
         Validation(self, parsed).run()
 
-    def _set(self, output, operator, terms, ranges, order, sizes=(), assume=(), symmetric=(), text=None):
+    def _set(
+        self,
+        output: str,
+        operator: str,
+        terms: list[Term] | tuple[Term, ...],
+        ranges: dict[str, sympy.Symbol] | tuple[tuple[Any, ...], ...],
+        order: Any,
+        sizes: dict[Any, Any] | tuple[Any, ...] = (),
+        assume: tuple[sympy.Basic, ...] = (),
+        symmetric: tuple[str, ...] = (),
+        text: str | None = None,
+    ) -> None:
         # Conditions of a guard stand in one canonical order, so that equal formulas are equal objects.
         terms = tuple(
             Term(t.target, t.body, tuple(sorted(set(t.guard), key=to_text)))
@@ -112,18 +134,27 @@ class Formula:
             object.__setattr__(self, name, value)
         object.__setattr__(self, "text", str(self) if text is None else text)
 
-    def __eq__(self, other):
+    def __eq__(self, other: Any) -> bool:
         """Equal in what is computed: output, operator, terms and ranges; a rule equals the formula it says."""
         return isinstance(other, Formula) and self._content() == other._content()
 
-    def __hash__(self):
+    def __hash__(self) -> Any:
         return hash(self._content())
 
-    def _content(self):
+    def _content(self) -> tuple[Any, ...]:
         return self.output, self.operator, self.terms, self.ranges
 
     @classmethod
-    def of(cls, output, operator, terms, *, like, order, ranges=None):
+    def of(
+        cls,
+        output: str,
+        operator: str,
+        terms: list[Term],
+        *,
+        like: Formula,
+        order: Any,
+        ranges: dict[str, sympy.Symbol] | None = None,
+    ) -> Formula:
         """A formula made of terms; assumptions, sizes and symmetric paddings are those of `like`."""
         made = cls.__new__(cls)
         made._set(
@@ -137,15 +168,15 @@ class Formula:
         )
         return made
 
-    def assuming(self, assume):
+    def assuming(self, assume: str | tuple[str, ...]) -> Formula:
         """The same formula (or rule) under further assumptions, as text."""
         return self._with(assume=(*self.assume, *_conditions(assume)))
 
-    def ordered(self, names):
+    def ordered(self, names: Any) -> Any:
         """The same formula with its arrays, indices and parameters in another order of appearance."""
         return self._with(order=tuple(names))
 
-    def _with(self, **changed):
+    def _with(self, **changed: Any) -> Formula:
         made = type(self).__new__(type(self))
         for part in fields(self):
             object.__setattr__(made, part.name, changed.get(part.name, getattr(self, part.name)))
@@ -154,7 +185,7 @@ class Formula:
     # ----------------------------------------------------------------------------------------------- its parts
 
     @cached_property
-    def indices(self):
+    def indices(self) -> tuple[str, ...]:
         """Names of all indices: those standing alone on the left first, then as they appear."""
         found = {e.name: None for t in self.terms for e in t.target if stands_alone(e)}
         for term in self.terms:
@@ -167,13 +198,13 @@ class Formula:
         return tuple(dict.fromkeys(left)) + tuple(rest)
 
     @cached_property
-    def operands(self):
+    def operands(self) -> tuple[str, ...]:
         """Names of the arrays on the right, as they appear."""
         found = {array_of(a) for t in self.terms for a in t.arrays()}
         return tuple(sorted(found, key=lambda n: (self.order.index(n) if n in self.order else len(self.order), n)))
 
     @cached_property
-    def parameters(self):
+    def parameters(self) -> tuple[str, ...]:
         """Names of all parameters, as they appear."""
         extra = [names(e) for _, e in (*self.ranges, *self.sizes)] + [names(c) for c in self.assume]
         found = set().union(*(t.names() for t in self.terms), *extra) - set(self.indices)
@@ -182,12 +213,12 @@ class Formula:
         return tuple(sorted(found, key=lambda n: (position.get(n, len(position)), n)))
 
     @cached_property
-    def multipliers(self):
+    def multipliers(self) -> tuple[str, ...]:
         """Parameters that multiply an index or divide; they are at least 1."""
-        found = set().union(*(_multiplying(e, self.indices) for e in self.index_expressions()))
+        found = set().union(*(multiplying(e, self.indices) for e in self.index_expressions()))
         return tuple(p for p in self.parameters if p in found)
 
-    def index_expressions(self):
+    def index_expressions(self) -> Iterator[Any]:
         """All index arithmetic of the formula: subscripts on both sides, and conditions on indices."""
         for term in self.terms:
             yield from term.target
@@ -197,12 +228,12 @@ class Formula:
                 if not accesses(condition):
                     yield condition
 
-    def bare(self, index):
+    def bare(self, index: str) -> tuple[tuple[Any, ...], ...]:
         """Where an index stands alone: ``((array, axis), …)``, operands first, then the output."""
         return self._bare.get(index, ())
 
     @cached_property
-    def _bare(self):
+    def _bare(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
         places = {}
         reads = [a for t in self.terms for a in t.arrays()]
         for reading in sorted(reads, key=lambda a: self.operands.index(array_of(a))):
@@ -215,22 +246,22 @@ class Formula:
                     places.setdefault(expr.name, {})[self.output, axis] = None
         return {name: tuple(found) for name, found in places.items()}
 
-    def range_of(self, index):
+    def range_of(self, index: str) -> sympy.Expr:
         """The range of an index as an expression of sizes and parameters."""
         return dict(self.ranges).get(index) or size(*self.bare(index)[0])
 
-    def loops(self, term):
+    def loops(self, term: Term) -> tuple[str, ...]:
         """The indices one term runs over, slowest first."""
         used = term.names()
         return tuple(n for n in self.indices if n in used)
 
-    def rank(self, array):
+    def rank(self, array: str) -> int:
         """Number of axes of an array of the formula."""
         if array == self.output:
             return len(self.terms[0].target)
         return next(len(indices_of(a)) for t in self.terms for a in t.arrays() if array_of(a) == array)
 
-    def output_size(self, index, high=None):
+    def output_size(self, index: str, high: dict[str, sympy.Symbol] | None = None) -> tuple[sympy.Expr, ...]:
         """Size of an output index: what `sizes` says, the range of a bare index, or the last-read rule.
 
         Parameters
@@ -255,21 +286,21 @@ class Formula:
             return (size(*inner[0]),)
         return tuple(last.size for last in self.last_reads(index, high))
 
-    def last_reads(self, index, high=None):
+    def last_reads(self, index: str, high: dict[str, sympy.Symbol] | None = None) -> tuple[LastRead, ...]:
         """What each access says about the size of an output index; see `output_size`."""
         far = {name: symbol(name) for name in self.symmetric} if high is None else high
         return last_reads(self.terms, index, self.indices, self.range_of, far)
 
     # ------------------------------------------------------------------------------------------------ printing
 
-    def show(self, expr, strength=0):
+    def show(self, expr: sympy.Expr, strength: int = 0) -> str:
         """Text of an expression or condition, in this formula's order of names."""
         return to_text(expr, (*self.indices, *self.operands, *self.order), self.indices, strength)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.written("".join(f" for {name} in range({self.show(e)})" for name, e in self.ranges))
 
-    def written(self, ranges=""):
+    def written(self, ranges: str = "") -> str:
         """The statements, each with the text of its ranges; by default without: shorter to read, not canonical."""
         statements = []
         for target in dict.fromkeys(t.target for t in self.terms):
@@ -280,7 +311,7 @@ class Formula:
             statements.append(f"{left} {self.operator} " + (f"({right}{ranges})" if ranges else right))
         return "; ".join(statements)
 
-    def _summand(self, term, first):
+    def _summand(self, term: Term, first: bool) -> str:
         """Text of one term with its sign."""
         negative = not term.guard and term.body.as_coeff_Mul()[0] < 0
         body = self.show(-term.body if negative else term.body)
@@ -290,15 +321,15 @@ class Formula:
             body = f"1*({body})"
         return ("-" if first else " - ") + body if negative else body if first else " + " + body
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> Any:
         return f"$${to_latex(formula_layout(self))}$$"
 
     # ---------------------------------------------------------------------------------------------- evaluation
 
-    def __call__(self, *, sizes=None, **values):
+    def __call__(self, *, sizes: dict[str, tuple[int, ...]] | None = None, **values: Any) -> np.ndarray:
         """Evaluate by the exact reference.
 
         Parameters
@@ -324,11 +355,11 @@ class Formula:
         """
         return self.evaluate(values, dict(sizes or {}))
 
-    def evaluate(self, values, sizes):
+    def evaluate(self, values: dict[str, Any], sizes: dict[str, tuple[int, ...]]) -> np.ndarray:
         """`__call__` with the keywords as dicts."""
         return binding.evaluate(self, values, sizes)
 
-    def shape(self, shapes, *, sizes=None, **parameters):
+    def shape(self, shapes: dict[str, tuple[int, ...]], *, sizes: Any = None, **parameters: Any) -> tuple[int, ...]:
         """Shape of the output for given shapes of the operands.
 
         Parameters
@@ -346,7 +377,7 @@ class Formula:
         """
         return binding.output_shape(self, shapes, parameters, dict(sizes or {}))
 
-    def relation(self, sizes, **parameters):
+    def relation(self, sizes: dict[str, tuple[int, ...]], **parameters: Any) -> dict[str, np.ndarray]:
         """The points of the index relation: one row of index values for each point whose accesses all lie inside.
 
         Parameters
@@ -364,17 +395,6 @@ class Formula:
         return binding.relation(self, sizes, parameters)
 
 
-def _conditions(assume):
+def _conditions(assume: str | Iterable[str]) -> tuple[sympy.Basic, ...]:
     texts = (assume,) if isinstance(assume, str) else assume
     return tuple(condition for text in texts for condition in parse_condition(text))
-
-
-def _multiplying(expr, indices):
-    """Parameters that multiply an index, or divide, in an index expression."""
-    found = set()
-    for node in sympy.preorder_traversal(expr):
-        if isinstance(node, (floordiv, mod)):
-            found |= names(node.args[1])
-        if isinstance(node, sympy.Mul) and names(node) & set(indices):
-            found |= names(node)
-    return found - set(indices)

@@ -4,8 +4,11 @@ Rows are outputs, columns are inputs, both numbered with the last index fastest.
 that some point of the index relation reaches, whatever the values.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 import sympy
@@ -50,15 +53,15 @@ class Pattern:
 
     indptr: np.ndarray
     indices: np.ndarray
-    shape: tuple
+    shape: tuple[Any, ...]
 
     @property
-    def nnz(self):
+    def nnz(self) -> int:
         """Number of structural non-zeros."""
         return len(self.indices)
 
 
-def jacobian_formula(formula, wrt):
+def jacobian_formula(formula: Formula, wrt: str) -> Formula:
     """The Jacobian as a formula: ``J[output indices, input indices] += ∂body/∂input``.
 
     Parameters
@@ -101,14 +104,14 @@ def jacobian_formula(formula, wrt):
     return Formula.of(OUTPUT, "+=", terms, like=formula, order=order, ranges=ranges)
 
 
-def _left(terms, name):
+def _left(terms: list[Term], name: str) -> bool:
     """Whether an index stands alone nowhere any more, so that its range has to be written down."""
     one = symbol(name)
     places = [e for t in terms for e in (*t.target, *(i for a in t.arrays() for i in indices_of(a)))]
     return one not in places
 
 
-def jacobian(formula, wrt, sizes, **parameters):
+def jacobian(formula: Formula, wrt: str, sizes: dict[str, tuple[int, ...]], **parameters: Any) -> Any:
     """The Jacobian at concrete sizes as a sparse matrix of symbols.
 
     Parameters
@@ -153,7 +156,7 @@ def jacobian(formula, wrt, sizes, **parameters):
     return sympy.SparseMatrix(rows, columns, entries)
 
 
-def jacobian_pattern(formula, wrt, sizes, **parameters):
+def jacobian_pattern(formula: Formula, wrt: str, sizes: dict[str, tuple[int, ...]], **parameters: Any) -> Pattern:
     """Structural non-zeros of the Jacobian at concrete sizes, without building the matrix.
 
     Parameters
@@ -190,7 +193,7 @@ def jacobian_pattern(formula, wrt, sizes, **parameters):
     return Pattern(indptr, columns, (prod(outer), width))
 
 
-def jacobian_nnz(formula, wrt):
+def jacobian_nnz(formula: Formula, wrt: str) -> sympy.Expr:
     """Number of structural non-zeros of the Jacobian, in the symbols of sizes and parameters.
 
     Parameters
@@ -242,7 +245,7 @@ def jacobian_nnz(formula, wrt):
     return total
 
 
-def _decided(formula, entry):
+def _decided(formula: Formula, entry: tuple[Any, ...]) -> set[str]:
     """The indices that an entry's row and column are made of; it must decide them, or points would share an entry."""
     left = {n for e in entry for n in names(e) if n in formula.indices}
     known = set()
@@ -257,7 +260,7 @@ def _decided(formula, entry):
     return left
 
 
-def _sliding(formula, expr, inside, length):
+def _sliding(formula: Formula, expr: sympy.Expr, inside: list[str], length: sympy.Symbol) -> sympy.Expr:
     """Number of values of one or two indices that keep ``a·p + b·q + c`` inside an axis: a sum over the second."""
     ahead = [n for n in inside if (parts := linear(expr, n)) and sign(parts[0]) == 1]
     if not ahead:
@@ -273,17 +276,19 @@ def _sliding(formula, expr, inside, length):
     return sympy.Sum(count.xreplace({one: one - 1}), (one, 1, formula.range_of(taps[0])))
 
 
-def _open(expr):
+def _open(expr: Any) -> sympy.Expr:
     """Opaque divisions as SymPy's floor and ceiling, for reading and for numbers."""
     return expr.replace(floordiv, lambda a, b: sympy.floor(a / b)).replace(ceildiv, lambda a, b: sympy.ceiling(a / b))
 
 
-def _own(derived, parameters):
+def _own(derived: Formula, parameters: dict[str, int]) -> dict[str, int]:
     """The parameters that a derived formula still has."""
     return {name: value for name, value in parameters.items() if name in derived.parameters}
 
 
-def _concrete(formula, wrt, sizes, parameters):
+def _concrete(
+    formula: Formula, wrt: str, sizes: dict[str, tuple[int, ...]], parameters: dict[str, int]
+) -> tuple[Any, ...]:
     """Shapes of all arrays, and the Jacobian as a formula."""
     derived = jacobian_formula(formula, wrt)
     for name in parameters:

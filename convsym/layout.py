@@ -1,6 +1,9 @@
 """Typeset mathematics: a formula becomes a small layout tree, which `typesetting` prints as LaTeX or as MathML."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 from sympy.logic.boolalg import And, Not, Or
@@ -21,16 +24,16 @@ class Layout:
     """A node; `kind` is row, op, name, greek, number, word, thin, sub, sup, frac or sum, `parts` nodes or a string."""
 
     kind: str
-    parts: tuple
+    parts: tuple[Any, ...]
 
 
-def row(*parts):
+def row(*parts: Any) -> Layout:
     """Nodes side by side; a plain string is an operator sign (or a number, if it is digits)."""
     nodes = [p if isinstance(p, Layout) else Layout("number" if p.isdigit() else "op", (p,)) for p in parts]
     return Layout("row", tuple(nodes))
 
 
-def formula_layout(formula):
+def formula_layout(formula: Any) -> Layout:
     """Layout of a formula: ``y_T = Σ … body``, guards as Iverson brackets; a scatter form keeps its ``+=``."""
     bare = all(e.is_Symbol and e.name in formula.indices for t in formula.terms for e in t.target)
     parts = []
@@ -55,29 +58,31 @@ def formula_layout(formula):
     return row(*parts)
 
 
-def expression_layout(expr, formula, first=(), exact=()):
+def expression_layout(
+    expr: sympy.Basic, formula: Any, first: tuple[str, ...] = (), exact: tuple[sympy.Basic, ...] = ()
+) -> Layout:
     """Layout of one expression or condition in the names of `formula`; the indices in `first` lead every sum."""
     return _Draw(formula, first, exact).expr(expr)
 
 
-def _joined(nodes):
+def _joined(nodes: list[Layout]) -> list[Any]:
     return [part for node in nodes for part in (",", node)][1:]
 
 
 class _Draw(Ordering):
     """Expression to layout. A floor whose divisibility is in `exact` is drawn as the plain fraction it is."""
 
-    def __init__(self, formula, first=(), exact=()):
+    def __init__(self, formula: Any, first: tuple[str, ...] = (), exact: tuple[sympy.Basic, ...] = ()) -> None:
         indices = (*first, *formula.indices)
         super().__init__((*indices, *formula.operands, *formula.order), indices)
         self.exact = {c.lhs.args for c in exact if isinstance(c, sympy.Eq) and isinstance(c.lhs, mod) and c.rhs == 0}
 
-    def expr(self, expr, strength=0):
+    def expr(self, expr: Any, strength: int = 0) -> Layout:
         """Layout of an expression; 1 comparison, 2 sum, 3 product, 4 atom: weaker ones get parentheses."""
         node, own = self.node(expr)
         return row("(", node, ")") if own < strength else node
 
-    def node(self, expr):
+    def node(self, expr: Any) -> tuple[Any, ...]:
         if is_access(expr):
             return self.access(expr), 4
         if expr.is_Symbol:
@@ -104,13 +109,13 @@ class _Draw(Ordering):
         word = next(name for name, function in FUNCTIONS.items() if function is type(expr))
         return row(Layout("word", (word,)), "(", self.expr(expr.args[0]), ")"), 4
 
-    def access(self, expr):
+    def access(self, expr: sympy.Expr) -> Layout:
         base = _name(array_of(expr))
         if not indices_of(expr):
             return base
         return Layout("sub", (base, row(*_joined([self.expr(i) for i in indices_of(expr)]))))
 
-    def add(self, expr):
+    def add(self, expr: sympy.Expr) -> Layout:
         parts = []
         for negative, term in self.addends(expr):
             if parts or negative:
@@ -118,7 +123,7 @@ class _Draw(Ordering):
             parts.append(self.expr(term, 3 if negative or isinstance(term, mod) else 2))
         return row(*parts)
 
-    def mul(self, expr):
+    def mul(self, expr: sympy.Expr) -> tuple[Any, ...]:
         if expr.as_coeff_Mul()[0] < 0:
             return row("-", self.expr(-expr, 3)), 2
         above, below = self.factors(expr)
@@ -126,12 +131,12 @@ class _Draw(Ordering):
             return Layout("frac", (self.product(above), self.product(below))), 3
         return self.product(above), 3
 
-    def product(self, factors):
+    def product(self, factors: list[sympy.Expr]) -> Layout:
         if len(factors) == 1:
             return self.expr(factors[0])
         return row(*[p for f in factors for p in (Layout("thin", ()), self.expr(f, 3))][1:])
 
-    def power(self, expr):
+    def power(self, expr: sympy.Expr) -> Layout:
         base, exponent = expr.args
         if exponent == sympy.Rational(1, 2):
             return row(Layout("word", ("sqrt",)), "(", self.expr(base), ")")
@@ -139,20 +144,20 @@ class _Draw(Ordering):
             return Layout("frac", (row("1"), self.expr(base**-exponent)))
         return Layout("sup", (self.expr(base, 4), self.expr(exponent)))
 
-    def quotient(self, expr):
+    def quotient(self, expr: Any) -> Layout:
         above, below = expr.args
         if isinstance(expr, mod):
             return row(self.expr(above, 2), "mod", self.expr(below, 3))
         fraction = Layout("frac", (self.expr(above), self.expr(below)))
         return fraction if expr.args in self.exact else row("⌊", fraction, "⌋")
 
-    def relation(self, expr):
+    def relation(self, expr: sympy.Basic) -> Layout:
         if isinstance(expr, sympy.Eq) and isinstance(expr.lhs, mod) and expr.rhs == 0:
             return row(self.expr(expr.lhs.args[1], 3), "∣", self.expr(expr.lhs.args[0], 2))
         return row(self.expr(expr.lhs, 2), _RELATIONS[type(expr)], self.expr(expr.rhs, 2))
 
 
-def _name(name):
+def _name(name: str) -> Layout:
     """A name: ``dx`` is an upright d before x, trailing digits become a subscript, a size is ``|x|`` with its axis."""
     if name.endswith("]") and ".shape[" in name:
         array, axis = name[:-1].split(".shape[")

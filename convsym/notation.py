@@ -1,6 +1,7 @@
 """The public printers: one function for LaTeX, one for MathML, for every object that has a typeset form."""
 
 from functools import singledispatch
+from typing import Any
 
 from convsym.formula import Formula
 from convsym.layout import formula_layout
@@ -8,7 +9,7 @@ from convsym.typesetting import text_latex, to_latex, to_mathml
 
 
 @singledispatch
-def latex(obj):
+def latex(obj: Any) -> None:
     """Print a formula, rule, derivation step, proof or op as LaTeX.
 
     Parameters
@@ -35,7 +36,7 @@ def latex(obj):
 
 
 @singledispatch
-def mathml(obj):
+def mathml(obj: Any) -> None:
     """Print a formula, rule, derivation step, proof or op as presentation MathML.
 
     Parameters
@@ -56,16 +57,16 @@ def mathml(obj):
 
 
 @latex.register
-def _(obj: Formula):
+def _(obj: Formula) -> Any:
     return to_latex(formula_layout(obj))
 
 
 @mathml.register
-def _(obj: Formula):
+def _(obj: Formula) -> Any:
     return to_mathml(formula_layout(obj))
 
 
-def derivation_latex(formula, steps):
+def derivation_latex(formula: Any, steps: Any) -> Any:
     """The derivation line by line as an ``align*`` environment, each line with the lemma it uses.
 
     Parameters

@@ -1,13 +1,19 @@
 """An Op: a formula with a name, from which rules, proofs, kernels, tests and pages follow."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
+from typing import Any
+
+import sympy
 
 from convsym.derivation import grouped, vjp
 from convsym.expressions import Term, access, array_of, indices_of, names, symbol
 from convsym.formula import Formula
 from convsym.notation import latex, mathml
+from convsym.rule import Rule
 
 
 @dataclass(frozen=True)
@@ -44,62 +50,62 @@ class Op:
     formula: Formula
     doc: str
     rank: int | None = None
-    spatial: tuple = ()
-    differentiable: tuple = ()
+    spatial: tuple[Any, ...] = ()
+    differentiable: tuple[Any, ...] = ()
     lane: str | None = None
     leveled: bool = True
     plain: str | None = None
-    groups: dict = field(default_factory=dict, hash=False)
-    defaults: dict = field(default_factory=dict, hash=False)
+    groups: dict[Any, Any] = field(default_factory=dict, hash=False)
+    defaults: dict[Any, Any] = field(default_factory=dict, hash=False)
 
     @cached_property
-    def rules(self):
+    def rules(self) -> dict[str, Rule]:
         """The derived rules by operand."""
         return {name: vjp(self.formula, name) for name in self.differentiable}
 
     @cached_property
-    def grouped(self):
+    def grouped(self) -> Formula:
         """The formula with the group axis that its kernels carry; the formula itself where there is none."""
         return grouped(self.formula, self.groups) if self.groups else self.formula
 
     @cached_property
-    def grouped_rules(self):
+    def grouped_rules(self) -> dict[str, Rule]:
         """The rules of `grouped` by operand."""
         return {name: vjp(self.grouped, name) for name in self.differentiable}
 
-    def __str__(self):
+    def __str__(self) -> Any:
         return f"{self.name}: {self.formula}"
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> Any:
         return f"$${latex(self)}$$"
 
 
 @latex.register
-def _(obj: Op):
+def _(obj: Op) -> Any:
     return latex(obj.formula)
 
 
 @mathml.register
-def _(obj: Op):
+def _(obj: Op) -> Any:
     return mathml(obj.formula)
 
 
 def declare(
-    name,
-    text,
+    name: str,
+    text: str,
     *,
-    doc,
-    spatial="",
-    ranks=(None,),
-    symmetric=(),
-    lane=None,
-    leveled=None,
-    wrt=None,
-    groups=None,
-    defaults=None,
-    ranges=None,
-    assume=(),
-):
+    doc: str,
+    spatial: str = "",
+    ranks: tuple[int | None, ...] = (None,),
+    symmetric: tuple[str, ...] = (),
+    lane: str | None = None,
+    leveled: tuple[int, ...] | None = None,
+    wrt: str | None = None,
+    groups: dict[str, int] | None = None,
+    defaults: dict[str, int] | None = None,
+    ranges: dict[str, str] | None = None,
+    assume: tuple[str, ...] = (),
+) -> tuple[Op, ...]:
     """Declare one op, or one for each rank.
 
     Parameters
@@ -157,11 +163,11 @@ def declare(
     return tuple(ops)
 
 
-def _name(family, rank):
+def _name(family: str, rank: int | None) -> str:
     return family if rank is None else f"{family}{rank}d"
 
 
-def _repeated(template, letters, rank):
+def _repeated(template: Formula, letters: list[str], rank: int) -> Formula:
     """The formula with every spatial subscript written once for each axis.
 
     A parameter that stands with a spatial letter belongs to the axis; standing alone in a value, such as the size of
@@ -171,10 +177,10 @@ def _repeated(template, letters, rank):
     ranges = {name: expr for name, expr in template.ranges if name in letters}
     local = set().union(*map(names, ranges.values()))  # parameters that belong to an axis
 
-    def numbered(expr, axis):
+    def numbered(expr: sympy.Expr, axis: int) -> sympy.Expr:
         return expr.xreplace({symbol(n): symbol(f"{n}{axis}") for n in names(expr)})
 
-    def wider(indices):
+    def wider(indices: tuple[sympy.Expr, ...]) -> tuple[sympy.Expr, ...]:
         result = []
         for expr in indices:
             if not expr.free_symbols & own:
@@ -191,9 +197,7 @@ def _repeated(template, letters, rank):
         whole = {symbol(n): prod(symbol(f"{n}{axis}") for axis in axes) for n in local & names(term.body)}
         terms.append(Term(target, term.body.xreplace(reads | whole), tuple(c.xreplace(reads) for c in term.guard)))
     order = [
-        new
-        for n in template.order
-        for new in ([f"{n}{axis}" for axis in axes] if n in local or n in letters else [n])
+        new for n in template.order for new in ([f"{n}{axis}" for axis in axes] if n in local or n in letters else [n])
     ]
     symmetric = [f"{n}{axis}" for n in template.symmetric for axis in axes]
     rest = {n: e for n, e in template.ranges if n not in ranges}

@@ -5,6 +5,7 @@ is decided completely, without a time-out.
 """
 
 from functools import lru_cache
+from typing import Any
 
 import sympy
 from sympy.logic.boolalg import And, Not, Or
@@ -19,7 +20,7 @@ NUMBERS = ((1,), (2, 1), (1, 2), (2, 3), (4, 2))
 
 
 @lru_cache(maxsize=1)
-def islpy():
+def islpy() -> Any:
     """The islpy module, or None where it is not installed."""
     try:
         import islpy as module
@@ -28,7 +29,7 @@ def islpy():
     return module
 
 
-def numbered(parameters):
+def numbered(parameters: tuple[str, ...]) -> list[dict[sympy.Symbol, sympy.Expr]]:
     """Assignments of numbers to the parameters that multiply.
 
     Parameters
@@ -47,7 +48,12 @@ def numbered(parameters):
     ]
 
 
-def equal_sets(hypotheses, left, right, numbers):
+def equal_sets(
+    hypotheses: list[sympy.Basic],
+    left: list[tuple[sympy.Basic, ...]],
+    right: list[tuple[sympy.Basic, ...]],
+    numbers: dict[sympy.Symbol, sympy.Expr],
+) -> bool:
     """Whether two unions of disjoint sets hold the same integer points, the multiplying parameters being numbers.
 
     Parameters
@@ -89,13 +95,13 @@ def equal_sets(hypotheses, left, right, numbers):
 class _Text:
     """Conditions in isl's syntax; names become v0, v1, …, so no user's name reaches isl."""
 
-    def __init__(self, words):
+    def __init__(self, words: dict[str, str]) -> None:
         self.words = words
 
-    def all(self, conditions):
+    def all(self, conditions: list[sympy.Basic]) -> str:
         return " and ".join(f"({self.condition(c)})" for c in conditions) or "true"
 
-    def condition(self, expr):
+    def condition(self, expr: sympy.Basic) -> str:
         if expr in (sympy.true, sympy.false):
             return "true" if expr == sympy.true else "false"
         if isinstance(expr, (And, Or)):
@@ -106,7 +112,7 @@ class _Text:
             return f"not ({self.term(expr.lhs)} = {self.term(expr.rhs)})"
         return f"{self.term(expr.lhs)} {_SIGNS[type(expr)]} {self.term(expr.rhs)}"
 
-    def term(self, expr):
+    def term(self, expr: sympy.Expr) -> str:
         if expr.is_Symbol:
             return self.words[expr.name]
         if expr.is_Integer:

@@ -3,6 +3,8 @@
 A loaded rule is derived again and compared: what a file says is never believed.
 """
 
+from typing import Any
+
 from convsym.derivation import vjp
 from convsym.errors import FormulaError
 from convsym.formula import Formula
@@ -12,7 +14,7 @@ SCHEMA = 1
 MAX_PARENTS = 8  # derivatives of derivatives that a record may hold
 
 
-def formula_record(formula):
+def formula_record(formula: Formula) -> dict[str, int | str]:
     """A formula as plain data.
 
     Parameters
@@ -41,7 +43,7 @@ def formula_record(formula):
     }
 
 
-def rule_record(rule):
+def rule_record(rule: Rule) -> dict[str, int | str]:
     """A derived rule as plain data.
 
     Parameters
@@ -69,7 +71,7 @@ def rule_record(rule):
     }
 
 
-def formula_from_record(record):
+def formula_from_record(record: Any) -> Any:
     """The formula that a record says.
 
     Parameters
@@ -106,7 +108,7 @@ def formula_from_record(record):
     return formula.ordered(order)
 
 
-def rule_from_record(record):
+def rule_from_record(record: Any) -> Any:
     """The rule that a record says, derived again.
 
     Parameters
@@ -152,11 +154,11 @@ def rule_from_record(record):
     return derived
 
 
-def _names(formula):
+def _names(formula: Formula) -> set[str]:
     return {formula.output, *formula.operands, *formula.indices, *formula.parameters}
 
 
-def _compare(said, truth):
+def _compare(said: Any, truth: Any) -> None:
     for name, value in truth.items():
         if name not in said:
             raise FormulaError(f"the record has no entry {name!r}")
@@ -165,7 +167,7 @@ def _compare(said, truth):
             raise FormulaError(f"the record says another {name} than what is derived from its formula", shown)
 
 
-def _expect(record, kind):
+def _expect(record: Any, kind: Any) -> None:
     """Raise unless the record is one of this schema and kind."""
     if not isinstance(record, dict):
         raise FormulaError(f"a record is a dict, not {type(record).__name__}", hint="read it with json.loads")
@@ -175,12 +177,12 @@ def _expect(record, kind):
         raise FormulaError(f"this is the record of a {_shown(record.get('kind'))}, not of a {kind!r}")
 
 
-def _entry(record, name, kind):
+def _entry(record: Any, name: Any, kind: Any) -> Any:
     if not isinstance(record.get(name), kind):
         raise FormulaError(f"the entry {name!r} of a record is a {kind.__name__}, not {_shown(record.get(name))}")
     return record[name]
 
 
-def _shown(value):
+def _shown(value: Any) -> Any:
     """A value of somebody's file, as a short word."""
     return f"{value!r:.40}" if isinstance(value, int | str | None) else f"a {type(value).__name__}"

@@ -5,14 +5,18 @@ index is a function of the key, so a point is counted once by construction, and 
 for every key, their coefficients add up to the same number.
 """
 
+from __future__ import annotations
+
 import itertools
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 
 from convsym.errors import ProofError
 from convsym.expressions import (
+    Term,
     accesses,
     array_of,
     digits,
@@ -25,6 +29,7 @@ from convsym.expressions import (
     size,
     symbol,
 )
+from convsym.formula import Formula
 
 _NUMBERINGS = 24  # that are compared; of terms with more, equal formulas may be left open
 
@@ -46,15 +51,15 @@ class Keyed:
 
     shape: sympy.Basic
     coefficient: sympy.Expr
-    conditions: tuple
+    conditions: tuple[Any, ...]
 
 
-def key(array, occurrence, axis):
+def key(array: str, occurrence: int, axis: int) -> sympy.Symbol:
     """The symbol of one component of a key, e.g. ``dy#0[2]``."""
     return sympy.Symbol(f"{array}#{occurrence}[{axis}]")
 
 
-def keyed(formula, term, rename):
+def keyed(formula: Formula, term: Term, rename: dict[str, str]) -> Keyed:
     """Turn a term into a relation on its key.
 
     Parameters
@@ -102,7 +107,7 @@ def keyed(formula, term, rename):
     return Keyed(sympy.Tuple(shape, *data), coefficient, conditions)
 
 
-def renumbered(relation):
+def renumbered(relation: Keyed) -> list[Keyed]:
     """A relation under every numbering of the occurrences of an array, none of which is the first by nature.
 
     Compared so, formulas that number them differently are equal; no point counts more than another of its shape.
@@ -127,23 +132,23 @@ def renumbered(relation):
     return found
 
 
-def _forward(expr):
+def _forward(expr: sympy.Basic) -> sympy.Basic:
     """A condition whose comparisons all point the same way: ``b <= a`` is ``a >= b``."""
     return expr.replace(lambda e: isinstance(e, (sympy.Le, sympy.Lt)), lambda e: e.reversed)
 
 
-def _equation(left, right):
+def _equation(left: Any, right: Any) -> sympy.Basic:
     """An equation with its sides in one order, so that equal ones are seen to be equal."""
     return sympy.Eq(*sorted((left, right), key=str))
 
 
-def exact_division():
+def exact_division() -> tuple[Any, ...]:
     """The lemma that `keyed` uses, as a statement to be proved: for b ≥ 1, b | a and a // b == q ⇔ a == b·q."""
     a, b, q = sympy.symbols("dividend divisor quotient")
     return [sympy.Ge(b, 1)], ((sympy.Eq(mod(a, b), 0), sympy.Eq(floordiv(a, b), q)), (sympy.Eq(a, b * q),))
 
 
-def _undivided(equations, guard):
+def _undivided(equations: list[tuple[Any, ...]], guard: tuple[sympy.Basic, ...]) -> tuple[Any, ...]:
     """Equations ``a // b == q`` under a guard ``b | a`` as ``a == b·q``, which then says what the guard said."""
     found, used = [], set()
     for left, right in equations:
@@ -156,18 +161,18 @@ def _undivided(equations, guard):
     return found, tuple(c for c in guard if c not in used)
 
 
-def _size_names(formula, term):
+def _size_names(formula: Formula, term: Term) -> set[str]:
     expressions = [formula.range_of(n) for n in formula.loops(term)]
     found = set().union(term.names(), *map(names, expressions))
     return {n for n in found if ".shape[" in n}
 
 
-def _renamed_size(name, rename):
+def _renamed_size(name: str, rename: dict[str, str]) -> sympy.Symbol:
     array, axis = name[:-1].split(".shape[")
     return size(rename.get(array, array), int(axis))
 
 
-def _primitive(body, placeholders):
+def _primitive(body: sympy.Expr, placeholders: set[sympy.Symbol]) -> tuple[sympy.Expr, ...]:
     """Coefficient and coefficient-free shape of a body; the sign convention makes a shape and its negative equal."""
     if isinstance(body, sympy.Add):
         content, rest = sympy.expand(body).as_content_primitive()
@@ -184,7 +189,7 @@ def _primitive(body, placeholders):
     return sympy.Mul(*(c for c, _ in parts)), sympy.Mul(*(s for _, s in parts))
 
 
-def _solve_indices(formula, loops, equations):
+def _solve_indices(formula: Formula, loops: tuple[str, ...], equations: list[tuple[Any, ...]]) -> tuple[Any, ...]:
     """Every loop index as an expression of the key, and the equations that remain as conditions."""
     solution, remaining = {}, list(equations)
     unknown = set(loops)
@@ -203,7 +208,9 @@ def _solve_indices(formula, loops, equations):
     return solution, remaining
 
 
-def _next_solution(formula, unknown, equations, solution):
+def _next_solution(
+    formula: Formula, unknown: set[str], equations: list[tuple[Any, ...]], solution: dict[sympy.Symbol, sympy.Symbol]
+) -> dict[str, sympy.Expr]:
     """Indices decided next: one that stands alone in an access, one alone in an equation, or two digits of one."""
     for left, right in equations:
         if left.is_Symbol and left.name in unknown:

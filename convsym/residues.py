@@ -6,9 +6,10 @@ answer depends on ``u`` modulo a period alone. On one class, ``u = period*q + re
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Any
 
 import sympy
 
@@ -45,7 +46,7 @@ class Taps:
     tap: str | None
     first: sympy.Expr | None
     step: sympy.Expr | None
-    guard: tuple
+    guard: tuple[Any, ...]
     read: sympy.Expr
 
 
@@ -65,22 +66,22 @@ class ResidueClass:
         What the class computes, as a formula that writes to the slice; None where no tap meets it, and it is 0.
     """
 
-    places: tuple
-    taps: tuple
+    places: tuple[Any, ...]
+    taps: tuple[Any, ...]
     domain: Formula
     formula: Formula | None
 
     @property
-    def target(self):
+    def target(self) -> Any:
         """The slice, as an access to the result."""
         return access(self.domain.output, self.domain.terms[0].target)
 
-    def __str__(self):
+    def __str__(self) -> Any:
         if self.formula is None:
             return f"{self.domain.show(self.target)} is 0: no tap meets it"
         return self.formula.written()
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> Any:
         return f"$${latex(self)}$$"
 
 
@@ -100,29 +101,29 @@ class ResidueClasses(Sequence):
     """
 
     rule: Formula
-    numbers: tuple
-    axes: tuple
-    classes: tuple
+    numbers: tuple[Any, ...]
+    axes: tuple[Any, ...]
+    classes: tuple[Any, ...]
 
-    def __getitem__(self, place):
+    def __getitem__(self, place: Any) -> Any:
         return self.classes[place]
 
-    def __len__(self):
+    def __len__(self) -> Any:
         return len(self.classes)
 
     @property
-    def text(self):
+    def text(self) -> Any:
         """The classes in one line."""
         return "; ".join(map(str, self.classes))
 
-    def __str__(self):
+    def __str__(self) -> Any:
         return "\n".join(map(str, self.classes))
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> Any:
         return f"$${latex(self)}$$"
 
 
-def residue_classes(rule, **parameters):
+def residue_classes(rule: Any, **parameters: Any) -> Any:
     """Split a rule into residue classes, each an ordinary convolution on slices.
 
     Parameters
@@ -167,7 +168,7 @@ def residue_classes(rule, **parameters):
     return ResidueClasses(fixed, given, tuple(axes.items()), tuple(made.classes()))
 
 
-def _checked(rule, parameters):
+def _checked(rule: Any, parameters: Any) -> Any:
     """Numbers by symbol."""
     for name, value in parameters.items():
         if name not in rule.parameters:
@@ -181,7 +182,7 @@ def _checked(rule, parameters):
     return {symbol(name): sympy.Integer(value) for name, value in parameters.items()}
 
 
-def _at(formula, numbers):
+def _at(formula: Any, numbers: Any) -> Any:
     """A formula at numbers for some of its parameters; a rule is derived again."""
     if not numbers:
         return formula
@@ -199,7 +200,7 @@ def _at(formula, numbers):
     ).ordered(order)
 
 
-def _sizes(formula):
+def _sizes(formula: Any) -> Iterator[Any]:
     """Sizes of output indices, so that what the parameters said of them is kept."""
     for index in formula.indices:
         places = formula.bare(index)
@@ -209,7 +210,7 @@ def _sizes(formula):
                 yield index, candidates[0]
 
 
-def _assumed(formula, numbers):
+def _assumed(formula: Any, numbers: Any) -> Iterator[Any]:
     """Assumptions as text."""
     for condition in formula.assume:
         if condition.xreplace(numbers) == sympy.false:
@@ -225,21 +226,21 @@ def _assumed(formula, numbers):
 class _Split:
     """The classes of a formula, given the periods of its indices."""
 
-    def __init__(self, formula, axes, conditions):
+    def __init__(self, formula: Any, axes: Any, conditions: Any) -> None:
         self.formula, self.axes, self.conditions = formula, axes, conditions
         self.taken = {*formula.indices, *formula.parameters, *formula.operands, formula.output}
         self.quotients = {u: symbol(u if p == 1 else self.fresh("quotient", u)) for u, p in axes.items()}
         self.residues = {u: None if p.is_Integer else symbol(self.fresh("residue", u)) for u, p in axes.items()}
         self.steps = [self.step(c) for c in conditions]
 
-    def step(self, condition):
+    def step(self, condition: Any) -> Any:
         """The index that counts the taps of a class; the tap itself where none is skipped."""
         if condition.tap is None:
             return None
         every = condition.divisor == inverse(condition.coefficient, condition.divisor)[0]
         return symbol(condition.tap if every else self.fresh("tap", condition.tap))
 
-    def fresh(self, kind, like):
+    def fresh(self, kind: Any, like: Any) -> Any:
         """A new name, with the digit of an Op's axis."""
         digit = like[-1] if like[-1].isdigit() else ""
         letters = LETTERS[kind]
@@ -248,7 +249,7 @@ class _Split:
         self.taken.add(name)
         return name
 
-    def classes(self):
+    def classes(self) -> Iterator[Any]:
         count = math.prod(int(p) for p in self.axes.values() if p.is_Integer)
         if count > MAX_CLASSES:
             raise FormulaError(f"there are {count} residue classes; at most {MAX_CLASSES} are listed")
@@ -258,7 +259,7 @@ class _Split:
         for chosen in product(*choices):
             yield self.one(dict(zip(self.axes, chosen, strict=True)))
 
-    def one(self, residues):
+    def one(self, residues: Any) -> Any:
         """The class of a residue for each axis."""
         places = {u: sympy.expand(self.axes[u] * self.quotients[u] + a) for u, a in residues.items()}
         where = {symbol(u): place for u, place in places.items()}
@@ -274,7 +275,7 @@ class _Split:
         made = self.assembled(terms, residues, ranges) if terms else None
         return ResidueClass(tuple(places.items()), tuple(taps), self.assembled([slice_], residues, {}), made)
 
-    def taps(self, condition, step, residue):
+    def taps(self, condition: Any, step: Any, residue: Any) -> Any:
         """Which taps meet a residue: the solution of a linear congruence."""
         factor, divisor = condition.factor, condition.divisor
         rest = sympy.expand(factor * residue + condition.rest)
@@ -297,7 +298,7 @@ class _Split:
         guard = () if left == 0 else (sympy.Eq(left, 0),)
         return Taps(condition.tap, first, every, guard, moving + ratio * step + start)
 
-    def term(self, term, where, conditions):
+    def term(self, term: Any, where: Any, conditions: Any) -> Any:
         """One term on a class, and the ranges of its taps."""
         opaque = {c.quotient: sympy.Dummy() for c, _, _ in conditions}
         reads = {opaque[c.quotient]: taps.read for c, taps, _ in conditions}
@@ -315,7 +316,7 @@ class _Split:
         body = Term(term.target, term.body, kept).replace(opaque).replace(swap).replace(reads)
         return Term(body.target, body.body, (*body.guard, *limits)), ranges
 
-    def assembled(self, terms, residues, ranges):
+    def assembled(self, terms: Any, residues: Any, ranges: Any) -> Any:
         """The formula of a class."""
         formula, used = self.formula, set().union(*(t.names() for t in terms))
         for index, residue in residues.items():
@@ -332,12 +333,12 @@ class _Split:
         return Formula.of(formula.output, "+=", terms, like=formula, order=dict.fromkeys(order), ranges=ranges)
 
 
-def _count(length, first, step):
+def _count(length: Any, first: Any, step: Any) -> Any:
     """How many of ``first``, ``first + step``, … lie below `length`; no more than 0 where that is none."""
     return sympy.expand(length - first) if step == 1 else -floordiv(sympy.expand(first - length), step)
 
 
-def _read_bare(formula, term, index):
+def _read_bare(formula: Any, term: Any, index: Any) -> Any:
     """Whether the term is 0 where an index is outside its range, because an array is."""
     return any(
         (array_of(a), axis) in formula.bare(index)
@@ -350,7 +351,7 @@ def _read_bare(formula, term, index):
 # ---------------------------------------------------------------------------------------------- printing
 
 
-def _layout(made):
+def _layout(made: Any) -> Any:
     """``dx_{2q + 1} = Σ_t dy_{q - t} w_{2t + 1}``."""
     formula = made.formula
     if formula is None:
@@ -367,15 +368,15 @@ def _layout(made):
 
 
 @latex.register
-def _(obj: ResidueClass):
+def _(obj: ResidueClass) -> Any:
     return to_latex(_layout(obj))
 
 
 @mathml.register
-def _(obj: ResidueClass):
+def _(obj: ResidueClass) -> Any:
     return to_mathml(_layout(obj))
 
 
 @latex.register
-def _(obj: ResidueClasses):
+def _(obj: ResidueClasses) -> Any:
     return "\\begin{aligned}\n" + " \\\\\n".join(f"& {latex(c)}" for c in obj) + "\n\\end{aligned}"

@@ -1,8 +1,12 @@
 """A derived formula with its history: `Rule`, its `Step`s, and the lemmas they use."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import sympy
 
 from convsym.expressions import to_text
 from convsym.formula import Formula
@@ -42,21 +46,21 @@ class Step:
     layout: Layout = field(compare=False, repr=False)
 
     @property
-    def latex(self):
+    def latex(self) -> str:
         """The statement as LaTeX."""
         return to_latex(self.layout)
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> Any:
         return f"$${self.latex}$$"
 
 
 @latex.register
-def _(obj: Step):
+def _(obj: Step) -> Any:
     return obj.latex
 
 
 @mathml.register
-def _(obj: Step):
+def _(obj: Step) -> Any:
     return to_mathml(obj.layout)
 
 
@@ -78,10 +82,10 @@ class Rule(Formula):
 
     parent: Formula
     wrt: str
-    steps: tuple
+    steps: tuple[Any, ...]
     scatter: Formula
 
-    def __init__(self, gather, parent, wrt, steps, scatter):
+    def __init__(self, gather: Formula, parent: Formula, wrt: str, steps: tuple[Step, ...], scatter: Formula) -> None:
         self._set(
             gather.output,
             gather.operator,
@@ -96,11 +100,11 @@ class Rule(Formula):
             object.__setattr__(self, name, value)
 
     @property
-    def gather(self):
+    def gather(self) -> Formula:
         """The rule with every element of the result computed on its own (the rule itself, as a plain formula)."""
         return Formula.of(self.output, self.operator, self.terms, like=self, order=self.order, ranges=self.ranges)
 
-    def evaluate(self, values, sizes):
+    def evaluate(self, values: dict[str, Any], sizes: dict[str, tuple[int, ...]]) -> np.ndarray:
         """Like any formula; the differentiated operand, if given, says how large the result is.
 
         Without it the result ends with the last element that is written.
@@ -121,11 +125,11 @@ class Shown:
     """Text and layout of expressions that mix the scatter form's names with the new indices of the result."""
 
     scatter: Formula
-    new: tuple
+    new: tuple[Any, ...]
 
-    def text(self, expr):
+    def text(self, expr: sympy.Basic) -> str:
         indices = (*self.new, *self.scatter.indices)
         return to_text(expr, (*indices, *self.scatter.operands, *self.scatter.order), indices)
 
-    def layout(self, expr, exact=()):
+    def layout(self, expr: sympy.Basic, exact: tuple[sympy.Basic, ...] = ()) -> Layout:
         return expression_layout(expr, self.scatter, self.new, exact)

@@ -4,12 +4,28 @@ The largest index whose last read lies inside an axis: with every other index wh
 ``a·o + rest ≤ size − 1`` is solved for ``o``; the count is ``floor((size − 1 − rest)/a) + 1``.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 
 from convsym.boundary import folded
-from convsym.expressions import accesses, affine, array_of, floordiv, indices_of, names, sign, size, symbol
+from convsym.expressions import (
+    Term,
+    accesses,
+    affine,
+    array_of,
+    floordiv,
+    indices_of,
+    mod,
+    names,
+    sign,
+    size,
+    symbol,
+)
 
 
 @dataclass(frozen=True)
@@ -31,7 +47,13 @@ class LastRead:
     limit: sympy.Expr
 
 
-def last_reads(terms, index, indices, range_of, high):
+def last_reads(
+    terms: tuple[Term, ...],
+    index: str,
+    indices: tuple[str, ...],
+    range_of: Callable[..., Any],
+    high: dict[str, sympy.Symbol],
+) -> tuple[LastRead, ...]:
     """What each access that an output index moves says about its size.
 
     Parameters
@@ -68,3 +90,14 @@ def last_reads(terms, index, indices, range_of, high):
                 count = (bound if own == 1 else floordiv(bound, own)) + 1
                 found.append(LastRead(count, (own * symbol(index) + rest).expand(), limit))
     return tuple(dict.fromkeys(found))
+
+
+def multiplying(expr: Any, indices: tuple[str, ...]) -> set[str]:
+    """Parameters that multiply an index, or divide, in an index expression."""
+    found = set()
+    for node in sympy.preorder_traversal(expr):
+        if isinstance(node, (floordiv, mod)):
+            found |= names(node.args[1])
+        if isinstance(node, sympy.Mul) and names(node) & set(indices):
+            found |= names(node)
+    return found - set(indices)

@@ -4,12 +4,18 @@ The text depends on nothing but the statement: not on the solver's version, nor 
 proved. So a certificate can be compared with what has to be proved.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
 from convsym.boundary import cases, is_folded
 from convsym.errors import ProofError
 from convsym.expressions import ceildiv, floordiv, mod
+from convsym.relations import Keyed
 
 _COMPARE = {sympy.Eq: "=", sympy.Ne: "distinct", sympy.Lt: "<", sympy.Le: "<=", sympy.Gt: ">", sympy.Ge: ">="}
 
@@ -26,17 +32,17 @@ class Script:
         better than divisions, at times.
     """
 
-    def __init__(self, native=True):
+    def __init__(self, native: bool = True) -> None:
         self.native = native
         self.variables, self.unknowns = {}, {}  # name -> how it is written; what an unknown stands for -> its name
         self.assertions, self.axioms = [], []
 
-    def refute(self, hypotheses, statement):
+    def refute(self, hypotheses: tuple[sympy.Basic, ...], statement: str) -> Script:
         """Ask for a case in which the hypotheses hold and a statement, given as text, does not."""
         self.assertions = [*map(self.condition, hypotheses), _call("not", statement)]
         return self
 
-    def __str__(self):
+    def __str__(self) -> str:
         declared = (*self.variables.values(), *self.unknowns.values())
         lines = [f"(declare-const {name} Int)" for name in declared]
         lines += [f"(assert {a})" for a in (*self.assertions, *self.axioms)]
@@ -44,7 +50,7 @@ class Script:
 
     # ---------------------------------------------------------------------------------------------------- terms
 
-    def term(self, expr):
+    def term(self, expr: Any) -> str:
         """An index expression as an integer."""
         if expr.is_Symbol:
             return self.variables.setdefault(expr.name, f"|{expr.name}|")
@@ -68,7 +74,7 @@ class Script:
             return _call("*", *parts[:1] * int(expr.exp))
         raise ProofError(f"{expr} cannot be put to the prover")
 
-    def real(self, expr):
+    def real(self, expr: sympy.Expr) -> str:
         """A coefficient as a real number."""
         if expr.is_Rational:
             above = _number(int(expr.p), ".0")
@@ -80,21 +86,21 @@ class Script:
             return power if expr.exp > 0 else f"(/ 1.0 {power})"
         return f"(to_real {self.term(expr)})"
 
-    def unknown(self, meaning, axiom):
+    def unknown(self, meaning: tuple[str, ...], axiom: Callable[..., Any]) -> str:
         """A variable of the solver's own, of which an axiom says what it is; the same meaning is the same variable."""
         if meaning not in self.unknowns:
             self.unknowns[meaning] = f"|unknown {len(self.unknowns)}|"  # no user's name holds a blank
             self.axioms.append(axiom(self.unknowns[meaning]))
         return self.unknowns[meaning]
 
-    def quotient(self, above, below):
+    def quotient(self, above: str, below: str) -> str:
         """The floor of a quotient."""
         if self.native:
             return f"(div {above} {below})"
         between = "(=> (>= {b} 1) (and (<= (* {b} {q}) {a}) (< {a} (+ (* {b} {q}) {b}))))"
         return self.unknown(("floor", above, below), lambda q: between.format(a=above, b=below, q=q))
 
-    def folded(self, expr):
+    def folded(self, expr: Any) -> Any:
         """A boundary mode by its definition; on an empty axis it is outside."""
         same = "(= {} {})".format
         position, length = (self.unknown(t, lambda q, t=t: same(q, t)) for t in map(self.term, expr.args))
@@ -109,7 +115,7 @@ class Script:
 
     # ----------------------------------------------------------------------------------------------- conditions
 
-    def condition(self, expr):
+    def condition(self, expr: sympy.Basic) -> str:
         """A condition on index expressions."""
         if expr in (sympy.true, sympy.false):
             return "true" if expr == sympy.true else "false"
@@ -121,7 +127,7 @@ class Script:
         write = self.real if any(map(_is_fraction, sympy.preorder_traversal(expr))) else self.term
         return _call(_COMPARE[type(expr)], *map(write, expr.args))
 
-    def total(self, relations):
+    def total(self, relations: list[Keyed]) -> str:
         """Sum of the coefficients of the relations whose point exists."""
         summands = [
             f"(ite {self.condition(And(*r.conditions, evaluate=False))} {self.real(r.coefficient)} 0.0)"
@@ -130,16 +136,16 @@ class Script:
         return _call("+", *summands) if summands else "0.0"
 
 
-def _is_fraction(expr):
+def _is_fraction(expr: Any) -> bool:
     """Whether an expression need not be an integer."""
     return (expr.is_Rational and not expr.is_Integer) or (isinstance(expr, sympy.Pow) and expr.exp.is_negative)
 
 
-def _number(value, ending=""):
+def _number(value: int, ending: str = "") -> str:
     return f"{value}{ending}" if value >= 0 else f"(- {-value}{ending})"
 
 
-def _call(name, *arguments):
+def _call(name: str, *arguments: Any) -> str:
     """An application; of one argument only where that means something."""
     if len(arguments) == 1 and name in ("and", "or", "+", "*"):
         return arguments[0]

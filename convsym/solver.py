@@ -1,22 +1,27 @@
 """The second road: Z3 decides index statements with sizes, strides, dilations and paddings all symbolic."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import sympy
 from sympy.logic.boolalg import And, Not, Or
 
 from convsym.expressions import names
+from convsym.relations import Keyed
 from convsym.smtlib import Script
 
 MISSING = 'the prover Z3 is not installed; add it with  pip install "convsym[prove]"'
 
 
 @lru_cache(maxsize=1)
-def z3():
+def z3() -> Any:
     """The Z3 module, or None where it is not installed."""
     try:
         import z3 as module
@@ -40,11 +45,13 @@ class Verdict:
     """
 
     status: str
-    model: dict
-    smt: tuple = ()
+    model: dict[Any, Any]
+    smt: tuple[Any, ...] = ()
 
 
-def valid(hypotheses, goal, deadline):
+def valid(
+    hypotheses: list[sympy.Basic], goal: sympy.Basic | tuple[tuple[sympy.Basic, ...], ...], deadline: float
+) -> Verdict:
     """Whether the goal follows from the hypotheses, for all integers.
 
     Parameters
@@ -79,7 +86,7 @@ def valid(hypotheses, goal, deadline):
     return Verdict("proved", {}, smt)
 
 
-def components(conditions):
+def components(conditions: list[sympy.Basic]) -> list[set[sympy.Basic]]:
     """Split conditions into groups that share no variable: an axis at a time."""
     groups = []
     for condition in dict.fromkeys(conditions):
@@ -95,7 +102,7 @@ _recorded = ContextVar("the texts of a certificate that is being checked", defau
 
 
 @contextmanager
-def only(recorded):
+def only(recorded: Any) -> Iterator[Any]:
     """Within this context nothing counts as proved but statements whose SMT-LIB text is recorded, once they are
     checked again."""
     token = _recorded.set(frozenset(recorded))
@@ -105,10 +112,10 @@ def only(recorded):
         _recorded.reset(token)
 
 
-def _decide(hypotheses, goal, deadline):
+def _decide(hypotheses: tuple[sympy.Basic, ...], goal: sympy.Basic, deadline: float) -> Verdict:
     """Ask Z3 whether a condition follows; a statement proved once, for one axis, serves every axis and rank."""
 
-    def statement(script):
+    def statement(script: Script) -> str:
         return script.condition(goal)
 
     if _recorded.get() is not None:
@@ -122,12 +129,12 @@ def _decide(hypotheses, goal, deadline):
     return verdict
 
 
-def _text(hypotheses, statement, native):
+def _text(hypotheses: tuple[sympy.Basic, ...], statement: Callable[..., Any], native: bool) -> str:
     script = Script(native)
     return str(script.refute(hypotheses, statement(script)))
 
 
-def equal_counts(hypotheses, left, right, deadline):
+def equal_counts(hypotheses: list[sympy.Basic], left: list[Keyed], right: list[Keyed], deadline: float) -> Verdict:
     """Whether, for every key, the coefficients of the existing points add up to the same number on both sides.
 
     Parameters
@@ -157,7 +164,9 @@ def equal_counts(hypotheses, left, right, deadline):
 _TURNS = ((True, 0.25), (False, 1.0), (True, 2.0), (False, 8.0), (True, 1e9), (False, 1e9))
 
 
-def _refute(hypotheses, statement, deadline):
+def _refute(
+    hypotheses: list[sympy.Basic] | tuple[sympy.Basic, ...], statement: Callable[..., Any], deadline: float
+) -> Verdict:
     """Look for a counter-model; `statement` makes the text of the statement with a script."""
     m, recorded = z3(), _recorded.get()
     for native, seconds in _TURNS:
@@ -178,12 +187,12 @@ def _refute(hypotheses, statement, deadline):
     return Verdict("unknown", {})
 
 
-def version():
+def version() -> Any:
     """Name and version of the solver, or None where it is not installed."""
     return None if z3() is None else f"Z3 {z3().get_version_string()}"
 
 
-def _ask(solver, deadline):
+def _ask(solver: Any, deadline: float) -> Any:
     solver.set("timeout", max(1, int(1000 * (deadline - time.monotonic()))))
     return solver.check()
 
@@ -191,7 +200,7 @@ def _ask(solver, deadline):
 _SHRINKING = 3.0  # seconds at most for making a counter-model small, and a tenth of it for each question
 
 
-def _small_model(solver, variables, deadline):
+def _small_model(solver: Any, variables: dict[str, str], deadline: float) -> dict[str, int]:
     """The smallest counter-model, by bounding and shrinking: first the sizes, all together and then one by one, then
     what the parameters amount to, then the rest."""
     m = z3()
@@ -209,7 +218,7 @@ def _small_model(solver, variables, deadline):
     return {name: v.as_long() for name, v in values.items() if m.is_int_value(v)}
 
 
-def _least(solver, amount, model, deadline):
+def _least(solver: Any, amount: Any, model: Any, deadline: float) -> Any:
     """A model in which an amount, which is never negative, is least; what is found stays asserted."""
     low, high = 0, model.eval(amount, model_completion=True).as_long()
     step = 1
@@ -229,7 +238,7 @@ def _least(solver, amount, model, deadline):
     return model
 
 
-def _canonical(hypotheses, goal):
+def _canonical(hypotheses: tuple[sympy.Basic, ...], goal: sympy.Basic) -> str:
     """The statement with its variables numbered in order of appearance."""
     order, pieces = {}, []
     for condition in (*sorted(hypotheses, key=str), goal):

@@ -5,13 +5,18 @@ many outputs there are. Every convention ("valid", "same" in three versions, "fu
 high that gives the size a property; the choice is solved from the rule, the property is proved for all sizes.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import sympy
 
 from convsym import solver
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import ceildiv, floordiv, symbol, to_text
+from convsym.formula import Formula
 from convsym.obligations import assumptions
 from convsym.proofs import Judge
 from convsym.records import formula_record
@@ -43,7 +48,7 @@ class Theorem:
     proof: Proof
 
 
-def size_theorems(formula, index=None, budget=10.0):
+def size_theorems(formula: Formula, index: Any = None, budget: float = 10.0) -> tuple[Theorem, ...]:
     """Derive and prove the padding conventions of a formula that slides along one axis.
 
     Parameters
@@ -75,14 +80,14 @@ def size_theorems(formula, index=None, budget=10.0):
     return tuple(make(axis, budget) for make in _makers().values())
 
 
-def size_theorem(formula, name, index=None, budget=10.0):
+def size_theorem(formula: Any, name: Any, index: Any = None, budget: Any = 10.0) -> Any:
     """One of the theorems of `size_theorems`, by its name."""
     if name not in _makers():
         raise FormulaError(f"{name!r:.40} is no size theorem", hint=nearest(str(name), _makers()))
     return _makers()[name](_axis(formula, index), budget)
 
 
-def _makers():
+def _makers() -> dict[str, Callable[..., Any]]:
     return {
         "valid": _valid,
         "same": _same,
@@ -106,11 +111,11 @@ class Conventions:
         What `total` is, if it is not negative; else it is 0.
     """
 
-    paddings: dict
+    paddings: dict[Any, Any]
     total: sympy.Expr
 
 
-def conventions(formula, index=None):
+def conventions(formula: Formula, index: Any = None) -> Conventions:
     """The padding of each convention of a formula that slides along one axis; `size_theorems` proves them.
 
     Parameters
@@ -126,7 +131,7 @@ def conventions(formula, index=None):
     return Conventions(_paddings(axis), _needed(axis))
 
 
-def _paddings(axis):
+def _paddings(axis: _Axis) -> dict[str, tuple[Any, ...]]:
     """Low and high padding by convention."""
     zero, keeping, back = sympy.S.Zero, _keeping(axis), _reaching_back(axis)
     half, same = floordiv(TOTAL, sympy.Integer(2)), floordiv(keeping, sympy.Integer(2))
@@ -150,13 +155,22 @@ class _Axis:
     step: sympy.Expr
     rest: sympy.Expr
     farthest: sympy.Expr
-    hypotheses: tuple
+    hypotheses: tuple[Any, ...]
 
-    def count(self, low, high):
+    def count(self, low: Any, high: sympy.Expr) -> sympy.Expr:
         """Number of outputs with these paddings."""
         return floordiv(sympy.expand(self.rest + low + high), self.step) + 1
 
-    def prove(self, name, low, high, statement, goals, budget, given=()):
+    def prove(
+        self,
+        name: str,
+        low: Any,
+        high: Any,
+        statement: str,
+        goals: list[sympy.Basic],
+        budget: float,
+        given: tuple[sympy.Basic, ...] = (),
+    ) -> Theorem:
         """A theorem of goals that must all hold."""
         hypotheses = [*self.hypotheses, *given]
         question = {"formula": formula_record(self.formula), "theorem": name, "index": self.index.name}
@@ -165,12 +179,12 @@ class _Axis:
             judge.ask(self.text(goal), lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
         return Theorem(name, low, high, statement, judge.proof())
 
-    def text(self, expr):
+    def text(self, expr: Any) -> str:
         """Formula text in this formula's order of names."""
         return to_text(expr, (*self.formula.indices, *self.formula.operands, *self.formula.order), self.formula.indices)
 
 
-def _axis(formula, index):
+def _axis(formula: Formula, index: Any) -> _Axis:
     """The one sliding axis of a formula, with its padding parameter split into low and high."""
     sized = [n for n in formula.indices if formula.bare(n) and formula.bare(n)[0][0] == formula.output]
     wanted = [index] if index is not None else sized
@@ -194,13 +208,13 @@ def _axis(formula, index):
     return _Axis(formula, own, size, step, rest, read, hypotheses)
 
 
-def _keeping(axis):
+def _keeping(axis: _Axis) -> sympy.Expr:
     """The total padding with which, at step 1, the output is as large as the input."""
     (total,) = sympy.solve(sympy.Eq(axis.rest + TOTAL + 1, axis.size), TOTAL)
     return sympy.expand(total)
 
 
-def _valid(axis, budget):
+def _valid(axis: _Axis, budget: float) -> Theorem:
     zero, _ = _paddings(axis)["valid"]
     window = (sympy.Ge(axis.index, 0), sympy.Lt(axis.index, axis.count(zero, zero)))
     inside = sympy.Le(axis.farthest.xreplace({LOW: zero}), axis.size - 1)
@@ -208,7 +222,7 @@ def _valid(axis, budget):
     return axis.prove("valid", zero, zero, statement, [inside], budget, window)
 
 
-def _same(axis, budget):
+def _same(axis: _Axis, budget: float) -> Theorem:
     total = _keeping(axis)
     low, high = _paddings(axis)["same"]
     goal = sympy.Eq(axis.count(low, high), ceildiv(axis.size, axis.step))
@@ -216,12 +230,12 @@ def _same(axis, budget):
     return axis.prove("same", low, high, statement, [goal], budget)
 
 
-def _needed(axis):
+def _needed(axis: _Axis) -> sympy.Expr:
     """The total padding with which the last of ceil(size/step) windows just ends inside; it may be negative."""
     return sympy.expand((ceildiv(axis.size, axis.step) - 1) * axis.step - axis.rest)
 
 
-def _smallest_total(axis):
+def _smallest_total(axis: _Axis) -> tuple[Any, ...]:
     """The least total padding with ceil(size/step) outputs, as conditions on `total`."""
     wanted, needed = ceildiv(axis.size, axis.step), _needed(axis)
     return (
@@ -236,7 +250,7 @@ def _smallest_total(axis):
     )
 
 
-def _tight(axis, name, low, high, budget):
+def _tight(axis: _Axis, name: str, low: Any, high: Any, budget: float) -> Theorem:
     wanted, needed, given = _smallest_total(axis)
     exact = sympy.Eq(axis.count(TOTAL, sympy.S.Zero), wanted)
     fewer = sympy.Or(sympy.Lt(LESS, 0), sympy.Ge(LESS, TOTAL), sympy.Lt(axis.count(LESS, sympy.S.Zero), wanted))
@@ -247,21 +261,21 @@ def _tight(axis, name, low, high, budget):
     return axis.prove(name, low, high, statement, [exact, fewer], budget, given)
 
 
-def _upper(axis, budget):
+def _upper(axis: _Axis, budget: float) -> Theorem:
     return _tight(axis, "same upper", *_paddings(axis)["same upper"], budget)
 
 
-def _lower(axis, budget):
+def _lower(axis: _Axis, budget: float) -> Theorem:
     return _tight(axis, "same lower", *_paddings(axis)["same lower"], budget)
 
 
-def _reaching_back(axis):
+def _reaching_back(axis: _Axis) -> sympy.Expr:
     """The padding with which the first window's farthest read is the first element."""
     (low,) = sympy.solve(axis.farthest.xreplace({axis.index: sympy.S.Zero}), LOW)
     return sympy.expand(low)
 
 
-def _full(axis, budget):
+def _full(axis: _Axis, budget: float) -> Theorem:
     low, high = _paddings(axis)["full"]
     first = sympy.Eq(axis.farthest.xreplace({axis.index: sympy.S.Zero, LOW: low}), 0)
     last = axis.count(low, high) - 1
@@ -274,7 +288,7 @@ def _full(axis, budget):
     return axis.prove("full", low, high, statement, [first, inside, beyond], budget)
 
 
-def _causal(axis, budget):
+def _causal(axis: _Axis, budget: float) -> Theorem:
     low, _ = _paddings(axis)["causal"]
     past = sympy.Le(axis.farthest.xreplace({LOW: low}), axis.step * axis.index)
     size = sympy.Eq(axis.count(low, sympy.S.Zero), ceildiv(axis.size, axis.step))
@@ -283,7 +297,7 @@ def _causal(axis, budget):
     return axis.prove("causal", low, sympy.S.Zero, statement, [past, size], budget)
 
 
-def _output_padding(axis, budget):
+def _output_padding(axis: _Axis, budget: float) -> Theorem:
     """Sizes with the same number of outputs: what a transposed convolution has to be told."""
     count = axis.count(LOW, HIGH)
     least = sympy.expand((COUNT - 1) * axis.step - (axis.rest + LOW + HIGH) + axis.size)

@@ -1,9 +1,12 @@
 """One tile of a convolution by a few products: three matrices, verified symbolically, with their cost and accuracy."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import sympy
@@ -51,13 +54,13 @@ class Winograd:
     m: int
     r: int
     kind: str
-    points: tuple
+    points: tuple[Any, ...]
     AT: sympy.ImmutableMatrix
     G: sympy.ImmutableMatrix
     BT: sympy.ImmutableMatrix
     rank: int = 1
 
-    def nested(self, rank):
+    def nested(self, rank: int) -> Winograd:
         """The same transforms along several axes; for two, ``Y = AT·[(G·W·Gᵀ) ⊙ (BT·X·B)]·A``.
 
         Parameters
@@ -85,7 +88,7 @@ class Winograd:
         return replace(self, rank=rank)
 
     @cached_property
-    def formula(self):
+    def formula(self) -> Any:
         """What a tile computes: the convolution, or the rule that `vjp` derives from it."""
         axes = [""] if self.rank == 1 else range(self.rank)
         y, x, w = (", ".join(text.format(axis) for axis in axes) for text in ("o{0}", "o{0} + r{0}", "r{0}"))
@@ -93,12 +96,12 @@ class Winograd:
         return forward if self.kind == "forward" else vjp(forward, KINDS[self.kind][0][-1])
 
     @property
-    def shapes(self):
+    def shapes(self) -> Any:
         """Shape of each operand's tile by name, the operand of G first."""
         _, first, second = KINDS[self.kind]
         return {first: (self.G.cols,) * self.rank, second: (self.BT.cols,) * self.rank}
 
-    def __call__(self, **operands):
+    def __call__(self, **operands: Any) -> Any:
         arrays = [np.asarray(operands[name]) for name in self.shapes if name in operands]
         if operands.keys() != self.shapes.keys() or [a.shape for a in arrays] != list(self.shapes.values()):
             needed = " and ".join(f"{name} of shape {shape}" for name, shape in self.shapes.items())
@@ -112,7 +115,7 @@ class Winograd:
         exact = self._tile(*(array.astype(object) for array in arrays))
         return np.array([v.numerator if v.denominator == 1 else v for v in exact.flat]).reshape(exact.shape)
 
-    def _tile(self, a, b):
+    def _tile(self, a: Any, b: Any) -> Any:
         exact = a.dtype == object
         result, first, second = (
             np.array([Fraction(e.p, e.q) if exact else e.p / e.q for e in matrix], a.dtype).reshape(matrix.shape)
@@ -120,7 +123,7 @@ class Winograd:
         )
         return _along(result, _along(first, a) * _along(second, b))
 
-    def verify(self):
+    def verify(self) -> Any:
         """Multiply out on symbols: every element of the result must be the polynomial that the formula gives.
 
         Returns
@@ -162,7 +165,7 @@ class Winograd:
             int(agree),
         )
 
-    def _counterexample(self, place, expected, claimed, symbols):
+    def _counterexample(self, place: Any, expected: Any, claimed: Any, symbols: Any) -> Any:
         """One product with a wrong coefficient, as integers: the first element clears the denominator."""
         product, _ = (claimed - expected).terms()[0]
         true, said = (dict(polynomial.terms()).get(product, Fraction(0)) for polynomial in (expected, claimed))
@@ -173,7 +176,7 @@ class Winograd:
         return Counterexample(sizes, {}, place, *values, f"{first} = {scale}, {second} = 1, others 0")
 
     @cached_property
-    def growth(self):
+    def growth(self) -> Any:
         """Largest Σ_p |AT[o, p]|·(Σ_k |G[p, k]|)·(Σ_u |BT[p, u]|) over the elements o of the result, a Rational.
 
         Along several axes it is the power: magnitudes and sums of a Kronecker product are products.
@@ -183,7 +186,7 @@ class Winograd:
         return max(result * sums[0].multiply_elementwise(sums[1])) ** self.rank
 
     @property
-    def amplification(self):
+    def amplification(self) -> Any:
         """How much further rounding errors can grow than in the direct sum: `growth` divided by the direct sum's.
 
         A sum of products in which every term meets at most K roundings is off by at most γ_K = K·u/(1 − K·u) times the
@@ -200,7 +203,7 @@ class Winograd:
         """
         return self.growth / int(self._products.max())
 
-    def error_bound(self, dtype="float32"):
+    def error_bound(self, dtype: Any = "float32") -> Any:
         """The factor c of |computed − exact| ≤ c·max|a|·max|b| in a float type, whatever the order of the sums.
 
         It counts the rounding of the matrices' entries too; overflow and underflow are left out.
@@ -235,22 +238,22 @@ class Winograd:
         return float(drift / (1 - drift) * self.growth)
 
     @cached_property
-    def _products(self):
+    def _products(self) -> Any:
         """How many products the formula adds up in each element of the result."""
         return self.formula(**{name: np.ones(shape, dtype=int) for name, shape in self.shapes.items()})
 
     @property
-    def direct_multiplications(self):
+    def direct_multiplications(self) -> Any:
         """Products of the formula for the same tile."""
         return int(self._products.sum())
 
     @property
-    def multiplications(self):
+    def multiplications(self) -> Any:
         """Products of a tile, the transforms' constant factors left out."""
         return self.AT.cols**self.rank
 
     @property
-    def operations(self):
+    def operations(self) -> Any:
         """``{transform: (additions, products with a constant other than ±1)}``, row by row as the matrices stand."""
         counts = {}
         for name, matrix in {"AT": self.AT, "G": self.G, "BT": self.BT}.items():
@@ -260,17 +263,17 @@ class Winograd:
         return counts
 
     @property
-    def additions(self):
+    def additions(self) -> Any:
         """Additions and subtractions of the three transforms together."""
         return sum(additions for additions, _ in self.operations.values())
 
     @property
-    def name(self):
+    def name(self) -> Any:
         """F(m, r), with the axes and the gradient it is for."""
         axes = "" if self.rank == 1 else f" along {self.rank} axes"
         return f"F({self.m}, {self.r}){axes}" + ("" if self.kind == "forward" else f", {self.kind} gradient")
 
-    def __str__(self):
+    def __str__(self) -> Any:
         products = f"{self.multiplications} multiplications instead of {self.direct_multiplications}"
         cost = f"{products}, {self.additions} additions, amplification {float(self.amplification):.3g}"
         lines = [f"{self.name}: {self.formula}", cost, f"points {', '.join(map(str, self.points))}"]
@@ -278,12 +281,12 @@ class Winograd:
             lines.append(f"{name} = " + matrix.table(StrPrinter(), rowsep="\n" + " " * len(f"{name} = "), colsep="  "))
         return "\n".join(lines)
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> Any:
         return f"$${latex(self)}$$"
 
 
 @latex.register
-def _(obj: Winograd):
+def _(obj: Winograd) -> Any:
     result, first, second = (rf"\mathrm{{d}}{name[-1]}" if len(name) > 1 else name for name in KINDS[obj.kind])
     matrices = {r"A^\top": obj.AT, "G": obj.G, r"B^\top": obj.BT}
     at, g, bt = matrices if obj.rank == 1 else (rf"({name})^{{\otimes {obj.rank}}}" for name in matrices)
@@ -292,12 +295,12 @@ def _(obj: Winograd):
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
-def _along(matrix, array):
+def _along(matrix: Any, array: Any) -> Any:
     """The matrix applied along every axis of the array."""
     for axis in range(array.ndim):
         array = np.moveaxis(np.tensordot(matrix, array, (1, axis)), 0, axis)
     return array
 
 
-def _nonzero(row):
+def _nonzero(row: Any) -> Any:
     return sum(entry != 0 for entry in row)

@@ -4,9 +4,10 @@ Both printers draw the same tree, so a page and a paper cannot disagree. Names a
 reaches the output unescaped.
 """
 
+from typing import Any
 from xml.sax.saxutils import escape
 
-from convsym.layout import GREEK
+from convsym.layout import GREEK, Layout
 
 _LATEX = {
     "≠": r"\ne",
@@ -45,7 +46,7 @@ _IN_TEXT = {c: "\\" + c for c in "_%$&#{}"} | {
 _OPEN, _CLOSE = frozenset("([⌊"), frozenset(")]⌋")
 
 
-def text_latex(text):
+def text_latex(text: str) -> str:
     """Any text as it may stand within ``\\text{…}`` or ``\\texttt{…}``: nothing in it is a command or markup.
 
     Parameters
@@ -64,7 +65,7 @@ def text_latex(text):
     return "".join(_IN_TEXT.get(character, character) for character in text)
 
 
-def to_latex(node):
+def to_latex(node: Layout) -> str:
     """LaTeX of a layout."""
     kind, parts = node.kind, node.parts
     if kind == "row":
@@ -88,7 +89,7 @@ def to_latex(node):
     return f"{_grouped(to_latex(parts[0]))}{mark}{{{to_latex(parts[1])}}}"
 
 
-def _spaced(texts):
+def _spaced(texts: list[str]) -> str:
     line = ""
     for text in texts:
         opened, closes = line.endswith((r"\left(", r"\left[", "|")), text in (r"\right)", r"\right]", "|")
@@ -97,16 +98,16 @@ def _spaced(texts):
     return line
 
 
-def _grouped(base):
+def _grouped(base: str) -> str:
     return base if len(base) == 1 or (base.startswith(r"\mathit{") and base.count("{") == 1) else f"{{{base}}}"
 
 
-def to_mathml(node):
+def to_mathml(node: Any) -> Any:
     """A ``<math>`` element of a layout."""
     return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{_mathml(node)}</math>'
 
 
-def _mathml(node):
+def _mathml(node: Any) -> Any:
     kind, parts = node.kind, node.parts
     if kind == "row":
         inner = "".join(_mathml(p) for p in parts)
@@ -130,6 +131,6 @@ def _mathml(node):
     return f"<{tag}>{_one(parts[0])}{_one(parts[1])}</{tag}>"
 
 
-def _one(node):
+def _one(node: Any) -> Any:
     """A node as exactly one element, as fractions and scripts need."""
     return f"<mrow>{_mathml(node)}</mrow>"

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from convsym import solver
 from convsym.notation import latex
@@ -31,7 +32,7 @@ class Obligation:
     name: str
     status: str
     seconds: float
-    smt: tuple = field(default=(), repr=False)
+    smt: tuple[Any, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -55,15 +56,15 @@ class Counterexample:
         "10**-9" where a value is no quotient of integers and is rounded.
     """
 
-    sizes: dict
-    params: dict
-    index: tuple
+    sizes: dict[Any, Any]
+    params: dict[Any, Any]
+    index: tuple[Any, ...]
     expected: int
     claimed: int
     fill: str
     unit: str = "1"
 
-    def __str__(self):
+    def __str__(self) -> str:
         shapes = ", ".join(f"{name} {shape}" for name, shape in self.sizes.items())
         params = ", ".join(f"{name}={value}" for name, value in self.params.items())
         unit = "" if self.unit == "1" else f" in units of {self.unit}"
@@ -98,15 +99,15 @@ class Proof:
 
     statement: str
     status: str
-    obligations: tuple
+    obligations: tuple[Any, ...]
     reason: str
     seconds: float
     counterexample: Counterexample | None = None
     geometries: int = 0
-    assumptions: tuple = ()
-    question: dict = field(default_factory=dict, repr=False)
+    assumptions: tuple[Any, ...] = ()
+    question: dict[Any, Any] = field(default_factory=dict, repr=False)
 
-    def save(self, path):
+    def save(self, path: Any) -> None:
         """Write a certificate: statement, question, assumptions, SMT-LIB texts, solver and version, times, as JSON.
 
         Parameters
@@ -115,20 +116,20 @@ class Proof:
         """
         Path(path).write_text(json.dumps(certificate(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
-    def __bool__(self):
+    def __bool__(self) -> bool:
         return self.status == "proved"
 
-    def __str__(self):
+    def __str__(self) -> Any:
         lines = [f"{self.status}: {self.statement}", f"  {self.reason}"]
         if self.geometries:
             lines.append(f"  exact integers agree on {self.geometries} small geometries")
         lines += [f"  {o.status:8} {o.name} ({1000 * o.seconds:.0f} ms)" for o in self.obligations]
         return "\n".join(lines)
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> Any:
         return f"$${latex(self)}$$"
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> Any:
         agreed = (("geometries", f"exact integers agree on {self.geometries} small ones"),) if self.geometries else ()
         rows = [("statement", self.statement), ("reason", self.reason), *agreed]
         rows += [(o.status, f"{o.name} ({1000 * o.seconds:.0f} ms)") for o in self.obligations]
@@ -136,12 +137,12 @@ class Proof:
         return f"<table><caption>{escape(self.status)}</caption><tbody>{cells}</tbody></table>"
 
 
-def worst(statuses):
+def worst(statuses: Any) -> Any:
     """The status of a whole whose parts have these: one refuted part refutes, one open part leaves it unknown."""
     return next(s for s in STATUSES if s in statuses)
 
 
-def certificate(proof):
+def certificate(proof: Any) -> Any:
     """A proof as plain data that can be checked again; see `Proof.save` and `convsym.certificates`."""
     return {
         "schema": CERTIFICATE,
@@ -160,7 +161,7 @@ def certificate(proof):
     }
 
 
-def proof_record(proof):
+def proof_record(proof: Any) -> Any:
     """A proof as plain data."""
     found = proof.counterexample
     return {
@@ -186,5 +187,5 @@ def proof_record(proof):
 
 
 @latex.register
-def _(obj: Proof):
+def _(obj: Proof) -> Any:
     return rf"\text{{{text_latex(obj.status)}: }}\;\texttt{{{text_latex(obj.statement)}}}"

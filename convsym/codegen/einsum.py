@@ -1,6 +1,7 @@
 """Formula to the text of einsum, where it is one: a single product of accesses whose subscripts are bare indices."""
 
 from string import ascii_letters
+from typing import Any
 
 import sympy
 
@@ -9,7 +10,7 @@ from convsym.errors import FormulaError
 from convsym.expressions import array_of, indices_of, is_access
 
 
-def einsum(formula):
+def einsum(formula: Any) -> Any:
     """The subscripts of einsum and the operands in their order.
 
     Parameters
@@ -56,7 +57,7 @@ def einsum(formula):
     return f"{','.join(groups)}->{''.join(letters[n] for n in written)}", tuple(array_of(a) for a in reads)
 
 
-def einsum_text(formula):
+def einsum_text(formula: Any) -> Any:
     """A formula as a line of Python that calls ``einsum``.
 
     Parameters
@@ -84,7 +85,7 @@ def einsum_text(formula):
     return f'{result} = einsum("{subscripts}", {", ".join(arrays)})'
 
 
-def _factors(formula, body):
+def _factors(formula: Any, body: Any) -> Any:
     """The accesses of a product, each as often as it is a factor, in the formula's order."""
     reads = []
     for factor in sympy.Mul.make_args(body):
@@ -95,7 +96,7 @@ def _factors(formula, body):
     return sorted(reads, key=lambda a: (formula.operands.index(array_of(a)), formula.show(a)))
 
 
-def _letters(formula):
+def _letters(formula: Any) -> Any:
     """A letter for each index."""
     own = {name: name for name in formula.indices if len(name) == 1 and name in ascii_letters}
     free = (letter for letter in ascii_letters if letter not in own)
@@ -105,6 +106,6 @@ def _letters(formula):
     return found
 
 
-def _refusal(formula, reason):
+def _refusal(formula: Any, reason: Any) -> Any:
     hint = "einsum multiplies arrays at bare indices, e.g. a[i, j]*b[j, k]"
     return FormulaError(f"this is no einsum: {reason}", str(formula), None, hint)

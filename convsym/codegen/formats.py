@@ -1,6 +1,7 @@
 """A derived rule as text, in every format of the command line."""
 
 import json
+from typing import Any
 
 from convsym.codegen.cython import kernel_text
 from convsym.codegen.einsum import einsum_text
@@ -13,13 +14,13 @@ from convsym.records import rule_record
 from convsym.residues import residue_classes
 
 
-def _text(rule):
+def _text(rule: Any) -> Any:
     forms = f"formula   {rule.parent}\nscatter   {rule.scatter}\ngather    {rule.gather}\n\nsteps"
     steps = (f"  {step.lemma}\n      {step.text}" for step in rule.steps)
     return "\n".join([forms, *steps, *_classes(rule)])
 
 
-def _classes(rule):
+def _classes(rule: Any) -> Any:
     """Lines about the residue classes of a strided rule."""
     try:
         classes = residue_classes(rule)

@@ -4,7 +4,7 @@ The operator % of JavaScript has the sign of the dividend and Math.trunc rounds 
 remainder are functions that are printed with the text.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sympy
 
@@ -28,7 +28,7 @@ _HELPERS = {
 _NEEDS = {"floordiv": ("floormod",), "ceildiv": ("floordiv", "floormod")}
 
 
-def javascript_text(formula, name):
+def javascript_text(formula: Any, name: Any) -> Any:
     """A JavaScript function that adds a formula's value into its result, loop by loop, and what it calls.
 
     Parameters
@@ -79,11 +79,11 @@ def javascript_text(formula, name):
     return "\n".join([*printer.helpers(), *modes, *lines]) + "\n"
 
 
-def _function(name, arguments, lines):
+def _function(name: Any, arguments: Any, lines: Any) -> Any:
     return "\n".join([f"function {name}({arguments}) {{", *(INDENT + line for line in lines), "}", ""])
 
 
-def _fold(printer, name, definition):
+def _fold(printer: Any, name: Any, definition: Any) -> Any:
     """A boundary mode as a function."""
     *tests, (_, last) = definition
     lines = [f"if ({printer.show(condition)}) return {printer.show(value)};" for condition, value in tests]
@@ -95,20 +95,20 @@ class _JavaScript(Text):
 
     functions: ClassVar = {function: f"Math.{name}" for name, function in FUNCTIONS.items()}
 
-    def __init__(self, order, indices):
+    def __init__(self, order: Any, indices: Any) -> None:
         super().__init__(order, indices)
         self.used = set()
 
-    def helpers(self):
+    def helpers(self) -> Any:
         """Text of the helpers that were used."""
         wanted = self.used.union(*(_NEEDS.get(name, ()) for name in self.used))
         return [_function(name, parts[0], parts[1:]) for name, parts in _HELPERS.items() if name in wanted]
 
-    def helper(self, name, *arguments):
+    def helper(self, name: Any, *arguments: Any) -> Any:
         self.used.add(name)
         return f"{name}({', '.join(arguments)})"
 
-    def write(self, statement):
+    def write(self, statement: Any) -> Any:
         match statement:
             case For(index, extent):
                 return f"for (let {index} = 0; {index} < {self.show(extent)}; {index} += 1) {{"
@@ -126,10 +126,10 @@ class _JavaScript(Text):
 
     # ------------------------------------------------------------------------------- what is not as in formula text
 
-    def name(self, expr):
+    def name(self, expr: Any) -> Any:
         return f"{array_of(expr)}.data[0]" if is_access(expr) else expr.name
 
-    def indexed(self, expr):
+    def indexed(self, expr: Any) -> Any:
         array, (first, *others) = array_of(expr), expr.indices
         offset = self.show(first)
         for axis, place in enumerate(others, 1):
@@ -137,7 +137,7 @@ class _JavaScript(Text):
             offset = f"{front}*{array}.shape[{axis}] + {self.show(place)}"
         return f"{array}.data[{offset}]"
 
-    def power(self, expr):
+    def power(self, expr: Any) -> Any:
         base, exponent = expr.args
         if exponent < 0:
             return "1/" + self.show(base**-exponent, 4)
@@ -145,25 +145,25 @@ class _JavaScript(Text):
         text = f"Math.sqrt({self.show(base)})" if root else self.show(base)
         return text if root and exponent.p == 1 else self.helper("power", text, str(exponent.p))
 
-    def floor(self, expr):
+    def floor(self, expr: Any) -> Any:
         return self.helper("floordiv", *map(self.show, expr.args))
 
-    def ceiling(self, expr):
+    def ceiling(self, expr: Any) -> Any:
         return self.helper("ceildiv", *map(self.show, expr.args))
 
-    def remainder(self, expr):
+    def remainder(self, expr: Any) -> Any:
         return self.helper("floormod", *map(self.show, expr.args))
 
-    def relation(self, expr):
+    def relation(self, expr: Any) -> Any:
         sign = {"==": "===", "!=": "!=="}.get(RELATIONS[type(expr)], RELATIONS[type(expr)])
         return f"{self.show(expr.lhs, 2)} {sign} {self.show(expr.rhs, 2)}"
 
-    def logic(self, expr):
+    def logic(self, expr: Any) -> Any:
         if isinstance(expr, sympy.Not):
             return f"!({self.show(expr.args[0])})"
         sign = " && " if isinstance(expr, sympy.And) else " || "
         return sign.join(sorted(self.show(a, 1) for a in expr.args))
 
 
-def _within(position, length):
+def _within(position: Any, length: Any) -> Any:
     return f"0 <= {position} && {position} < {length}"

@@ -5,8 +5,11 @@ one element. The lane is the innermost loop. If it stands in the written access,
 the sum of each element runs over the outer loops in one fixed order; otherwise it is summed in fixed lanes.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from itertools import count
+from typing import Any
 
 import sympy
 
@@ -14,6 +17,7 @@ from convsym.codegen.safe import safe
 from convsym.elimination import gather, interval
 from convsym.errors import KernelError
 from convsym.expressions import accesses, affine, array_of, indices_of, names, sign, size, symbol, vanishes
+from convsym.formula import Formula
 from convsym.rule import Rule
 
 # Elements of one tile of a row: two rows of float64 fit a first-level cache of 32 kB, and one tile of one kernel
@@ -28,7 +32,7 @@ class Loop:
 
     index: str
     extent: sympy.Expr
-    checks: tuple
+    checks: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -72,24 +76,24 @@ class Nest:
 
     name: str
     formula: object
-    owners: tuple
-    checks: tuple
-    loops: tuple
+    owners: tuple[Any, ...]
+    checks: tuple[Any, ...]
+    loops: tuple[Any, ...]
     lane: str
-    lower: tuple
-    upper: tuple
-    target: tuple
+    lower: tuple[Any, ...]
+    upper: tuple[Any, ...]
+    target: tuple[Any, ...]
     body: sympy.Expr
-    guard: tuple
+    guard: tuple[Any, ...]
     tiled: int | None
 
     @property
-    def in_row(self):
+    def in_row(self) -> bool:
         """Whether the lane moves the written access (a row), or is summed (a dot product)."""
         return any(symbol(self.lane) in e.free_symbols for e in self.target)
 
 
-def nest(name, formula, lane=None):
+def nest(name: str, formula: Formula | Rule, lane: str | None = None) -> Nest:
     """Lower a formula or rule to a loop nest.
 
     Parameters
@@ -123,7 +127,7 @@ def nest(name, formula, lane=None):
     return _Lowering(name, formula, lane).run()
 
 
-def _fastest(formula):
+def _fastest(formula: Formula) -> str:
     """The last index that stands alone in the written access, or else the last index of all."""
     bare = [e.name for e in formula.terms[0].target if e.is_Symbol and e.name in formula.indices]
     return bare[-1] if bare else formula.indices[-1]
@@ -132,7 +136,7 @@ def _fastest(formula):
 class _Lowering:
     """Places each position and guard of a one-term formula at the outermost loop where it is known."""
 
-    def __init__(self, name, formula, lane):
+    def __init__(self, name: str, formula: Formula, lane: str) -> None:
         self.name, self.formula, self.lane = name, formula, lane
         self.term = formula.terms[0]
         if lane not in formula.loops(self.term):
@@ -142,7 +146,7 @@ class _Lowering:
         self.lower, self.upper = [sympy.S.Zero], [formula.range_of(lane)]
         self.checks = []
 
-    def run(self):
+    def run(self) -> Nest | None:
         target = self.term.target
         owners = tuple((e.name, axis) for axis, e in enumerate(target) if e.is_Symbol and e.name != self.lane)
         inner = [n for n in self.formula.loops(self.term) if n != self.lane and n not in dict(owners)]
@@ -173,7 +177,7 @@ class _Lowering:
             tiled,
         )
 
-    def _cuts(self, reading):
+    def _cuts(self, reading: sympy.Expr) -> None:
         """Leaving out the points whose read lies outside is right only where the term vanishes with the read."""
         moved = any(not e.is_Symbol or e.name not in self.formula.indices for e in indices_of(reading))
         decides = any(reading in accesses(c) for c in self.term.guard)
@@ -183,7 +187,7 @@ class _Lowering:
                 f"its array, and plain kernels leave such points out: {self.formula}"
             )
 
-    def _tile(self, target):
+    def _tile(self, target: tuple[sympy.Expr, ...]) -> int | None:
         """Keep a row inside of its tile of the result: items stay small, and their rows in the cache."""
         for axis, expr in enumerate(target):
             if self.lane in names(expr):
@@ -193,11 +197,11 @@ class _Lowering:
                 return axis
         return None
 
-    def _place(self, array, indices):
+    def _place(self, array: str, indices: tuple[Any, ...]) -> tuple[sympy.Expr, ...]:
         """Index expressions of an access, every one that needs a check replaced by its checked position."""
         return tuple(self._position(e, size(array, axis)) for axis, e in enumerate(indices))
 
-    def _position(self, expr, length):
+    def _position(self, expr: sympy.Expr, length: sympy.Symbol) -> sympy.Expr:
         if expr.is_Symbol and expr.name in self.formula.indices:
             return expr
         if self.lane in names(expr):
@@ -208,7 +212,7 @@ class _Lowering:
             self._need(Check(name, expr, length))
         return symbol(self.positions[expr, length])
 
-    def _along_lane(self, expr, length):
+    def _along_lane(self, expr: sympy.Expr, length: sympy.Symbol) -> sympy.Expr:
         parts = affine(expr, self.formula.indices)
         if parts is None or sign(dict(parts[0])[self.lane]) != 1:
             raise KernelError(f"{self.name}: the lane {self.lane} must move {expr} forward by a positive step")
@@ -217,12 +221,12 @@ class _Lowering:
         self.upper.append(upper)
         return expr
 
-    def _need(self, check):
+    def _need(self, check: Check) -> None:
         if self.lane in names(check.expr):
             raise KernelError(f"{self.name}: the guard {check.expr} depends on the lane {self.lane}")
         self.checks.append(check)
 
-    def _levels(self, known, inner):
+    def _levels(self, known: list[str], inner: list[str]) -> dict[str | None, tuple[Check, ...]]:
         """Checks by the loop after which all their names are known; None is the owners' level."""
         known = set(known)
         levels, left = {}, list(self.checks)

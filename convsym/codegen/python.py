@@ -1,11 +1,16 @@
 """Formula to plain Python loops: slow, exact on ints, Fractions and SymPy symbols, and made to be read."""
 
+from typing import Any
+
+import sympy
+
 from convsym.codegen.safe import identifier, safe
 from convsym.codegen.statements import FOLDED, INDENT, Add, For, Inside, Let, Read, When, folds, statements, written
 from convsym.expressions import FUNCTIONS, Text
+from convsym.formula import Formula
 
 
-def python_text(formula, name):
+def python_text(formula: Formula, name: str) -> str:
     """A Python function that adds a formula's value into its result, loop by loop.
 
     Parameters
@@ -51,7 +56,7 @@ def python_text(formula, name):
     return "\n".join([*before, *lines]) + "\n"
 
 
-def _fold(printer, name, definition):
+def _fold(printer: Any, name: Any, definition: Any) -> Any:
     """A boundary mode as a function."""
     *tests, (_, last) = definition
     lines = [f"def {name}({FOLDED[0]}, {FOLDED[1]}):"]
@@ -63,7 +68,7 @@ def _fold(printer, name, definition):
 class _Python(Text):
     """Statements in Python, whose expressions are those of formula text."""
 
-    def write(self, statement):
+    def write(self, statement: Any) -> str:
         match statement:
             case For(index, extent):
                 return f"for {index} in range({self.show(extent)}):"
@@ -80,5 +85,5 @@ class _Python(Text):
                 return f"{self.show(target)} += {self.show(value)}"
 
 
-def _within(position, length):
+def _within(position: str, length: sympy.Symbol) -> str:
     return f"0 <= {position} < {length}"

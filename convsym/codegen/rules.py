@@ -1,5 +1,8 @@
 """The small Python module that the numeric side imports: signatures of the kernels, and derived rules on integers."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import sympy
 
 from convsym.boundary import MODES, cases
@@ -7,6 +10,7 @@ from convsym.codegen.cython import HEADER
 from convsym.elimination import interval
 from convsym.errors import KernelError
 from convsym.expressions import array_of, ceildiv, floordiv, indices_of, names, size, symbol, to_text
+from convsym.formula import Formula
 from convsym.theorems import TOTAL, conventions
 
 _DOC = '''"""Signatures of the compiled kernels, and rules on integers derived from the formulas."""
@@ -24,7 +28,7 @@ Integers = NDArray[Any]
 _POSITION, _LENGTH = symbol("e"), symbol("n")
 
 
-def rules_text(table, op):
+def rules_text(table: str, op: Any) -> str:
     """Text of the module.
 
     Parameters
@@ -48,7 +52,7 @@ def rules_text(table, op):
 class _Axis:
     """The one spatial axis of an op: the position it reads, and how many outputs it has, in the names of the rules."""
 
-    def __init__(self, formula):
+    def __init__(self, formula: Formula) -> None:
         (self.index,) = [n for n in formula.indices if formula.bare(n)[0][0] == formula.output]
         (padding,) = formula.symmetric
         high = symbol(f"{padding}_high")
@@ -61,7 +65,7 @@ class _Axis:
         self.read = read.xreplace(shared | {symbol(self.index): symbol("o"), symbol(tap): symbol("r")})
 
 
-def _reading(formula, index):
+def _reading(formula: Formula, index: str) -> tuple[Any, ...]:
     """The expression that moves with the output index, the other index in it, and the axis it reads."""
     for term in formula.terms:
         for reading in term.arrays():
@@ -72,7 +76,7 @@ def _reading(formula, index):
     raise KernelError(f"{formula} has no axis that {index} slides over")
 
 
-def size_rules(op):
+def size_rules(op: Any) -> Iterator[Any]:
     """Output size of the op's one spatial axis, the padding that keeps the size, and the size with so many outputs."""
     axis = _Axis(op.formula)
     yield _function(
@@ -95,7 +99,7 @@ def size_rules(op):
     )
 
 
-def _same(count):
+def _same(count: sympy.Expr) -> sympy.Expr:
     """Solve ``count == i`` for the total padding at stride 1."""
     low, high, i = symbol("low"), symbol("high"), symbol("i")
     unit = count.xreplace({symbol("stride"): sympy.S.One}).replace(
@@ -108,7 +112,7 @@ def _same(count):
     return solved[0]
 
 
-def _least(count):
+def _least(count: sympy.Expr) -> sympy.Expr:
     """Solve ``count == o`` for the least i: the quotient in it is smallest where nothing is left over."""
     (quotient,) = count.atoms(floordiv)
     above, divisor = quotient.args
@@ -117,7 +121,7 @@ def _least(count):
     return sympy.expand(solved)
 
 
-def read_rules(op):
+def read_rules(op: Any) -> Iterator[Any]:
     """Where an output reads with a tap, and which outputs read inside with it: the op's access and its loop bounds."""
     axis = _Axis(op.formula)
     first, end = interval(axis.read, "o", symbol("i"))
@@ -144,7 +148,7 @@ def read_rules(op):
     )
 
 
-def padding_rules(op):
+def padding_rules(op: Any) -> Iterator[Any]:
     """The padding (low, high) of each convention along the op's one spatial axis, and a table of them."""
     axis, chosen = _Axis(op.formula), conventions(op.formula)
     table = []
@@ -162,12 +166,12 @@ def padding_rules(op):
     yield f"PADDINGS: dict[str, Callable[[int, int, int, int], tuple[int, int]]] = {{\n{''.join(table)}}}\n"
 
 
-def _function(name, arguments, body, doc):
+def _function(name: str, arguments: tuple[str, ...], body: str, doc: str) -> str:
     given = ", ".join(f"{a}: int" for a in arguments)
     return f'def {name}({given}) -> int:\n    """{doc}"""\n    return {body}\n'
 
 
-def _elementwise(name, arrays, scalars, body, doc):
+def _elementwise(name: str, arrays: tuple[str, ...], scalars: tuple[str, ...], body: str, doc: str) -> str:
     """A function of integers that may be arrays; of plain integers it is one."""
     plain, either = ("int",) * len(arrays), "int | Integers"
     offered = [(plain, "int")]
@@ -180,7 +184,7 @@ def _elementwise(name, arrays, scalars, body, doc):
     return f'{overloads}{heads[-1]}\n    """{doc}"""\n    return {body}\n'
 
 
-def _fold(name, mode):
+def _fold(name: str, mode: type[Any]) -> str:
     """A boundary mode of an array of positions; what depends on the size alone is decided once."""
     lines = [
         f"def {name}({_POSITION}: Integers, {_LENGTH}: int) -> Integers:",
@@ -196,6 +200,6 @@ def _fold(name, mode):
     return "\n".join([*lines, f"    return {chosen}"]) + "\n"
 
 
-def _filled(value):
+def _filled(value: Any) -> str:
     """Text of a value as an array of the positions' shape."""
     return to_text(value) if names(value) & {_POSITION.name} else f"np.full_like({_POSITION}, {to_text(value)})"

@@ -2,6 +2,7 @@
 
 import keyword
 import re
+from typing import Any
 
 import sympy
 
@@ -22,7 +23,7 @@ _TEMPORARY = re.compile(r"[abpv]\d+\Z|_")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 
-def identifier(name):
+def identifier(name: str) -> str:
     """The name of a printed function, as it was given.
 
     Parameters
@@ -43,7 +44,7 @@ def identifier(name):
     return name
 
 
-def safe(formula, words=frozenset()):
+def safe(formula: Formula, words: frozenset[Any] = frozenset()) -> tuple[Any, ...]:
     """The formula with every name that generated code could mistake for its own changed by a trailing underscore.
 
     Parameters
@@ -72,11 +73,11 @@ def safe(formula, words=frozenset()):
     return (_renamed(formula, change) if change else formula), change
 
 
-def _renamed(formula, change):
-    def word(name):
+def _renamed(formula: Formula, change: dict[str, str]) -> Formula:
+    def word(name: str) -> str:
         return change.get(name, name)
 
-    def expression(expr):
+    def expression(expr: Any) -> Any:
         sizes = {
             s: sympy.Symbol(word(s.name.split(".")[0]) + s.name[s.name.index(".") :])
             for s in expr.atoms(sympy.Symbol)

@@ -4,14 +4,16 @@ For every term: loops over its indices, its conditions, the position and range t
 Every read lies inside its array when it happens, and so does the write.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import sympy
 
 from convsym.boundary import MODES, cases
-from convsym.expressions import accesses, array_of, indices_of, size, symbol, vanishes
+from convsym.expressions import Term, accesses, array_of, indices_of, size, symbol, vanishes
+from convsym.formula import Formula
 
 INDENT = "    "
 FOLDED = symbol("position"), symbol("length")  # what a boundary mode is given
@@ -58,7 +60,7 @@ class Read:
 
     name: str
     reading: sympy.Expr
-    tests: tuple
+    tests: tuple[Any, ...]
     opens: ClassVar = False
 
 
@@ -71,7 +73,7 @@ class Add:
     opens: ClassVar = False
 
 
-def statements(formula):
+def statements(formula: Formula) -> tuple[tuple[Any, ...], ...]:
     """The statements of every term, as a tuple of tuples.
 
     Parameters
@@ -88,7 +90,7 @@ def statements(formula):
     return tuple(tuple(_Lowering(formula, term, fresh).run()) for term in formula.terms)
 
 
-def written(statements, write, depth=1, close=None):
+def written(statements: tuple[Any, ...], write: Callable[..., Any], depth: int = 1, close: Any = None) -> list[str]:
     """Lines of text, indented.
 
     Parameters
@@ -114,7 +116,7 @@ def written(statements, write, depth=1, close=None):
     return lines
 
 
-def folds(formula):
+def folds(formula: Formula) -> dict[Any, Any]:
     """Definitions of the boundary modes in a formula: ``{name: ((condition, value), …)}`` in the names of `FOLDED`.
 
     The first condition that holds counts. An empty axis has no inside: the position -1 lies outside.
@@ -127,11 +129,11 @@ def folds(formula):
 class _Lowering:
     """The statements of one term."""
 
-    def __init__(self, formula, term, fresh):
+    def __init__(self, formula: Formula, term: Term, fresh: dict[str, Any]) -> None:
         self.formula, self.term, self.fresh = formula, term, fresh
         self.positions, self.tested = {}, set()
 
-    def run(self):
+    def run(self) -> Iterator[Any]:
         term, swap = self.term, {}
         for index in self.formula.loops(term):
             yield For(index, self.formula.range_of(index))
@@ -152,11 +154,11 @@ class _Lowering:
                 yield When(condition.xreplace(swap))
         yield Add(_element(self.formula.output, places), term.body.xreplace(swap))
 
-    def _cuts(self, reading):
+    def _cuts(self, reading: sympy.Expr) -> bool:
         """Whether a read outside leaves the point out; where the term does not vanish with it, the read is 0."""
         return vanishes(self.term.body, reading) and not any(reading in accesses(c) for c in self.term.guard)
 
-    def _places(self, array, indices, cuts):
+    def _places(self, array: str, indices: tuple[sympy.Expr, ...], cuts: bool) -> Iterator[Any]:
         """Names of an access's positions; yields what computes and tests them, returns the tests left to the read."""
         places, tests = [], []
         for axis, expr in enumerate(indices):
@@ -176,5 +178,5 @@ class _Lowering:
         return places, tuple(tests)
 
 
-def _element(array, places):
+def _element(array: str, places: list[sympy.Symbol]) -> sympy.Expr:
     return sympy.Indexed(sympy.IndexedBase(array), *places) if places else sympy.Symbol(f"{array}[()]")

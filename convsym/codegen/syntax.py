@@ -1,5 +1,7 @@
 """Expressions in C syntax, as Cython reads it, and the types of array values."""
 
+from typing import Any
+
 import sympy
 
 from convsym.errors import KernelError
@@ -19,12 +21,20 @@ _RELATIONS = {sympy.Eq: "==", sympy.Ne: "!=", sympy.Lt: "<", sympy.Le: "<=", sym
 class Syntax(Ordering):
     """Expressions in C syntax, as Cython reads it; values are built of products, sums and quotients only."""
 
-    def __init__(self, order, indices, ctype=None, reads=None, promoted=None, flat=False):
+    def __init__(
+        self,
+        order: tuple[str, ...],
+        indices: tuple[str, ...],
+        ctype: str | None = None,
+        reads: dict[sympy.Expr, str] | None = None,
+        promoted: Any = None,
+        flat: bool = False,
+    ) -> None:
         super().__init__(order, indices)
         self.ctype, self.reads, self.flat = ctype, reads or {}, flat
         self.cast = f"<{promoted}>" if promoted else ""
 
-    def show(self, expr, inner=False):
+    def show(self, expr: sympy.Expr, inner: bool = False) -> str:
         if is_access(expr):
             return self.reads.get(expr) or self.element(array_of(expr), indices_of(expr))
         if expr.is_Symbol:
@@ -40,7 +50,7 @@ class Syntax(Ordering):
         text = self.compound(expr)
         return f"({text})" if inner else text
 
-    def element(self, array, indices):
+    def element(self, array: str, indices: tuple[sympy.Expr, ...]) -> str:
         """An element of an array; of a flat one, by its number in row-major order."""
         if not self.flat or not indices:
             return f"{array}[{', '.join(map(self.show, indices)) or '()'}]"
@@ -50,7 +60,7 @@ class Syntax(Ordering):
             place = f"({place})*{array}_shape[{axis}]" + ("" if index == 0 else f" + {self.show(index)}")
         return f"{array}[{place}]"
 
-    def compound(self, expr):
+    def compound(self, expr: sympy.Expr) -> str:
         if isinstance(expr, sympy.Add):
             text = ""
             for negative, term in self.addends(expr):
@@ -65,15 +75,17 @@ class Syntax(Ordering):
             above, below = self.factors(expr)
             if below and self.ctype is None:
                 raise KernelError(f"the quotient {expr} cannot stand in an index")
-            return self.cast + "*".join(self.show(f, inner=True) for f in above) + "".join(
-                "/" + self.show(f, inner=True) for f in below
+            return (
+                self.cast
+                + "*".join(self.show(f, inner=True) for f in above)
+                + "".join("/" + self.show(f, inner=True) for f in below)
             )
         if isinstance(expr, sympy.Pow) and expr.exp.is_Integer and expr.exp > 0:
             return self.cast + "*".join([self.show(expr.base, inner=True)] * int(expr.exp))
         raise KernelError(f"no kernel text for {expr}")
 
 
-def in_ring(body):
+def in_ring(body: sympy.Expr) -> bool:
     """Whether a value is made of array values by sums and products alone."""
     variables = {a: sympy.Dummy() for a in accesses(body)}
     made = body.xreplace(variables)

@@ -1,6 +1,8 @@
 """The table of kernels: what a caller has to know of each, derived from its loop nest."""
 
 from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import sympy
 
@@ -9,7 +11,7 @@ from convsym.errors import KernelError
 from convsym.expressions import accesses, array_of, ceildiv, floordiv, indices_of, mod, names, size, symbol
 
 
-def table_text(ops, nests):
+def table_text(ops: list[Any], nests: Callable[..., Any]) -> str:
     """Text of the table.
 
     Parameters
@@ -32,7 +34,7 @@ def table_text(ops, nests):
     return "\n".join([*lines, "}\n"])
 
 
-def _kernel(op, nest, lift):
+def _kernel(op: Any, nest: Any, lift: str | None) -> str:
     formula = nest.formula
     loops = [n for n, _ in nest.owners] + [loop.index for loop in nest.loops] + [nest.lane]
     fields = (
@@ -51,21 +53,21 @@ def _kernel(op, nest, lift):
     return f"Kernel({', '.join(map(repr, fields))}, {lift})"
 
 
-def _lift(op, nest, wide, wide_nest):
+def _lift(op: Any, nest: Any, wide: Any, wide_nest: Any) -> str:
     """How the op's kernel is the one of more axes, where the first of those are of size 1 and neutral."""
     added = wide.rank - op.rank
     values = {}
     for name in nest.formula.parameters:
         family = name.rstrip("0123456789")
         values |= {f"{family}{axis}": op.defaults[family] for axis in range(added)}
-        values[f"{family}{int(name[len(family):]) + added}"] = name
+        values[f"{family}{int(name[len(family) :]) + added}"] = name
     arrays = (nest.formula.output, *nest.formula.operands)
     places = tuple(_first_spatial(op, name) for name in arrays)
     parameters = tuple(values[name] for name in wide_nest.formula.parameters)
     return f"Lift({wide_nest.name!r}, {added}, {places}, {parameters})"
 
 
-def _first_spatial(op, array):
+def _first_spatial(op: Any, array: str) -> int:
     """The axis before which an array gets more spatial axes."""
     formula = op.grouped
     known = {array_of(a): indices_of(a) for t in formula.terms for a in t.arrays()}
@@ -77,7 +79,7 @@ def _first_spatial(op, array):
     return spatial[0]
 
 
-def _reach(nest):
+def _reach(nest: Any) -> tuple[tuple[Any, ...], ...]:
     """A sum of products of sizes and parameters that no number in the kernel's index arithmetic exceeds.
 
     Every bound of it is made of sums, products and divisions by at least 1; with + for - and every index replaced by
@@ -103,21 +105,24 @@ def _reach(nest):
     return tuple(m for m in made if not any(n is not m and _within(m, n, formula.multipliers) for n in made))
 
 
-def _within(monomial, other, positive):
+def _within(monomial: tuple[Any, ...], other: tuple[Any, ...], positive: tuple[str, ...]) -> bool:
     """Whether a monomial is never larger than another one."""
     (number, parameters, sizes), (above, more, wider) = monomial, other
     extra = Counter(more) - Counter(parameters)
-    return number <= above and Counter(parameters) <= Counter(more) and Counter(sizes) <= Counter(wider) and all(
-        name in positive for name in extra
+    return (
+        number <= above
+        and Counter(parameters) <= Counter(more)
+        and Counter(sizes) <= Counter(wider)
+        and all(name in positive for name in extra)
     )
 
 
-def _positions(checks):
+def _positions(checks: list[Any]) -> dict[sympy.Symbol, sympy.Symbol]:
     """Checked positions lie inside their axes."""
     return {symbol(c.name): c.length for c in checks if c.name}
 
 
-def _majorant(expr, ranges):
+def _majorant(expr: Any, ranges: dict[sympy.Symbol, sympy.Symbol]) -> sympy.Expr:
     """An expression without signs that no value of `expr` exceeds in size."""
     if expr in ranges:
         return ranges[expr]
@@ -135,13 +140,13 @@ def _majorant(expr, ranges):
     raise KernelError(f"no bound is known of {expr}")
 
 
-def _factors(product):
+def _factors(product: sympy.Expr) -> Iterator[Any]:
     for factor in sympy.Mul.make_args(product):
         base, exponent = factor.as_base_exp()
         yield from [base] * int(exponent)
 
 
-def _monomial(number, factors, axes):
+def _monomial(number: int, factors: Iterator[Any], axes: dict[sympy.Symbol, tuple[Any, ...]]) -> tuple[Any, ...]:
     """A coefficient, the names of parameters, and the places of sizes."""
     found = [f for f in factors if f != 1]
     parameters = tuple(sorted(f.name for f in found if f not in axes))

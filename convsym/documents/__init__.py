@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from convsym.documents.claims import needs_prover
 from convsym.documents.drawings import figure_files
@@ -71,7 +72,7 @@ def stale(directory: str | Path) -> list[str]:
     return _differing(Path(directory), pages())
 
 
-def _differing(directory, made):
+def _differing(directory: Any, made: Any) -> Any:
     there = {path.relative_to(directory).as_posix()
              for folder in FOLDERS for path in directory.glob(f"{folder}/**/*") if path.is_file()}  # fmt: skip
     differing = {path for path, text in made.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 from convsym import solver
 from convsym.claims import read_claim
@@ -133,7 +134,7 @@ def verdict(name: str) -> str:
     return blocks(head, math(claim.formula), _numbers(claim, proof.counterexample) if proof.counterexample else "")
 
 
-def _numbers(claim, found):
+def _numbers(claim: Any, found: Any) -> Any:
     """The counter-example: arrays filled as it states, the true value and the claimed one."""
     formula = registry[claim.op].formula
     arrays = fill(formula, Geometry(found.sizes, found.params))

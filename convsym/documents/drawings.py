@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from convsym import figures
 from convsym.documents.arrays import integers
 from convsym.documents.matrices import KERNELS, LATER, MATRIX, ROWS, SAMPLES, VECTOR, example
@@ -16,7 +18,7 @@ def figure_files() -> dict[str, str]:
     return {f"seeds/figures/{name}.svg": text for name, text in sorted(made.items())}
 
 
-def _matrices():
+def _matrices() -> Any:
     x, w, y, _ = example()
     shapes = {"x": x.shape, "w": w.shape, "y": y.shape}
     relation = _axis("stacked_kernels", shapes, {}, 1, 1, 0)
@@ -32,7 +34,7 @@ def _matrices():
     }
 
 
-def _signals():
+def _signals() -> Any:
     mono, stereo = integers(16), integers(2, 16)
     x, w = integers(1, 2, 8), integers(2, 2, 3, start=4)
     shapes = {"x": x.shape, "w": w.shape, "y": (1, 2, 6)}
@@ -44,7 +46,7 @@ def _signals():
     }
 
 
-def _planes():
+def _planes() -> Any:
     shapes, moved = {"x": PLANE, "w": FILTER, "y": PLANE}, {"alpha": 2, "beta": 1}
     same = [_axis("same", shapes, REACH, axis, axis, axis) for axis in range(2)]
     shifted = registry["shifted_window"].formula
@@ -66,7 +68,7 @@ def _planes():
     }  # fmt: skip
 
 
-def _boxes():
+def _boxes() -> Any:
     line, plane = ("channels", "samples"), ("channels", "rows", "columns")
     one = [("x", (1, 2, 64), ("signal", *line), INPUT), ("w", (16, 2, 3), ("kernels", "channels", "taps"), KERNEL),
            ("y", (1, 16, 62), ("signal", *line), OUTPUT)]  # fmt: skip
@@ -78,7 +80,7 @@ def _boxes():
     }
 
 
-def _axis(op, shapes, parameters, output, kernel, source):
+def _axis(op: Any, shapes: Any, parameters: Any, output: Any, kernel: Any, source: Any) -> Any:
     """The index relation of one axis of an op with operands x and w and the result y."""
     return figures.axis_relation(
         registry[op].formula, shapes, parameters, output=("y", output), kernel=("w", kernel), input=("x", source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import isqrt
+from typing import Any
 
 import numpy as np
 
@@ -66,7 +67,7 @@ def by_columns() -> str:
     )
 
 
-def example():
+def example() -> Any:
     """Signal, kernels, result and Toeplitz blocks of the running example."""
     x, w = integers(SAMPLES, start=2), counting(KERNELS, TAPS)
     return x, w, registry["stacked_kernels"].formula(x=x, w=w), registry["toeplitz"].formula(w=w, rows=ROWS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from convsym.derivation import Rule
 from convsym.documents.checklist import ITEMS
@@ -76,7 +77,7 @@ def _facts(op: Op) -> Iterable[str]:
         yield f"{joined([f'`{name}`' for name in formula.symmetric])}: the far side is padded as much as the near side."
 
 
-def _size(formula, axis, expr) -> str:
+def _size(formula: Any, axis: Any, expr: Any) -> str:
     """How large one axis of the result is."""
     where = f"Size of `{formula.output}` on axis {axis}"
     if not (expr.is_Symbol and expr.name in formula.indices):
@@ -131,7 +132,7 @@ def _kernels(op: Op) -> str:
     return blocks(table(head, rows), f"{words} {grouped}".strip())
 
 
-def _names(found) -> str:
+def _names(found: Any) -> str:
     return ", ".join(f"`{name}`" for name in found) or "–"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from convsym.documents import gradients, matrices, products, same, signals
 from convsym.documents.checklist import GRADIENTS, ITEMS, UNDERSTANDING, item
 from convsym.documents.claims import CLAIMS
@@ -46,7 +48,7 @@ def seed_pages() -> dict[str, str]:
     }
 
 
-def _page(name, title, words):
+def _page(name: Any, title: Any, words: Any) -> Any:
     contents = bullets(f"{link(f'{number}. {item(number).title}', f'#item-{number}')}" for number in SECTIONS[name])
     return page(
         f"# {title}",
@@ -58,7 +60,7 @@ def _page(name, title, words):
     )
 
 
-def _section(entry, body):
+def _section(entry: Any, body: Any) -> Any:
     objects = ", ".join(link(f"`{name}`", f"../ops/{name}.md") for name in entry.ops)
     return blocks(
         f'<a id="item-{entry.number}"></a>',
@@ -69,7 +71,7 @@ def _section(entry, body):
     )
 
 
-def _index():
+def _index() -> Any:
     rows = ((entry.number, link(entry.title, entry.place.removeprefix("seeds/")),
              ", ".join(link(f"`{name}`", f"../ops/{name}.md") for name in entry.ops) or "–",
              "to be completed" if entry.open else "", entry.correction) for entry in ITEMS)  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sympy
 
@@ -40,7 +41,7 @@ def counted_from(formula: Formula, base: int) -> Formula:
         raise ValueError(f"base is {base!r}, but indices are counted from 0 or from 1")
     moved = {symbol(index): symbol(index) - base for index in formula.indices}
 
-    def subscripts(indices):
+    def subscripts(indices: Any) -> Any:
         return tuple((expr.xreplace(moved) + base).expand() for expr in indices)
 
     terms = []
@@ -51,10 +52,10 @@ def counted_from(formula: Formula, base: int) -> Formula:
     return Formula.of(formula.output, formula.operator, terms, like=formula, order=formula.order)
 
 
-def _tidy(condition):
+def _tidy(condition: Any) -> Any:
     """The same condition with no number added on the left of a comparison: i − 1 = j − 1 reads i = j."""
 
-    def move(comparison):
+    def move(comparison: Any) -> Any:
         number = comparison.lhs.as_coeff_Add()[0]
         return comparison.func(comparison.lhs - number, sympy.expand(comparison.rhs - number))
 
@@ -105,9 +106,9 @@ def written_out(
     return f"{_element(formula.output, place, base)} = " + (" + ".join(products) or "0")
 
 
-def _place(here, array, rank):
+def _place(here: Any, array: Any, rank: Any) -> Any:
     return [int(here[f"{array}[{axis}]"]) for axis in range(rank)]
 
 
-def _element(array, place, base):
+def _element(array: Any, place: Any, base: Any) -> Any:
     return array + ("_{" + ", ".join(str(i + base) for i in place) + "}" if place else "")

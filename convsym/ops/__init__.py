@@ -4,8 +4,10 @@ import importlib
 import pkgutil
 from types import MappingProxyType
 
+from convsym.op import Op
 
-def _collect():
+
+def _collect() -> dict[str, Op]:
     """All ops of the modules of this folder, by name, in the order of module names."""
     found = {}
     for module in sorted(info.name for info in pkgutil.iter_modules(__path__)):

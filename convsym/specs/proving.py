@@ -5,7 +5,9 @@ and the padding of each convention are derived from it.
 """
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import sympy
 
@@ -53,7 +55,7 @@ def size_formulas(layer: Layer) -> tuple[str, ...]:
     return tuple(_size_text(layer.axis(number)) for number in range(layer.rank))
 
 
-def _size_text(axis):
+def _size_text(axis: Any) -> Any:
     axis = as_convolution(axis) or axis
     low, high, assumed = _padding(axis, theorems.TOTAL)
     if axis.transposed:  # a padding mode: what is folded back is what the zeros around would cut off
@@ -92,7 +94,7 @@ def proved_equal(this: Layer, other: Layer, budget: float = 5.0) -> tuple[str, i
     return "proved", None
 
 
-def _goals(this, other):
+def _goals(this: Any, other: Any) -> Iterator[Any]:
     """What is to be proved of two convolutions of one axis: as many outputs, and the same meetings for every tap."""
     low, high, known = zip(*(_padding(axis, symbol(f"total{n}")) for n, axis in enumerate((this, other))), strict=True)
     counts = [_count(axis, *sides) for axis, *sides in zip((this, other), low, high, strict=True)]
@@ -105,14 +107,14 @@ def _goals(this, other):
         yield [*known, *inside], sympy.Or(sympy.And(first, second), sympy.And(sympy.Not(first), sympy.Not(second)))
 
 
-def _meeting(axis, tap, low):
+def _meeting(axis: Any, tap: Any, low: Any) -> Any:
     """Whether an output reads an input with a tap."""
     counted = axis.kernel_size[0] - 1 - tap if axis.flip else tap
     place = rules.read(_OUTPUT, counted, axis.stride[0], axis.dilation[0], low)
     return sympy.Eq(place, axis.input_dilation[0] * _INPUT, evaluate=False)
 
 
-def _padding(axis, total):
+def _padding(axis: Any, total: Any) -> Any:
     """Padding before and after as expressions in the size, and what is to be assumed of `total`."""
     if not isinstance(axis.padding, str):
         low, high = axis.padding[0]
@@ -126,14 +128,14 @@ def _padding(axis, total):
     return low, high, (sympy.Ge(total, 0), sympy.Ge(total, needed), least)
 
 
-def _count(axis, low, high):
+def _count(axis: Any, low: Any, high: Any) -> Any:
     """Number of outputs for an input of a symbolic size; it is at least 0."""
     (padding,) = _formula().symmetric
     (count,) = _formula().output_size(registry["conv1d"].lane, high={padding: symbol("high")})
     return _with(count, {**_names(axis), symbol(padding): low, symbol("high"): high})
 
 
-def _names(axis):
+def _names(axis: Any) -> Any:
     """The numbers of one axis by the symbols of the formula; the size is that of the dilated input."""
     extent = rules.transposed_size(_SIZE, 1, axis.input_dilation[0], 1, 0, 0)
     numbers = {"stride0": axis.stride[0], "dilation0": axis.dilation[0]}
@@ -141,11 +143,11 @@ def _names(axis):
     return {**{symbol(name): number for name, number in numbers.items()}, **sizes}
 
 
-def _formula():
+def _formula() -> Any:
     return registry["conv1d"].formula
 
 
-def _with(expr, values):
+def _with(expr: Any, values: Any) -> Any:
     """An expression with other names and numbers in it, the arguments of floors multiplied out."""
     filled = expr.xreplace({name: sympy.sympify(value) for name, value in values.items()})
     return filled.replace(floordiv, lambda top, by: sympy.expand(top) if by == 1 else floordiv(sympy.expand(top), by))
