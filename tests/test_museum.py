@@ -3,6 +3,8 @@
 A row holds the smallest shapes that show what the report is about; rows about size have a large version that is marked
 slow. The answers are those of NumPy's windows and einsum, of plain loops where those are short, or numbers worked by
 hand. What the same reports say about formulas is in test_museum_rules.py.
+
+project#n is issue n of the project on GitHub: https://github.com/pytorch/pytorch, jax-ml/jax, openxla/xla, scipy/scipy.
 """
 
 import os
@@ -121,7 +123,7 @@ def multiplications(exhibit):
     return prod(exhibit.w) * prod(operands(exhibit)[3].shape) // exhibit.w[0]
 
 
-@pytest.mark.parametrize("exhibit", [e for e in EXHIBITS if multiplications(e) < 4000], ids=str)
+@pytest.mark.parametrize("exhibit", [e for e in EXHIBITS if multiplications(e) < 1500], ids=str)
 def test_windows_and_plain_loops_agree(exhibit):
     x, w, dy, y = operands(exhibit, "int64")
     into, out = w.shape[1], w.shape[0] // exhibit.groups
@@ -235,12 +237,11 @@ def test_the_pixels_of_the_report_on_negative_padding():
 CROPS = list(product(range(-5, 3), range(-5, 5), (1, 2, 3)))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_negative_padding_is_slicing_and_then_padding(dtype):
+def test_negative_padding_is_slicing_and_then_padding():
     """openxla/xla#48713 as a grid: 240 pairs (before, after) with strides; where nothing is left, a sentence."""
     assert len(CROPS) == 240
     random = np.random.default_rng(48713)
-    x, w = random.integers(-9, 10, (1, 2, 3, 6)).astype(dtype), random.integers(-9, 10, (2, 2, 1, 2)).astype(dtype)
+    x, w = (random.integers(-9, 10, shape).astype(np.float32) for shape in ((1, 2, 3, 6), (2, 2, 1, 2)))
     computed = 0
     for before, after, stride in CROPS:
         knobs = {"stride": (1, stride), "padding": ((0, 0), (before, after)), "algorithm": "direct"}
