@@ -11,8 +11,7 @@ from convsym.errors import ProofError
 from convsym.relations import key
 from convsym.verdict import Counterexample
 
-_POINTS = 200_000  # of a counter-model that is shown in numbers
-_WHOLE = 400  # elements of a gradient that is looked at as a whole
+_POINTS = 200_000  # that are visited to show a counter-model in numbers; see `cost`
 _DIGITS = (9, 18)  # decimals of a value that is no quotient of integers: the first that tell the two apart
 
 
@@ -58,7 +57,8 @@ def _differs(geometry, formula, claim, wrt, place):
     shape = geometry.shapes[wrt]
     inside = all(0 <= p < n for p, n in zip(place, shape, strict=True))
     found = difference(claim, formula, wrt, geometry, [place]) if inside else None
-    return found or (difference(claim, formula, wrt, geometry) if math.prod(shape) <= _WHOLE else None)
+    whole = cost(claim, formula, wrt, geometry) * math.prod(shape) <= _POINTS
+    return found or (difference(claim, formula, wrt, geometry) if whole else None)
 
 
 def _shrunk(space, values, geometry, found, question, deadline):

@@ -12,6 +12,7 @@ import numpy as np
 import sympy
 
 from convsym import evaluation
+from convsym.errors import FormulaError
 from convsym.expressions import accesses, array_of, indices_of, names, size
 from convsym.formula import Formula
 
@@ -19,6 +20,7 @@ from convsym.formula import Formula
 _FILL, _FILL_CASES = (1, 7, 11), (-1, 1, 3)
 # Decimals to which values are computed that are no quotients of integers, and how many of them tell two apart.
 _DIGITS, _SEEN = 30, 18
+_SYMBOLIC = 30  # points with numbers that take as long as one with symbols
 _SPATIAL, _PLAIN, _MULTIPLIER, _ADDED = (1, 2, 3, 4, 0), (1, 2), (1, 2, 3), (0, 1, 2, -1)
 
 
@@ -134,7 +136,10 @@ def difference(rule, formula, wrt, geometry, places=None):
 
     With `places`, only these are looked at: one element takes as long as evaluating the formula once.
     """
-    want, have = expected(formula, wrt, geometry, places), evaluate_rule(rule, formula, wrt, geometry)
+    try:
+        want, have = expected(formula, wrt, geometry, places), evaluate_rule(rule, formula, wrt, geometry)
+    except (ZeroDivisionError, FormulaError):  # some value does not exist at these numbers, or has no order
+        return None
     for place in np.ndindex(want.shape) if places is None else places:
         if want[place] != have[place] and not _may_equal(want[place] - have[place]):
             return tuple(int(p) for p in place), want[place], have[place]
@@ -142,14 +147,14 @@ def difference(rule, formula, wrt, geometry, places=None):
 
 
 def cost(rule, formula, wrt, geometry):
-    """Number of points that `difference` visits to look at one element."""
+    """How long `difference` takes to look at one element: the points it visits, with numbers in them or symbols."""
     total, shapes = 0, dict(geometry.shapes)
     shapes |= {"d" + formula.output: shapes[formula.output], rule.output: shapes[wrt]}
+    env = Geometry(shapes, geometry.parameters).env
     for each in (formula, rule):
-        env = Geometry({name: shapes[name] for name in (each.output, *each.operands)}, geometry.parameters).env
         for term in each.terms:
             total += math.prod(max(0, int(evaluation.compiled(each.range_of(n), True)(env))) for n in each.loops(term))
-    return total
+    return total if is_linear(formula, wrt) else _SYMBOLIC * total
 
 
 def _may_equal(rest):

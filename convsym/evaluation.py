@@ -15,6 +15,7 @@ import sympy
 from sympy.logic.boolalg import And, Not, Or
 
 from convsym.boundary import cases, is_folded
+from convsym.errors import FormulaError
 from convsym.expressions import Term, accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
 
 BLOCK = 200_000  # points visited in one step; bounds the memory of the reference
@@ -29,6 +30,18 @@ def _inverse(value):
 
 
 _exact_inverse = np.frompyfunc(_inverse, 1, 1)
+
+
+def _compared(kind):
+    """A comparison of values, which may be symbols or complex numbers."""
+
+    def compare(left, right):
+        try:
+            return np.asarray(_COMPARE[kind](left, right), bool)
+        except TypeError:
+            raise FormulaError("a condition compares values that have no order") from None
+
+    return compare
 
 
 @lru_cache(maxsize=8192)
@@ -68,8 +81,8 @@ def _node(expr, arguments, exact):
         operation = add if kind is sympy.Add else mul
         return lambda env: reduce(operation, [a(env) for a in arguments])
     if kind in _COMPARE:
-        left, right = arguments
-        return lambda env: _COMPARE[kind](left(env), right(env))
+        (left, right), compare = arguments, _compared(kind)
+        return lambda env: compare(left(env), right(env))
     if kind is floordiv:
         return lambda env: arguments[0](env) // arguments[1](env)
     if is_folded(expr):

@@ -179,12 +179,14 @@ class Grammar:
         if node.keywords or not 2 - bool(place) <= len(node.args) <= 2:
             self.fail(f"{name} takes a position{'' if place else ' and, outside a subscript, a size'}", node)
         length = self.index(node.args[1]) if len(node.args) == 2 else size(*place)
-        return MODES[name](self.index(node.args[0]), length)
+        return self.small(MODES[name](self.index(node.args[0]), length), node)
 
     def condition(self, node, value):
         """A condition; `value` reads what stands on either side of a comparison."""
         if isinstance(node, ast.BoolOp):
-            return (And if isinstance(node.op, ast.And) else Or)(*(self.condition(v, value) for v in node.values))
+            found = (And if isinstance(node.op, ast.And) else Or)(*(self.condition(v, value) for v in node.values))
+            self.refuse(limits.many_comparisons(found), node)
+            return found
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return Not(self.condition(node.operand, value))
         if isinstance(node, ast.Compare):
@@ -256,7 +258,7 @@ class Grammar:
         return [(g + h, self.small(operation(a, b), node)) for g, a in left for h, b in right]
 
     def small(self, expr, node):
-        self.refuse(limits.large(expr), node)
+        self.refuse(limits.large(expr) or limits.intricate(expr), node)
         return expr
 
     def refuse(self, reason, node):
@@ -279,7 +281,7 @@ class Grammar:
             return [(conjuncts(condition) + g, v) for g, v in yes] + [(conjuncts(Not(condition)) + g, v) for g, v in no]
         arguments = [self.cases(argument) for argument in node.args]
         if name in FUNCTIONS:
-            return [(guard, FUNCTIONS[name](value)) for guard, value in arguments[0]]
+            return [(guard, self.small(FUNCTIONS[name](value), node)) for guard, value in arguments[0]]
         self.refuse(limits.many_cases(2 * prod(map(len, arguments))), node)
         return self.kinked(name, arguments)
 

@@ -1,11 +1,16 @@
 """How large a text may be: what it says must be answered at once, and must be short enough to be written down again."""
 
 import ast
+from math import ceil, comb, prod
 
 import sympy
+from sympy.core.relational import Relational
 
 MAX_TEXT, MAX_DEPTH, MAX_INTEGER, MAX_POWER = 10_000, 50, 10**12, 16
 MAX_CASES, MAX_AXES = 64, 32
+MAX_TERMS = 128  # of a formula
+# Of one value: elements read, terms multiplied out, functions in functions.
+MAX_READS, MAX_SPREAD, MAX_NESTED = 32, 256, 4
 
 
 def tree_depth(tree):
@@ -22,10 +27,52 @@ def many_cases(count):
     return f"the value splits into {count} cases; at most {MAX_CASES} are read" if count > MAX_CASES else None
 
 
+def many_summands(count):
+    """Why a formula cannot have `count` terms; None where it can."""
+    return f"the formula has {count} terms; at most {MAX_TERMS} are read" if count > MAX_TERMS else None
+
+
+def many_comparisons(condition):
+    """Why a condition is too long; None where it is not."""
+    count = len(condition.atoms(Relational))
+    return f"the condition makes {count} comparisons; at most {MAX_CASES} are read" if count > MAX_CASES else None
+
+
 def many_terms(left, right):
     """Why a product of sums in an index cannot be multiplied out; None where it can."""
     count = len(sympy.Add.make_args(left)) * len(sympy.Add.make_args(right))
     return f"the product has {count} terms; at most {MAX_CASES} are read" if count > MAX_CASES else None
+
+
+def spread(expr):
+    """Number of terms, at most, of a value that is multiplied out; what stands in a function counts there."""
+    if isinstance(expr, sympy.Add):
+        return sum(map(spread, expr.args))
+    if isinstance(expr, sympy.Mul):
+        return prod(map(spread, expr.args))
+    if isinstance(expr, sympy.Pow) and expr.exp.is_Rational:
+        count, power = spread(expr.base), ceil(abs(expr.exp))
+        return comb(count + power - 1, power)
+    return 1
+
+
+def nesting(expr):
+    """How deep functions, and powers of sums, stand in each other; so do floors, remainders and boundary modes."""
+    inside = max(map(nesting, expr.args), default=0)
+    counts = isinstance(expr, sympy.Function) or (isinstance(expr, sympy.Pow) and isinstance(expr.base, sympy.Add))
+    return inside + counts
+
+
+def intricate(expr):
+    """Why a value cannot be differentiated and compared in a moment; None where it can."""
+    reads = len(expr.atoms(sympy.Indexed))
+    if reads > MAX_READS:
+        return f"one term reads {reads} elements; at most {MAX_READS} are read"
+    if nesting(expr) > MAX_NESTED:
+        return f"functions, quotients and powers of sums stand in each other more than {MAX_NESTED} deep"
+    if spread(expr) > MAX_SPREAD:
+        return f"multiplied out, the value has {spread(expr)} terms; at most {MAX_SPREAD} are read"
+    return None
 
 
 def large(expr):

@@ -1,6 +1,8 @@
 """What has to hold of a rule or a formula, as statements about integers: relation, bounds, sizes, ownership."""
 
 import itertools
+import math
+import time
 
 import sympy
 from sympy.logic.boolalg import And, Not, Or
@@ -14,6 +16,8 @@ from convsym.formula import Formula
 from convsym.relations import exact_division, key, keyed, renumbered
 from convsym.rule import Rule
 from convsym.unfolding import boundary_pieces, folds
+
+_PIECES = 81  # combinations of the pieces of boundary modes that are solved: four axes of three
 
 
 def assumptions(formula):
@@ -59,11 +63,19 @@ def same_relation(truth, claim, truth_sizes, claim_sizes, hypotheses, deadline):
 def _same_counts(sides, in_bounds, hypotheses, deadline):
     """For every key, both sides count the same."""
     return _equal(
-        *([k for t in terms for k in renumbered(keyed(f, t, sizes))] for f, terms, sizes in sides),
+        *([k for t in _in_time(terms, deadline) for k in renumbered(keyed(f, t, sizes))] for f, terms, sizes in sides),
         in_bounds,
         hypotheses,
         deadline,
     )
+
+
+def _in_time(terms, deadline):
+    """Terms one by one while there is time: each takes SymPy a moment."""
+    for term in terms:
+        if time.monotonic() > deadline:
+            raise ProofError("the budget was used up before all terms were compared")
+        yield term
 
 
 def _equal(left, right, in_bounds, hypotheses, deadline):
@@ -165,7 +177,12 @@ def fold_questions(rule, sizes, hypotheses):
                 lambda goal: solver.valid([sympy.Ge(symbol("length"), 1)], goal, deadline), s
             ),
         )
-    parts = boundary_pieces(rule) if found and isinstance(rule, Rule) else ()
+    count = math.prod(len(pieces(e, symbol("fold"))) for e in found)
+    if count > _PIECES and isinstance(rule, Rule):
+        yield "boundary: the adjoint on each piece", lambda deadline: _refused(count)
+        return
+    once = all(affine(e.args[0], base.indices) for e in found)  # a fold of a fold has no affine pieces
+    parts = boundary_pieces(rule) if found and once and isinstance(rule, Rule) else ()
     solved = [part for part in parts if part.pieces and part.formula != part.scatter]
     if solved:
         filled = [*hypotheses, *(sympy.Ge(e.args[1], 1) for e in found)]
@@ -175,6 +192,10 @@ def fold_questions(rule, sizes, hypotheses):
                 lambda u: same_relation(u.scatter, u.formula, sizes, sizes, filled, deadline), tuple(solved)
             ),
         )
+
+
+def _refused(count):
+    raise ProofError(f"the folded axes have {count} combinations of pieces; at most {_PIECES} are solved")
 
 
 def _all(ask, statements):

@@ -3,6 +3,7 @@
 import ast
 from dataclasses import dataclass
 
+from convsym import limits
 from convsym.expressions import Term, accesses, array_of, conjuncts
 from convsym.grammar import Grammar
 
@@ -74,6 +75,7 @@ class _Statements(Grammar):
             value, found = self.ranges(node.value)
             ranges |= found
             terms += self.terms(left, value)
+            self.refuse(limits.many_summands(len(terms)), node)
         return Parsed(self.text, output, operator, tuple(terms), ranges, self.columns)
 
     def head(self, node):

@@ -1,12 +1,13 @@
 """Proofs: a derived rule, or a gradient somebody wrote by hand, holds for every size and parameter, or it does not."""
 
+import math
 import time
 
 from convsym import presburger, solver
 from convsym.claims import read_claim
 from convsym.counterexamples import replayed, shown
 from convsym.derivation import vjp
-from convsym.enumeration import difference, geometries
+from convsym.enumeration import cost, difference, geometries
 from convsym.errors import FormulaError, ProofError
 from convsym.expressions import to_text
 from convsym.formula import Formula
@@ -28,6 +29,8 @@ from convsym.records import formula_record
 from convsym.residues import ResidueClasses
 from convsym.rule import Rule
 from convsym.verdict import Obligation, Proof
+
+_VISITED = 200_000  # points in one comparison of a whole gradient: those of the formula, for each element
 
 
 def prove(rule, budget=10.0):
@@ -191,6 +194,11 @@ class Judge:
         begin = time.monotonic()
         limit = begin + (self.deadline - begin) / 3
         for geometry in geometries(formula, limit=100):
+            if time.monotonic() > limit:
+                return
+            elements = math.prod(geometry.shapes[wrt])
+            if any(cost(rule, formula, wrt, geometry) * elements > _VISITED for rule in rules):
+                continue
             for rule in rules:
                 found = difference(rule, formula, wrt, geometry)
                 if found:
@@ -198,8 +206,6 @@ class Judge:
                     self._add("exact integers on small geometries", "refuted", begin)
                     return
             self.geometries += 1
-            if time.monotonic() > limit:
-                break
 
     def ask(self, name, question, replay=None):
         """Put one question to the prover, unless the answer is settled already."""
@@ -209,6 +215,8 @@ class Judge:
         try:
             if solver.z3() is None:
                 raise ProofError(solver.MISSING)
+            if begin > self.deadline:
+                raise ProofError(f"the budget was used up before {name!r} was asked")
             verdict = question(self.deadline)
             if verdict.status == "refuted" and replay is not None:
                 self.counterexample = replay(verdict.model, self.deadline)
@@ -231,6 +239,8 @@ class Judge:
         begin, asked, wrong = time.monotonic(), 0, None
         for numbers in presburger.numbered(multipliers):
             for name, hypotheses, left, right in questions:
+                if time.monotonic() > self.deadline:
+                    break
                 try:
                     same = presburger.equal_sets(hypotheses, left, right, numbers)
                 except ProofError:

@@ -145,7 +145,10 @@ def _solved(base, scatter, chosen, owned, cotangent):
 
 def _reach(base, position, piece):
     """First and last period of the positions ``Σ coefficient·index + rest``; None where a sign is not known."""
-    parts, rest = affine(position, base.indices)
+    found = affine(position, base.indices)
+    if found is None:
+        raise FormulaError(f"the position {base.show(position)} is folded more than once and has no affine pieces")
+    parts, rest = found
     ends = [rest, rest]
     for name, coefficient in parts:
         if sign(coefficient) is None:

@@ -56,16 +56,16 @@ class Validation:
     def affine(self, expr):
         opaque = {node: sympy.Dummy() for node in sympy.preorder_traversal(expr) if isinstance(node, AppliedUndef)}
         for node in opaque:
-            self.affine(node.args[0])
             if names(node.args[1]) & set(self.formula.indices):
                 self.fail("an index cannot stand in a divisor", min(names(node.args[1])))
-        if affine(expr.xreplace(opaque), self.formula.indices) is None:
-            culprit = min(names(expr) & set(self.formula.indices))
-            self.fail(
-                f"the index expression {self.formula.show(expr)} is not affine: it multiplies indices",
-                culprit,
-                "an index may be multiplied by integers and parameters only",
-            )
+        for part in (expr, *(node.args[0] for node in opaque)):
+            if affine(part.xreplace(opaque), self.formula.indices) is None:
+                culprit = min(names(part) & set(self.formula.indices))
+                self.fail(
+                    f"the index expression {self.formula.show(part)} is not affine: it multiplies indices",
+                    culprit,
+                    "an index may be multiplied by integers and parameters only",
+                )
 
     def assignment(self):
         for term in self.formula.terms:
