@@ -172,7 +172,7 @@ def _fitted_transposed(
     spread = tuple(map(_spread, inputs, normal.stride, output_padding))
     pairs = normal.pairs(spread, tuple(kernel))
     outputs = tuple(
-        _transposed_size(axis, size, kernel[axis], normal, pairs[axis], output_padding[axis])
+        _transposed_size(axis, size, kernel[axis], normal, pairs[axis], output_padding[axis], spread[axis])
         for axis, size in enumerate(inputs)
     )
     channels = (into, weight_channels // normal.groups)
@@ -335,11 +335,16 @@ def _spread(size: int, stride: int, further: int) -> int:
 
 
 def _transposed_size(
-    axis: int, size: int, kernel: int, normal: _Normal, pair: tuple[int, int], further: int
+    axis: int, size: int, kernel: int, normal: _Normal, pair: tuple[int, int], further: int, spread: int
 ) -> int:
-    """Outputs of a transposed convolution along one axis; none at all is an error, as in torch."""
+    """Outputs of a transposed convolution along one axis; none at all is an error, as in torch.
+
+    A "same" padding is that of the output's own size, in which `output_padding` is counted already.
+    """
     stride, dilation = normal.stride[axis], normal.dilation[axis]
     count = rules.transposed_size(size, kernel, stride, dilation, *pair) + further
+    if normal.padding == "same":
+        count = spread
     if count < 1 or size < 1:
         raise ShapeError(
             f"the output of the transposed convolution is empty along spatial axis {axis}: input size {size}, kernel "

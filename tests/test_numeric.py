@@ -1,11 +1,13 @@
 """Calls as users make them: forms of padding, batch axes, and the sentence of every error."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from exact import bits
 
 import convsym
-from convsym import ShapeError, conv1d, conv2d, grad
+from convsym import ShapeError, conv1d, conv2d, conv_transpose1d, grad
 
 X, W, B = np.arange(24.0).reshape(1, 4, 6), np.ones((6, 2, 3)), np.zeros(6)
 IMAGE, FILTER = np.arange(60.0).reshape(1, 2, 5, 6), np.ones((3, 2, 2, 3))
@@ -50,6 +52,21 @@ def test_same_keeps_the_size_and_puts_the_odd_element_at_the_end(size, dilation,
     assert y.shape[-1] == -(-X.shape[-1] // stride)
     padded = np.pad(X[:, :1], ((0, 0), (0, 0), (total // 2, total - total // 2)))
     assert bits(y, conv1d(padded, weight, stride=stride, dilation=dilation)[..., : y.shape[-1]]) == 0
+
+
+@pytest.mark.parametrize("same", ["symmetric", "tf", "lower"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("kernel", [1, 2, 3, 4])
+def test_same_of_a_transposed_call_is_that_of_the_size_it_makes(kernel, stride, same):
+    """The output has the size that the spread input and `output_padding` make, whatever the kernel."""
+    weight, knobs = np.ones((1, 1, kernel)), {"stride": stride, "padding": "same", "same": same}
+    for size, further, dilation in product((1, 2, 3, 5), range(stride), (1, 2)):
+        x = np.arange(1.0, 1 + size).reshape(1, 1, size)
+        y = conv_transpose1d(x, weight, output_padding=further, dilation=dilation, **knobs)
+        assert y.shape == (1, 1, (size - 1) * stride + 1 + further)
+        assert conv1d(y, weight, dilation=dilation, **knobs).shape == x.shape
+        back = grad.conv1d_input(y.shape, weight, x, dilation=dilation, **knobs)
+        assert bits(back, y) == 0
 
 
 def test_valid_is_no_padding():
