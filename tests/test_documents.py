@@ -2,16 +2,18 @@
 
 import re
 import shutil
+from itertools import product
 from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pytest
+import sympy
 
 pytest.importorskip("z3")  # pages state verdicts
 
 import convsym
 from convsym import Formula, documents
-from convsym.documents import operators, same
+from convsym.documents import counts, operators, same
 from convsym.documents.checklist import ITEMS
 from convsym.documents.claims import CLAIMS, judged, proof_of
 from convsym.documents.written import counted_from, written_out
@@ -189,3 +191,31 @@ def test_an_element_written_out_has_the_products_of_the_formula():
     assert written_out(f, sizes, (0,), parameters={"padding": 1}) == r"y_{0} = x_{0} \, w_{1} + x_{1} \, w_{2}"
     assert written_out(f, sizes, (1,), parameters={"padding": -2}) == "y_{1} = 0"
     assert np.array_equal(f(x=[5, 7], w=[1, 10, 100], padding=1, sizes={"o": 2}), [5 * 10 + 7 * 100, 5 * 1 + 7 * 10])
+
+
+def test_the_closed_form_of_the_columns_agrees_with_the_points_at_every_size():
+    """Item 9: loop bounds of the gradient on one road, points of the forward relation on the other."""
+    formula = registry["same"].formula
+    for rows, reach in product(range(1, 7), range(4)):
+        sizes = {"x": (rows, 2), "w": (2 * reach + 1, 1), "y": (rows, 2)}
+        points = formula.relation(sizes, h0=reach, h1=0)
+        for u in range(rows):
+            counted = counts.counted(counts.column_count(0), sizes, u=u, h0=reach)
+            assert counted == int(((points["x[0]"] == u) & (points["x[1]"] == 0)).sum())
+        whole = counts.counted(counts.total("same"), sizes, h0=reach, h1=0)
+        assert whole == len(points["x[0]"])
+    wrong = counts.column_count(0).xreplace({sympy.Symbol("h0"): sympy.Symbol("h0") + 1})
+    assert counts.counted(wrong, {"x": (5, 2), "w": (3, 1), "y": (5, 2)}, u=4, h0=1) != 2
+
+
+def test_counts_are_written_from_the_first_tap_on_in_one_order():
+    text = counts.count_text(registry["conv1d"].formula, counts.total("conv1d"))
+    assert text.startswith("w.shape[0] · x.shape[0] · x.shape[1] · (Σ[r0 < w.shape[2]] max(0, min(floor(")
+    assert text.endswith(" - max(0, ceil((padding0 - dilation0*r0)/stride0))))")
+
+
+def test_item_15_is_derived_and_proved(pages):
+    section = pages["seeds/convolution-and-its-gradients.md"].partition('<a id="item-15"></a>')[2]
+    assert section.count("**Proved**: ") == 2
+    assert "will stand here" not in section
+    assert r"\operatorname{reflect}" in section

@@ -44,7 +44,7 @@ ITEMS = (
         (7, "“Same” padding", ("same",), ("same, shifted back", "same, not shifted back"),
          "the shift of output (i, j) is (i − h0, j − h1)"),
         (8, "Hidden zeros", ("same", "conv2d"), (), "what the general rule adds"),
-        (9, "Columns of the Jacobian", ("same",), (), "a · b non-zero elements only for inputs in the interior", True),
+        (9, "Columns of the Jacobian", ("same",), (), "a · b non-zero elements only for inputs in the interior"),
         (10, "Gradient by the input", ("same", "same_reversed", "padded", "conv1d", "conv2d"),
          ("odd", "even, same padding", "even, even sizes only", "even, swapped padding", "channels swapped",
           "channels not swapped"), "even filters need the other padding; channels change places"),
@@ -54,7 +54,8 @@ ITEMS = (
         (13, "Gradient by the whole filter", ("same", "shifted_window"), ("content moves", "index plus"),
          "the direction of the shift decides"),
         (14, "What dX, dW and dY mean", ("squared_error",), (), "the scalar L is introduced"),
-        (15, "What a layer has besides", ("conv1d", "conv2d"), (), "", True),
+        (15, "What a layer has besides", ("conv1d", "conv2d"), (),
+         "stride, dilation, channels, groups, boundary modes and second derivatives"),
     ),
     *_items(
         UNDERSTANDING,

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from convsym.derivation import hvp, vjp
 from convsym.documents.arrays import counting, integers
-from convsym.documents.claims import verdict
+from convsym.documents.claims import BUDGET, verdict
 from convsym.documents.markdown import array, blocks, code, link, math, prose
+from convsym.formula import Formula
 from convsym.ops import registry
+from convsym.proofs import prove
+from convsym.rule import Rule
+
+FOLDED = "y[n, k, o] += x[n, c, reflect(stride*o + dilation*r - padding)] * w[k, c, r]"
 
 
 def by_input() -> str:
@@ -100,15 +106,40 @@ def meaning() -> str:
 
 def besides() -> str:
     """Item 15."""
+    conv, folded = registry["conv1d"], Formula(FOLDED)
+    by_folded, mixed = vjp(folded, "x"), vjp(conv.rules["x"], "w")
     return blocks(
         prose(f"""Batch, channels, stride, dilation and padding are in the formulas of
             {link("`conv1d`", "../ops/conv1d.md")} and {link("`conv2d`", "../ops/conv2d.md")}. Groups are one more index
             that every array shares; the compiled kernels carry it:"""),
         math(registry["conv2d"].grouped),
         code(registry["conv2d"].grouped),
-        prose("""Other ways of padding and second derivatives (the mixed one, by input and filter, is not zero) will
-            stand here."""),
+        "#### Stride, dilation, channels",
+        prose("""The gradient by the input holds all of them. Where no output reads an element, as with a stride beyond
+            the reach of the filter, its gradient is zero:"""),
+        math(conv.rules["x"], conv.rules["w"]),
+        "#### Other paddings",
+        prose("""A boundary mode is a function that folds an index back into its axis; the gradient adds up at the
+            folded place what every window read there:"""),
+        math(folded, by_folded),
+        _verdict_of(by_folded),
+        "#### Second derivatives",
+        prose("""A derivative of a formula is a formula, so it has derivatives of its own. The output is linear in the
+            input: differentiated twice by the input it gives zero. The mixed derivative, by input and filter, is 1
+            wherever output, tap and input meet, and that is not zero: the gradient by the input, differentiated by
+            the filter, with `ddx` as the cotangent of `dx`:"""),
+        math(mixed),
+        _verdict_of(mixed),
+        prose("""So the gradient by the input moves with the filter, in the direction `tw`, and the gradient by the
+            filter moves with the input, in the direction `tx`:"""),
+        math(*(hvp(conv.formula, wrt, along) for wrt, along in (("x", "w"), ("w", "x")))),
     )
+
+
+def _verdict_of(rule: Rule) -> str:
+    """The verdict on a rule that belongs to no op."""
+    proof = prove(rule, BUDGET)
+    return f"**{proof.status.capitalize()}**: {proof.reason}."
 
 
 SECTIONS = {10: by_input, 11: reversed_filter, 12: at_center, 13: by_filter, 14: meaning, 15: besides}

@@ -6,7 +6,8 @@ import numpy as np
 
 from convsym.documents.arrays import counting
 from convsym.documents.claims import verdict
-from convsym.documents.markdown import array, blocks, bullets, figure, link, math, prose, table
+from convsym.documents.counts import column_count, count_text, counted, total
+from convsym.documents.markdown import array, blocks, bullets, code, figure, link, math, prose, table
 from convsym.ops import registry
 
 PLANE, FILTER, REACH = (5, 5), (3, 3), {"h0": 1, "h1": 1}
@@ -72,7 +73,13 @@ def column_counts() -> np.ndarray:
 
 def jacobian_columns() -> str:
     """Item 9."""
-    counts = column_counts()
+    counts, formula = column_counts(), registry["same"].formula
+    sizes = {"x": PLANE, "w": FILTER, "y": PLANE}
+    nnz = counted(total("same"), sizes, **REACH)
+    agreeing = sum(
+        counts[u, v] == counted(column_count(0) * column_count(1), sizes, u=u, v=v, **REACH)
+        for u, v in np.ndindex(PLANE)
+    )
     corner, edge, inside = counts[0, 0], counts[0, 2], counts[2, 2]
     head = ["row of x ╲ column of x", *map(str, range(PLANE[1]))]
     return blocks(
@@ -83,7 +90,16 @@ def jacobian_columns() -> str:
             Counted in the index relation, for a 5×5 array and a 3×3 filter:"""),
         table(head, ([i, *row] for i, row in enumerate(counts.tolist()))),
         f"A corner has {corner}, an edge {edge}, the inside {inside} = 3 · 3.",
-        "The closed form of these counts, for every size, is derived from the relation and will stand here.",
+        prose("""The closed form for every size follows from the gradient by the input (item 10), in which output row
+            u + r − h0 is read: the loop bounds of r say how many taps meet an output that exists. With an odd filter,
+            column (u, v) has as many elements as the product of"""),
+        code("\n".join(count_text(formula, column_count(axis)) for axis in (0, 1)), "text"),
+        f"elements: at the sizes above, these are the same numbers in {agreeing} of {counts.size} columns. "
+        "All columns together, `jacobian_nnz` of the forward formula gives, one sum over the taps for each axis:",
+        code(count_text(formula, total("same")), "text"),
+        f"At the sizes above it is {nnz}, the sum of the table, {counts.sum()}. With stride, dilation and channels "
+        f"({link('`conv1d`', '../ops/conv1d.md')}) the count is",
+        code(count_text(registry["conv1d"].formula, total("conv1d")), "text"),
     )
 
 

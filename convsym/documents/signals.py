@@ -53,11 +53,17 @@ def reading_help() -> str:
     return blocks(
         prose("""In IPython, a question mark after a name shows its documentation; in plain Python,
             `help(convsym.conv1d)` does. It begins with the signature and the formula (Fig. 5):"""),
-        code(f"conv1d{inspect.signature(function)}\n{indent(shown, '    ')}", "text"),
+        code(f"conv1d{_without_types(inspect.signature(function))}\n{indent(shown, '    ')}", "text"),
         prose("""The size of the output follows from the formula: the largest range of `o0` whose last read lies in the
             padded input,"""),
         code(f"o0 < {formula.show(formula.output_size('o0')[0])}", "text"),
     )  # fmt: skip
+
+
+def _without_types(signature):
+    """Names, order and defaults of the arguments."""
+    plain = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
+    return inspect.Signature(plain)
 
 
 def _run(function, x, w, **options):
