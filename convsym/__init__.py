@@ -7,6 +7,7 @@ and the numeric functions never do.
 """
 
 from importlib import import_module
+from typing import Any
 
 from convsym._version import __version__
 
@@ -70,7 +71,7 @@ _SUBMODULES = ("grad",)
 __all__ = ["__version__", *_MODULE_OF, *_SUBMODULES]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f"convsym.{name}")
     if name not in _MODULE_OF:
@@ -80,5 +81,5 @@ def __getattr__(name):
     return value
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(set(globals()) | set(__all__))

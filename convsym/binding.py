@@ -1,5 +1,6 @@
 """A call of a formula: arrays, parameters and sizes by name become numbers, and every point is visited."""
 
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from numbers import Number
 from typing import Any
@@ -12,8 +13,11 @@ from convsym.errors import FormulaError, ShapeError, nearest
 from convsym.expressions import Term, accesses, array_of, indices_of, names, size, stands_alone, vanishing
 from convsym.limits import MAX_INTEGER
 
+# The size of an output index by its name, or the shape of the output by the array's name.
+Sizes = Mapping[str, int | Sequence[int]]
 
-def evaluate(formula: Any, values: dict[str, Any], sizes: dict[str, tuple[int, ...]]) -> np.ndarray:
+
+def evaluate(formula: Any, values: Mapping[str, Any], sizes: Sizes) -> np.ndarray:
     """Evaluate a formula by the exact reference; see `Formula.__call__`.
 
     Parameters
@@ -30,7 +34,7 @@ def evaluate(formula: Any, values: dict[str, Any], sizes: dict[str, tuple[int, .
     """
     arrays, exact, dtype = _arrays(formula, values)
     env, extents = _numbers(formula, {name: a.shape for name, a in arrays.items()}, values, sizes)
-    shape = sizes[formula.output] if formula.output in sizes else _shape(formula, extents, env)
+    shape: Any = sizes[formula.output] if formula.output in sizes else _shape(formula, extents, env)
     out = np.zeros(tuple(shape), dtype=object if exact else dtype)
     for term in formula.terms:
         for target, result, _ in evaluation.visit(term, formula.loops(term), extents, env, arrays, exact):
@@ -39,7 +43,7 @@ def evaluate(formula: Any, values: dict[str, Any], sizes: dict[str, tuple[int, .
 
 
 def output_shape(
-    formula: Any, shapes: dict[str, tuple[int, ...]], parameters: dict[str, int], sizes: dict[Any, Any]
+    formula: Any, shapes: Mapping[str, Sequence[int]], parameters: Mapping[str, int], sizes: Sizes
 ) -> tuple[int, ...]:
     """Shape of a formula's output; see `Formula.shape`."""
     env, extents = _numbers(formula, shapes, parameters, sizes)
@@ -47,20 +51,20 @@ def output_shape(
 
 
 def _numbers(
-    formula: Any, shapes: dict[str, tuple[int, ...]], parameters: dict[str, Any], sizes: dict[str, tuple[int, ...]]
-) -> tuple[dict[str, int], ...]:
+    formula: Any, shapes: Mapping[str, Sequence[int]], parameters: Mapping[str, Any], sizes: Sizes
+) -> tuple[dict[str, Any], dict[str, int]]:
     """Sizes and parameters by the names that stand in expressions, and the range of every index."""
     env = _parameters(formula, parameters)
-    sizes = _checked_sizes(formula, sizes)
-    known = dict(shapes) | ({formula.output: sizes[formula.output]} if formula.output in sizes else {})
+    given = _checked_sizes(formula, sizes)
+    known = dict(shapes) | ({formula.output: given[formula.output]} if formula.output in given else {})
     env |= {size(name, axis).name: int(n) for name, shape in known.items() for axis, n in enumerate(shape)}
-    extents = _extents(formula, env, sizes)
+    extents = _extents(formula, env, given)
     env |= _output_sizes(formula, extents)
     _need_sizes(formula, env)
     return env, extents
 
 
-def _checked_sizes(formula: Any, sizes: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+def _checked_sizes(formula: Any, sizes: Mapping[str, Any]) -> Mapping[str, Any]:
     """The sizes of a call: names that are known, integers from 0 on."""
     known = (formula.output, *(n for n in formula.indices if formula.bare(n)))
     for name, given in sizes.items():
@@ -76,13 +80,13 @@ def _checked_sizes(formula: Any, sizes: dict[str, tuple[int, ...]]) -> dict[str,
     return sizes
 
 
-def relation(formula: Any, sizes: dict[str, tuple[int, ...]], parameters: dict[str, int]) -> dict[str, np.ndarray]:
+def relation(formula: Any, sizes: Mapping[str, Sequence[int]], parameters: Mapping[str, int]) -> dict[str, np.ndarray]:
     """The points of the index relation; see `Formula.relation`."""
     env = _parameters(formula, parameters)
     env |= {size(name, axis).name: n for name, shape in sizes.items() for axis, n in enumerate(shape)}
     extents = _extents(formula, env, {})
     ones = {name: np.ones(sizes[name], dtype=object) for name in formula.operands}
-    columns = {}
+    columns: dict[str, list[np.ndarray]] = {}
     for term in formula.terms:
         # What counts is where a point reads and writes, not what: no value, no case, only zeros outside.
         bare = Term(term.target, sympy.Mul(*vanishing(term.body)), tuple(c for c in term.guard if not accesses(c)))
@@ -112,7 +116,7 @@ def _output_sizes(formula: Any, extents: dict[str, int]) -> dict[str, int]:
     }
 
 
-def _need_sizes(formula: Any, env: dict[str, int]) -> None:
+def _need_sizes(formula: Any, env: Mapping[str, Any]) -> None:
     """Raise where a formula mentions the size of an axis that nothing decides, as a folded target does."""
     for name in sorted(set().union(*(t.names() for t in formula.terms))):
         if ".shape[" in name and name not in env:
@@ -122,7 +126,7 @@ def _need_sizes(formula: Any, env: dict[str, int]) -> None:
             )
 
 
-def _shape(formula: Any, extents: dict[str, int], env: dict[str, int]) -> list[int]:
+def _shape(formula: Any, extents: Mapping[str, int], env: Mapping[str, Any]) -> list[int]:
     """Shape of the output: ranges of bare indices, last written index + 1 of the others, less what is cropped there."""
     shape = []
     for axis, expr in enumerate(formula.terms[0].target):
@@ -135,7 +139,7 @@ def _shape(formula: Any, extents: dict[str, int], env: dict[str, int]) -> list[i
     return shape
 
 
-def _arrays(formula: Any, values: dict[str, Any]) -> tuple[Any, ...]:
+def _arrays(formula: Any, values: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], bool, np.dtype[Any]]:
     """Operands as arrays, whether they are exact, and the type of the result."""
     known = (*formula.operands, *formula.parameters)
     for name in values:
@@ -169,9 +173,10 @@ def _arrays(formula: Any, values: dict[str, Any]) -> tuple[Any, ...]:
     return {n: a.astype(object if exact else dtype) for n, a in found.items()}, exact, dtype
 
 
-def _parameters(formula: Any, values: dict[str, Any]) -> dict[str, int]:
+def _parameters(formula: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """Values of the parameters; those left out are neutral."""
-    env, multipliers = {}, formula.multipliers
+    env: dict[str, Any] = {}
+    multipliers = formula.multipliers
     inside = set().union(*map(names, formula.index_expressions()))
     for name in formula.parameters:
         if name not in values:
@@ -196,9 +201,9 @@ def _parameters(formula: Any, values: dict[str, Any]) -> dict[str, int]:
     return env
 
 
-def _extents(formula: Any, env: dict[str, int], sizes: dict[str, tuple[int, ...]]) -> dict[str, int]:
+def _extents(formula: Any, env: dict[str, Any], sizes: Mapping[str, Any]) -> dict[str, int]:
     """Range of every index as an integer."""
-    extents = {}
+    extents: dict[str, int] = {}
     ranges = dict(formula.ranges)
     for index in formula.indices:
         agree = {place: env[size(*place).name] for place in formula.bare(index) if size(*place).name in env}
@@ -226,13 +231,13 @@ def _extents(formula: Any, env: dict[str, int], sizes: dict[str, tuple[int, ...]
     return extents
 
 
-def _decidable(formula: Any, index: str, env: dict[str, int], sizes: dict[Any, Any]) -> bool:
+def _decidable(formula: Any, index: str, env: Mapping[str, Any], sizes: Mapping[str, Any]) -> bool:
     """Whether the size of an output index is given, or all that it depends on is known."""
     given = index in sizes or formula.output in sizes
     return given or all(names(c) <= env.keys() for c in formula.output_size(index))
 
 
-def _output_extent(formula: Any, index: str, env: dict[str, int], sizes: dict[Any, Any]) -> int:
+def _output_extent(formula: Any, index: str, env: Mapping[str, Any], sizes: Mapping[str, Any]) -> int:
     if index in sizes:
         return int(sizes[index])
     if formula.output in sizes:

@@ -6,7 +6,6 @@ Each mode is one definition by cases, on an axis of size n ≥ 1; values, proofs
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 from sympy.core.function import UndefinedFunction
@@ -20,7 +19,7 @@ symmetric = UndefinedFunction("symmetric")
 MODES = {"circular": circular, "reflect": reflect, "replicate": replicate, "symmetric": symmetric}
 
 
-def is_folded(expr: Any) -> bool:
+def is_folded(expr: sympy.Basic) -> bool:
     """Whether an index expression is a boundary mode of another one."""
     return type(expr) in MODES.values()
 
@@ -30,7 +29,7 @@ def folded(expr: sympy.Expr) -> sympy.Expr:
     return expr.args[0] if is_folded(expr) else expr
 
 
-def cases(expr: Any) -> tuple[tuple[Any, ...], ...]:
+def cases(expr: sympy.Expr) -> tuple[tuple[sympy.Basic, sympy.Expr], ...]:
     """The definition of a mode: ``((condition, value), …)``, the first that holds counts.
 
     Parameters
@@ -75,11 +74,11 @@ class Piece:
     fold: sympy.Symbol | None = None
     when: sympy.Basic = sympy.true
 
-    def value(self, position: Any) -> Any:
+    def value(self, position: sympy.Expr) -> sympy.Expr:
         """Where a position of this piece goes."""
         return sympy.expand(self.slope * position + self.offset)
 
-    def contains(self, position: Any) -> Any:
+    def contains(self, position: sympy.Expr) -> tuple[sympy.Basic, ...]:
         """Conditions for a position to lie on this piece."""
         ends = (
             sympy.true if self.lower is None else sympy.Ge(position, self.lower),
@@ -88,18 +87,20 @@ class Piece:
         return tuple(c for c in (self.when, *ends) if c != sympy.true)
 
     @property
-    def period(self) -> Any:
+    def period(self) -> sympy.Expr | None:
         """How far a piece moves from one fold to the next; None where there is one only."""
-        return None if self.fold is None else sympy.expand(self.lower.xreplace({self.fold: self.fold + 1}) - self.lower)
+        if self.fold is None or self.lower is None:
+            return None
+        return sympy.expand(self.lower.xreplace({self.fold: self.fold + 1}) - self.lower)
 
     @property
-    def values(self) -> Any:
+    def values(self) -> tuple[sympy.Expr, sympy.Expr]:
         """First value of a piece that is no constant, and the one after its last."""
         if self.slope == 1:
             return sympy.expand(self.lower + self.offset), sympy.expand(self.upper + self.offset)
         return sympy.expand(self.offset - self.upper + 1), sympy.expand(self.offset - self.lower + 1)
 
-    def __str__(self) -> Any:
+    def __str__(self) -> str:
         e = sympy.Symbol("e")
         order = tuple(sorted(names(self.offset) | names(self.when), key=lambda n: (n == "fold", n)))
         conditions = " and ".join(to_text(c, ("e", *order), ("e",)) for c in self.contains(e))
@@ -107,7 +108,7 @@ class Piece:
         return f"{value} where {conditions}" if conditions else value
 
 
-def pieces(expr: Any, fold: sympy.Symbol) -> tuple[Piece, ...]:
+def pieces(expr: sympy.Expr, fold: sympy.Symbol) -> tuple[Piece, ...]:
     """The affine pieces of a mode, from its definition.
 
     A remainder is the position minus a number of whole periods; within one period every case is affine.
@@ -142,6 +143,6 @@ def pieces(expr: Any, fold: sympy.Symbol) -> tuple[Piece, ...]:
         variable = sympy.Dummy()
         slope = sympy.expand(value.xreplace({along: variable})).coeff(variable)
         offset = sympy.expand(value.xreplace({along: sympy.S.Zero}) - slope * moved)
-        ends = (None if end is None else sympy.expand(end + moved) for end in ends)
-        found.append(Piece(int(slope), offset, *ends, fold if turns else None, when))
+        first, last = (None if end is None else sympy.expand(end + moved) for end in ends)
+        found.append(Piece(int(slope), offset, first, last, fold if turns else None, when))
     return tuple(found)

@@ -7,7 +7,7 @@ from convsym.expressions import floordiv, indices_of, mod, names
 from convsym.formula import Formula
 
 
-def read_claim(formula: Formula, wrt: str, claim: str) -> Formula:
+def read_claim(formula: Formula, wrt: str, claim: str | Formula) -> Formula:
     """A claimed gradient as a formula whose names fit those of the formula it is about."""
     if not isinstance(claim, Formula):
         # An index that the claim nowhere leaves alone keeps the range it has in the formula.

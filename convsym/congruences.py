@@ -1,13 +1,14 @@
 """Divisibility conditions on an index that a formula writes, and the linear congruences that they are."""
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
 from convsym.errors import FormulaError
 from convsym.expressions import affine, floordiv, mod, symbol
+from convsym.formula import Formula
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,17 @@ class Condition:
     rest: sympy.Expr
 
     @property
-    def quotient(self) -> Any:
+    def quotient(self) -> sympy.Expr:
         """The quotient as the term holds it."""
         return floordiv(*self.guard.lhs.args)
 
     @property
-    def divisor(self) -> Any:
+    def divisor(self) -> sympy.Expr:
         """What has to divide."""
         return self.guard.lhs.args[1]
 
 
-def conditions(formula: Any, number: Any) -> Any:
+def conditions(formula: Formula, number: int) -> list[Condition]:
     """The divisibility conditions of a term on the indices that it writes.
 
     Parameters
@@ -61,7 +62,9 @@ def conditions(formula: Any, number: Any) -> Any:
         if not (isinstance(guard, sympy.Eq) and isinstance(guard.lhs, mod) and guard.rhs == 0):
             continue
         parts = affine(guard.lhs.args[0], formula.indices)
-        written = [] if parts is None else [n for n, _ in parts[0] if n in target]
+        if parts is None:
+            continue
+        written = [n for n, _ in parts[0] if n in target]
         if len(written) > 1:
             raise FormulaError(
                 f"the condition {formula.show(guard)} binds the written indices {' and '.join(written)}, so the "
@@ -74,15 +77,17 @@ def conditions(formula: Any, number: Any) -> Any:
     return [_condition(number, *parts, [n for n in every if every.count(n) == 1]) for parts in found]
 
 
-def _condition(number: Any, guard: Any, index: Any, factors: Any, rest: Any, alone: Any) -> Any:
+def _condition(
+    number: int, guard: sympy.Basic, index: str, factors: dict[str, sympy.Expr], rest: sympy.Expr, alone: list[str]
+) -> Condition:
     """A condition; `alone` names the summed indices that no other condition of the term holds."""
     taps = [n for n in factors if n != index]
     tap = taps[0] if len(taps) == 1 and taps[0] in alone and inverse(factors[taps[0]], guard.lhs.args[1]) else None
     rest += sum((factors[n] * symbol(n) for n in taps if n != tap), sympy.S.Zero)
-    return Condition(number, guard, index, factors[index], tap, factors.get(tap, sympy.S.Zero), rest)
+    return Condition(number, guard, index, factors[index], tap, sympy.S.Zero if tap is None else factors[tap], rest)
 
 
-def inverse(coefficient: Any, divisor: Any) -> Any:
+def inverse(coefficient: sympy.Expr, divisor: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr] | None:
     """``(g, k)`` with ``g = gcd(coefficient, divisor)`` and ``k·coefficient/g = 1`` modulo ``divisor/g``; or None."""
     if divisor == 1:
         return sympy.S.One, sympy.S.Zero
@@ -95,7 +100,7 @@ def inverse(coefficient: Any, divisor: Any) -> Any:
     return sympy.Integer(common), sympy.Integer(factor)
 
 
-def periods(formula: Any, conditions: Any) -> Any:
+def periods(formula: Formula, conditions: Iterable[Condition]) -> dict[str, sympy.Expr]:
     """The period of each strided index: after it, every condition on the index repeats.
 
     Raises
@@ -103,7 +108,7 @@ def periods(formula: Any, conditions: Any) -> Any:
     FormulaError
         The periods of one index are different symbols.
     """
-    found = {}
+    found: dict[str, sympy.Expr] = {}
     for condition in conditions:
         factor, divisor = condition.factor, condition.divisor
         period = divisor / math.gcd(int(factor), int(divisor)) if _integers(factor, divisor) else divisor
@@ -120,15 +125,15 @@ def periods(formula: Any, conditions: Any) -> Any:
     return found
 
 
-def _integers(*values: Any) -> Any:
+def _integers(*values: sympy.Expr) -> bool:
     return all(v.is_Integer for v in values)
 
 
-def floor(a: Any, b: Any) -> Any:
+def floor(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     """``a // b``, carried out where it can be."""
     return a if b == 1 else sympy.Integer(int(a) // int(b)) if _integers(a, b) else floordiv(a, b)
 
 
-def remainder(a: Any, b: Any) -> Any:
+def remainder(a: sympy.Expr, b: sympy.Expr) -> sympy.Expr:
     """``a % b``, carried out where it can be."""
     return sympy.S.Zero if b == 1 else sympy.Integer(int(a) % int(b)) if _integers(a, b) else mod(a, b)

@@ -4,7 +4,7 @@ SymPy's own summation of Kronecker deltas loses the divisibility condition of a 
 prover checks every use of them.
 """
 
-from typing import Any
+from collections.abc import Iterable
 
 import sympy
 
@@ -29,7 +29,7 @@ from convsym.rule import Shown, Step
 FRESH = ("i", "j", "u", "v", "a", "b", "s", "t")  # names for new target indices, in order of preference
 
 
-def gather(scatter: Formula, axes: Any, cotangent: str) -> Formula:
+def gather(scatter: Formula, axes: Iterable[int], cotangent: str) -> Formula:
     """Solve the given axes of a scatter form; the others stay scattered.
 
     Parameters
@@ -48,9 +48,9 @@ def gather(scatter: Formula, axes: Any, cotangent: str) -> Formula:
     return gather_steps(scatter, axes, cotangent)[0]
 
 
-def gather_steps(scatter: Formula, axes: Any, cotangent: str) -> tuple[Any, ...]:
+def gather_steps(scatter: Formula, axes: Iterable[int], cotangent: str) -> tuple[Formula, list[Step]]:
     """Gather form over `axes`, and the steps that lead to it."""
-    steps = []
+    steps: list[Step] = []
     names_ = _target_names(scatter, tuple(axes))
     if all(n is None or e == symbol(n) for t in scatter.terms for n, e in zip(names_, t.target, strict=True)):
         return scatter, steps
@@ -75,18 +75,18 @@ def _kept_ranges(scatter: Formula, terms: list[Term]) -> dict[str, sympy.Expr]:
     return {n: scatter.range_of(n) for n in scatter.indices if n in used and symbol(n) not in places}
 
 
-def _target_names(scatter: Formula, axes: tuple[int, ...]) -> list[Any]:
+def _target_names(scatter: Formula, axes: tuple[int, ...]) -> list[str | None]:
     """The index that will stand alone on each of `axes`: the one that already does, or a new one; None elsewhere.
 
     A second use of the same bare index (a diagonal) needs a new one.
     """
     taken = {*scatter.indices, *scatter.parameters, *scatter.operands, scatter.output}
-    result = []
+    result: list[str | None] = []
     for axis in range(len(scatter.terms[0].target)):
         found = {t.target[axis] for t in scatter.terms}
         only = next(iter(found))
         if axis not in axes:
-            name = None
+            name: str | None = None
         elif len(found) == 1 and only.is_Symbol and only.name in scatter.indices and only.name not in result:
             name = only.name
         else:
@@ -103,7 +103,7 @@ def _fresh(scatter: Formula, axis: int, taken: set[str]) -> str:
     return next(n for n in (*(f + digit for f in FRESH), *(f"i_{k}" for k in range(99))) if n not in taken)
 
 
-def _solve(scatter: Formula, term: Term, target_names: list[str], cotangent: str, steps: list[Step]) -> Term:
+def _solve(scatter: Formula, term: Term, target_names: list[str | None], cotangent: str, steps: list[Step]) -> Term:
     """Apply δ-elimination to each axis of one scatter term that has a target name."""
     target = tuple(e if n is None else symbol(n) for n, e in zip(target_names, term.target, strict=True))
     fixed = {n for n, e in zip(target_names, term.target, strict=True) if n is not None and e == symbol(n)}
@@ -127,7 +127,9 @@ def _solve(scatter: Formula, term: Term, target_names: list[str], cotangent: str
     return Term(target, term.body, term.guard)
 
 
-def _multiplied(scatter: Formula, term: Term, name: str, expr: Any, steps: list[Step]) -> tuple[Any, ...]:
+def _multiplied(
+    scatter: Formula, term: Term, name: str, expr: sympy.Expr, steps: list[Step]
+) -> tuple[sympy.Expr, sympy.Expr, Term]:
     """Both sides of the equation of one axis; a quotient under its divisibility is multiplied out.
 
     The read of an input dilation, ``x[N//m]`` where ``m`` divides ``N``, is the relation ``N == m·i`` without division.
@@ -150,32 +152,51 @@ def _multiplied(scatter: Formula, term: Term, name: str, expr: Any, steps: list[
     return equation.lhs, number, Term(term.target, body, guard)
 
 
-def _unknown(term: Term, expr: Any, free: list[str], cotangent: str) -> str | None:
-    """The index to solve for: one of the cotangent's own if possible, and one whose coefficient has a known sign."""
-    known = [n for n in free if sign(linear(expr, n)[0]) is not None]
+def _unknown(
+    term: Term, expr: sympy.Expr, free: list[str], cotangent: str
+) -> tuple[str, sympy.Expr, sympy.Expr] | None:
+    """The index to solve for, its coefficient and the rest.
+
+    One of the cotangent's own if possible, and one whose coefficient has a known sign.
+    """
+    known = {n: found for n in free if (found := linear(expr, n)) and sign(found[0]) is not None}
     own = {e.name for a in accesses(term.body) if array_of(a) == cotangent for e in indices_of(a) if e.is_Symbol}
-    return next((n for n in known if n in own), known[0] if known else None)
+    chosen = next((n for n in known if n in own), next(iter(known), None))
+    return None if chosen is None else (chosen, *known[chosen])
 
 
 def _eliminate(
-    scatter: Formula, term: Term, equation: tuple[sympy.Expr, ...], unknown: str, cotangent: str, steps: list[Step]
+    scatter: Formula,
+    term: Term,
+    equation: tuple[sympy.Expr, sympy.Expr],
+    solved: tuple[str, sympy.Expr, sympy.Expr],
+    cotangent: str,
+    steps: list[Step],
 ) -> Term:
-    """δ-elimination lemma on one axis: replace `unknown` by the solution of an equation."""
-    coefficient, rest = linear(equation[1], unknown)
+    """δ-elimination lemma on one axis: replace the unknown by the solution of an equation."""
+    unknown, coefficient, rest = solved
     difference = sympy.expand(equation[0] - rest)
-    if sign(coefficient) < 0:
+    if sign(coefficient) == -1:
         coefficient, difference = -coefficient, -difference
-    divides, solution = (), difference
+    divides: tuple[sympy.Basic, ...] = ()
+    solution = difference
     if coefficient != 1:
         solution = floordiv(difference, coefficient)
         divides = (sympy.Eq(mod(difference, coefficient), 0),)
     return _replace(scatter, term, equation, {unknown: solution}, divides, cotangent, ("δ-elimination", steps))
 
 
-def _split_digits(scatter: Any, term: Any, equation: Any, pair: Any, cotangent: Any, steps: Any) -> Any:
+def _split_digits(
+    scatter: Formula,
+    term: Term,
+    equation: tuple[sympy.Expr, sympy.Expr],
+    pair: tuple[str, str, sympy.Expr, sympy.Expr],
+    cotangent: str,
+    steps: list[Step],
+) -> Term:
     """Digit lemma on one axis: ``number == C·a + b`` with ``0 ≤ b < C`` has one solution."""
-    high, low, base = pair
-    number = sympy.expand(equation[0] - linear(linear(equation[1], high)[1], low)[1])
+    high, low, base, rest = pair
+    number = sympy.expand(equation[0] - rest)
     solution = {high: floordiv(number, base), low: mod(number, base)}
     return _replace(scatter, term, equation, solution, (), cotangent, ("digits", steps))
 
@@ -183,11 +204,11 @@ def _split_digits(scatter: Any, term: Any, equation: Any, pair: Any, cotangent: 
 def _replace(
     scatter: Formula,
     term: Term,
-    equation: tuple[sympy.Expr, ...],
-    solution: dict[str, Any],
+    equation: tuple[sympy.Expr, sympy.Expr],
+    solution: dict[str, sympy.Expr],
     guards: tuple[sympy.Basic, ...],
     cotangent: str,
-    record: tuple[Any, ...],
+    record: tuple[str, list[Step]],
 ) -> Term:
     """Put a solution into a term, guard it where nothing else does, and record the step."""
     lemma, steps = record
@@ -208,8 +229,8 @@ def _zero_outside(term: Term, index: str, cotangent: str) -> bool:
 def _solution_step(
     scatter: Formula,
     lemma: str,
-    equation: tuple[sympy.Expr, ...],
-    solution: dict[str, Any],
+    equation: tuple[sympy.Expr, sympy.Expr],
+    solution: dict[str, sympy.Expr],
     guards: tuple[sympy.Basic, ...],
 ) -> Step:
     new = names(equation[0]) - {*scatter.indices, *scatter.parameters}
@@ -224,7 +245,7 @@ def _solution_step(
     )
 
 
-def interval(expr: sympy.Expr, name: str, length: sympy.Expr) -> tuple[Any, ...]:
+def interval(expr: sympy.Expr, name: str, length: sympy.Expr) -> tuple[sympy.Expr, sympy.Expr]:
     """Loop bounds of one index: where it keeps an access inside an axis, the other indices given.
 
     The interval lemma: for ``a ≥ 1``, ``0 ≤ a·q + b < length`` holds exactly for

@@ -5,6 +5,7 @@ A message names the argument, what it was, what is allowed, and the nearest fix.
 """
 
 import difflib
+from collections.abc import Iterable
 
 
 class ConvsymError(Exception):
@@ -61,10 +62,10 @@ def _pointed(text: str, column: int | None, width: int = 100) -> list[str]:
     return ["  " + line[first : first + width], "  " + " " * (column - start - first) + "^"]
 
 
-def nearest(name: str, known: dict[str, int] | tuple[str, ...]) -> str:
+def nearest(name: str, known: Iterable[str]) -> str:
     """A hint that names the known word closest to `name`, or lists what is known."""
-    known = sorted(known)
-    match = difflib.get_close_matches(name, known, n=1)
+    words = sorted(known)
+    match = difflib.get_close_matches(name, words, n=1)
     if match:
         return f"did you mean {match[0]!r}?"
-    return f"known: {', '.join(known)}" if known else "none is known here"
+    return f"known: {', '.join(words)}" if words else "none is known here"

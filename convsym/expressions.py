@@ -7,10 +7,10 @@ own, because SymPy's printing order may change with its version.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import sympy
 from sympy.core.function import AppliedUndef, UndefinedFunction
@@ -45,27 +45,27 @@ def size(array: str, axis: int) -> sympy.Symbol:
 
 def stands_alone(expr: sympy.Expr) -> bool:
     """Whether an index expression is a single name, which makes that name an index."""
-    return expr.is_Symbol and ".shape[" not in expr.name
+    return bool(expr.is_Symbol) and ".shape[" not in expr.name
 
 
-def access(array: str, indices: tuple[sympy.Expr, ...]) -> sympy.Expr:
+def access(array: str, indices: Sequence[sympy.Expr]) -> sympy.Expr:
     """An access ``array[indices]``; without indices the array is 0-dimensional."""
     if not indices:
         return sympy.Symbol(f"{array}[()]")
     return sympy.Indexed(sympy.IndexedBase(array), *indices)
 
 
-def is_access(expr: sympy.Symbol) -> bool:
+def is_access(expr: sympy.Basic) -> bool:
     """Whether an expression is an access to an array."""
-    return isinstance(expr, sympy.Indexed) or (expr.is_Symbol and expr.name.endswith("[()]"))
+    return isinstance(expr, sympy.Indexed) or (bool(expr.is_Symbol) and expr.name.endswith("[()]"))
 
 
 def array_of(reading: sympy.Expr) -> str:
     """Name of the array an access reads."""
-    return reading.base.label.name if isinstance(reading, sympy.Indexed) else reading.name[:-4]
+    return str(reading.base.label.name if isinstance(reading, sympy.Indexed) else reading.name[:-4])
 
 
-def indices_of(reading: sympy.Expr) -> tuple[Any, ...]:
+def indices_of(reading: sympy.Expr) -> tuple[sympy.Expr, ...]:
     """Index expressions of an access."""
     return tuple(reading.indices) if isinstance(reading, sympy.Indexed) else ()
 
@@ -109,7 +109,7 @@ def conjuncts(condition: sympy.Basic) -> tuple[sympy.Basic, ...]:
 
 
 @lru_cache(maxsize=4096)
-def affine(expr: sympy.Expr, indices: tuple[str, ...]) -> tuple[Any, ...]:
+def affine(expr: sympy.Expr, indices: tuple[str, ...]) -> tuple[tuple[tuple[str, sympy.Expr], ...], sympy.Expr] | None:
     """Split an index expression into its index coefficients and the rest.
 
     Parameters
@@ -142,7 +142,7 @@ def affine(expr: sympy.Expr, indices: tuple[str, ...]) -> tuple[Any, ...]:
     return tuple(parts), rest
 
 
-def linear(expr: sympy.Expr, name: str) -> tuple[sympy.Expr, ...] | None:
+def linear(expr: sympy.Expr, name: str) -> tuple[sympy.Expr, sympy.Expr] | None:
     """Coefficient and rest of an expression that is linear in one name, or None; other names may be nested in it."""
     whole, one = sympy.expand(expr), symbol(name)
     coefficient = whole.coeff(one)
@@ -156,7 +156,9 @@ def vanishing(body: sympy.Expr) -> tuple[sympy.Expr, ...]:
     return tuple(base for base, exponent in powers if is_access(base) and exponent.is_positive)
 
 
-def digits(expr: Any, free: list[str], range_of: Callable[..., Any]) -> None:
+def digits(
+    expr: sympy.Expr, free: Iterable[str], range_of: Callable[[str], sympy.Expr]
+) -> tuple[str, str, sympy.Expr, sympy.Expr] | None:
     """Two free indices of ``C·a + b`` with ``0 ≤ b < C``, as the digits of a number; or None.
 
     Parameters
@@ -170,14 +172,14 @@ def digits(expr: Any, free: list[str], range_of: Callable[..., Any]) -> None:
     Returns
     -------
     tuple or None
-        Names of the high and the low index, and `C`.
+        Names of the high and the low index, `C`, and what is left of the number without them.
     """
     parts = {n: found[0] for n in sorted(free) if (found := linear(expr, n))}
     for low, one in parts.items():
         base = range_of(low) if one == 1 else None
         high = [n for n, c in parts.items() if c == base and base is not None and base.is_Symbol and stands_alone(base)]
         if high:
-            return high[0], low, base
+            return high[0], low, base, sympy.expand(expr - base * symbol(high[0]) - symbol(low))
     return None
 
 
@@ -217,7 +219,7 @@ class Ordering:
         self.rank = {name: position for position, name in enumerate(order)}
         self.indices = frozenset(indices)
 
-    def key(self, expr: sympy.Expr) -> tuple[Any, ...]:
+    def key(self, expr: sympy.Expr) -> tuple[int, list[int], list[int], str]:
         """Sort key of a summand: arrays in their order, then indices, parameters, numbers."""
         last = len(self.rank)
         arrays = sorted(self.rank.get(array_of(a), last) for a in accesses(expr))
@@ -225,12 +227,12 @@ class Ordering:
         kind = 0 if arrays else 1 if names(expr) & self.indices else 2 if ranked else 3
         return kind, arrays, ranked, sympy.srepr(expr)
 
-    def factor_key(self, factor: sympy.Expr) -> tuple[Any, ...]:
+    def factor_key(self, factor: sympy.Expr) -> tuple[int, list[int], list[int], str]:
         """Parameters before indices before arrays, as one writes ``stride*o``."""
         kind, arrays, ranked, tie = self.key(factor)
         return -kind, arrays, ranked, tie
 
-    def addends(self, expr: sympy.Expr) -> list[tuple[Any, ...]]:
+    def addends(self, expr: sympy.Expr) -> list[tuple[bool, sympy.Expr]]:
         """Summands as ``[(is negative, absolute term), …]``, positive ones first."""
         negative = [-t for t in expr.args if t.as_coeff_Mul()[0] < 0]
         positive = [t for t in expr.args if t.as_coeff_Mul()[0] >= 0]
@@ -238,7 +240,7 @@ class Ordering:
             (True, t) for t in sorted(negative, key=self.key)
         ]
 
-    def factors(self, expr: sympy.Expr) -> tuple[list[Any], ...]:
+    def factors(self, expr: sympy.Expr) -> tuple[list[sympy.Expr], list[sympy.Expr]]:
         """Factors of a positive product: those above and those below the fraction bar."""
         number, rest = expr.as_coeff_Mul()
         above, below = [], []
@@ -266,7 +268,7 @@ class Text(Ordering):
     def show(self, expr: sympy.Expr, strength: int = 0) -> str:
         for kinds, method, own in _METHODS:
             if isinstance(expr, kinds):
-                text = getattr(self, method)(expr)
+                text: str = getattr(self, method)(expr)
                 return f"({text})" if own < strength else text
         return self.call(expr)
 
@@ -274,7 +276,7 @@ class Text(Ordering):
         return str(expr)
 
     def name(self, expr: sympy.Symbol) -> str:
-        return expr.name
+        return str(expr.name)
 
     def indexed(self, expr: sympy.Expr) -> str:
         places = [self.subscript(e, size(array_of(expr), axis)) for axis, e in enumerate(expr.indices)]
@@ -295,7 +297,7 @@ class Text(Ordering):
             text += mark + self.show(term, 3 if negative else 2)
         return text
 
-    def minus(self, expr: Any) -> str:
+    def minus(self, expr: sympy.Expr) -> str:
         """A sign in front; it binds more strongly than // and %, of which the sign would belong to the dividend."""
         return "-" + self.show(expr, 4 if isinstance(expr, (floordiv, mod)) else 3)
 
@@ -314,13 +316,13 @@ class Text(Ordering):
             return root if exponent.p == 1 else f"{root}**{exponent.p}"
         return f"{self.show(base, 5)}**{self.show(exponent, 5)}"
 
-    def floor(self, expr: Any) -> str:
+    def floor(self, expr: sympy.Expr) -> str:
         return f"{self.show(expr.args[0], 3)}//{self.show(expr.args[1], 4)}"
 
-    def ceiling(self, expr: Any) -> str:
+    def ceiling(self, expr: sympy.Expr) -> str:
         return f"-(-{self.show(expr.args[0], 4)}//{self.show(expr.args[1], 4)})"
 
-    def remainder(self, expr: Any) -> str:
+    def remainder(self, expr: sympy.Expr) -> str:
         return f"{self.show(expr.args[0], 3)} % {self.show(expr.args[1], 4)}"
 
     def relation(self, expr: sympy.Basic) -> str:
@@ -332,7 +334,7 @@ class Text(Ordering):
         word = " and " if isinstance(expr, And) else " or "
         return word.join(sorted(self.show(a, 1) for a in expr.args))
 
-    def call(self, expr: Any) -> str:
+    def call(self, expr: sympy.Expr) -> str:
         name = self.functions.get(type(expr)) or expr.func.__name__
         return f"{name}({', '.join(self.show(a, 0) for a in expr.args)})"
 
@@ -369,9 +371,9 @@ class Term:
         Conditions that must all hold.
     """
 
-    target: tuple[Any, ...]
+    target: tuple[sympy.Expr, ...]
     body: sympy.Expr
-    guard: tuple[Any, ...] = ()
+    guard: tuple[sympy.Basic, ...] = ()
 
     def names(self) -> set[str]:
         """Names of all indices, parameters and sizes in the term."""
@@ -381,7 +383,7 @@ class Term:
         """All accesses of body and guard, each once."""
         return tuple(dict.fromkeys(a for e in (self.body, *self.guard) for a in accesses(e)))
 
-    def replace(self, mapping: dict[sympy.Symbol, Any]) -> Term:
+    def replace(self, mapping: Mapping[sympy.Symbol, sympy.Expr]) -> Term:
         """The term with symbols replaced simultaneously."""
         return Term(
             tuple(e.xreplace(mapping) for e in self.target),

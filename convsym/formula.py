@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import sympy
 
 from convsym import binding
-from convsym.expressions import (
-    Term,
-    access,
-    accesses,
-    array_of,
-    indices_of,
-    names,
-    size,
-    stands_alone,
-    symbol,
-    to_text,
-)
+from convsym.binding import Sizes
+from convsym.expressions import Term, access, accesses, array_of, indices_of, names, size, stands_alone, symbol, to_text
 from convsym.layout import formula_layout
 from convsym.parsing import parse, parse_condition, parse_scalar
 from convsym.sizes import LastRead, last_reads, multiplying
 from convsym.typesetting import to_latex
 from convsym.validation import Validation
+
+# Expressions by name.
+Named = Mapping[str, sympy.Expr] | Iterable[tuple[str, sympy.Expr]]
 
 
 @dataclass(frozen=True, init=False, repr=False, eq=False)
@@ -67,13 +60,13 @@ class Formula:
 
     output: str
     operator: str
-    terms: tuple[Any, ...]
-    ranges: tuple[Any, ...]
+    terms: tuple[Term, ...]
+    ranges: tuple[tuple[str, sympy.Expr], ...]
     text: str
-    order: tuple[Any, ...]
-    sizes: tuple[Any, ...]
-    assume: tuple[Any, ...]
-    symmetric: tuple[Any, ...]
+    order: tuple[str, ...]
+    sizes: tuple[tuple[str, sympy.Expr], ...]
+    assume: tuple[sympy.Basic, ...]
+    symmetric: tuple[str, ...]
 
     def __init__(
         self,
@@ -91,7 +84,7 @@ class Formula:
             parsed.operator,
             parsed.terms,
             parsed.ranges | given,
-            tuple(sorted(parsed.columns, key=parsed.columns.get)),
+            tuple(sorted(parsed.columns, key=parsed.columns.__getitem__)),
             {name: parse_scalar(value) for name, value in (sizes or {}).items()},
             _conditions(assume),
             tuple(symmetric),
@@ -103,12 +96,12 @@ class Formula:
         self,
         output: str,
         operator: str,
-        terms: list[Term] | tuple[Term, ...],
-        ranges: dict[str, sympy.Symbol] | tuple[tuple[Any, ...], ...],
-        order: Any,
-        sizes: dict[Any, Any] | tuple[Any, ...] = (),
-        assume: tuple[sympy.Basic, ...] = (),
-        symmetric: tuple[str, ...] = (),
+        terms: Iterable[Term],
+        ranges: Named,
+        order: Iterable[str],
+        sizes: Named = (),
+        assume: Iterable[sympy.Basic] = (),
+        symmetric: Iterable[str] = (),
         text: str | None = None,
     ) -> None:
         # Conditions of a guard stand in one canonical order, so that equal formulas are equal objects.
@@ -134,11 +127,11 @@ class Formula:
             object.__setattr__(self, name, value)
         object.__setattr__(self, "text", str(self) if text is None else text)
 
-    def __eq__(self, other: Any) -> bool:
+    def __eq__(self, other: object) -> bool:
         """Equal in what is computed: output, operator, terms and ranges; a rule equals the formula it says."""
         return isinstance(other, Formula) and self._content() == other._content()
 
-    def __hash__(self) -> Any:
+    def __hash__(self) -> int:
         return hash(self._content())
 
     def _content(self) -> tuple[Any, ...]:
@@ -149,11 +142,11 @@ class Formula:
         cls,
         output: str,
         operator: str,
-        terms: list[Term],
+        terms: Iterable[Term],
         *,
         like: Formula,
-        order: Any,
-        ranges: dict[str, sympy.Symbol] | None = None,
+        order: Iterable[str],
+        ranges: Named | None = None,
     ) -> Formula:
         """A formula made of terms; assumptions, sizes and symmetric paddings are those of `like`."""
         made = cls.__new__(cls)
@@ -168,15 +161,15 @@ class Formula:
         )
         return made
 
-    def assuming(self, assume: str | tuple[str, ...]) -> Formula:
+    def assuming(self, assume: str | Iterable[str]) -> Self:
         """The same formula (or rule) under further assumptions, as text."""
         return self._with(assume=(*self.assume, *_conditions(assume)))
 
-    def ordered(self, names: Any) -> Any:
+    def ordered(self, names: Iterable[str]) -> Self:
         """The same formula with its arrays, indices and parameters in another order of appearance."""
         return self._with(order=tuple(names))
 
-    def _with(self, **changed: Any) -> Formula:
+    def _with(self, **changed: Any) -> Self:
         made = type(self).__new__(type(self))
         for part in fields(self):
             object.__setattr__(made, part.name, changed.get(part.name, getattr(self, part.name)))
@@ -218,7 +211,7 @@ class Formula:
         found = set().union(*(multiplying(e, self.indices) for e in self.index_expressions()))
         return tuple(p for p in self.parameters if p in found)
 
-    def index_expressions(self) -> Iterator[Any]:
+    def index_expressions(self) -> Iterator[sympy.Basic]:
         """All index arithmetic of the formula: subscripts on both sides, and conditions on indices."""
         for term in self.terms:
             yield from term.target
@@ -228,13 +221,13 @@ class Formula:
                 if not accesses(condition):
                     yield condition
 
-    def bare(self, index: str) -> tuple[tuple[Any, ...], ...]:
+    def bare(self, index: str) -> tuple[tuple[str, int], ...]:
         """Where an index stands alone: ``((array, axis), …)``, operands first, then the output."""
         return self._bare.get(index, ())
 
     @cached_property
-    def _bare(self) -> dict[str, tuple[tuple[Any, ...], ...]]:
-        places = {}
+    def _bare(self) -> dict[str, tuple[tuple[str, int], ...]]:
+        places: dict[str, dict[tuple[str, int], None]] = {}
         reads = [a for t in self.terms for a in t.arrays()]
         for reading in sorted(reads, key=lambda a: self.operands.index(array_of(a))):
             for axis, expr in enumerate(indices_of(reading)):
@@ -261,7 +254,7 @@ class Formula:
             return len(self.terms[0].target)
         return next(len(indices_of(a)) for t in self.terms for a in t.arrays() if array_of(a) == array)
 
-    def output_size(self, index: str, high: dict[str, sympy.Symbol] | None = None) -> tuple[sympy.Expr, ...]:
+    def output_size(self, index: str, high: Mapping[str, sympy.Expr] | None = None) -> tuple[sympy.Expr, ...]:
         """Size of an output index: what `sizes` says, the range of a bare index, or the last-read rule.
 
         Parameters
@@ -286,14 +279,14 @@ class Formula:
             return (size(*inner[0]),)
         return tuple(last.size for last in self.last_reads(index, high))
 
-    def last_reads(self, index: str, high: dict[str, sympy.Symbol] | None = None) -> tuple[LastRead, ...]:
+    def last_reads(self, index: str, high: Mapping[str, sympy.Expr] | None = None) -> tuple[LastRead, ...]:
         """What each access says about the size of an output index; see `output_size`."""
         far = {name: symbol(name) for name in self.symmetric} if high is None else high
         return last_reads(self.terms, index, self.indices, self.range_of, far)
 
     # ------------------------------------------------------------------------------------------------ printing
 
-    def show(self, expr: sympy.Expr, strength: int = 0) -> str:
+    def show(self, expr: sympy.Basic, strength: int = 0) -> str:
         """Text of an expression or condition, in this formula's order of names."""
         return to_text(expr, (*self.indices, *self.operands, *self.order), self.indices, strength)
 
@@ -324,12 +317,12 @@ class Formula:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self)!r})"
 
-    def _repr_latex_(self) -> Any:
+    def _repr_latex_(self) -> str:
         return f"$${to_latex(formula_layout(self))}$$"
 
     # ---------------------------------------------------------------------------------------------- evaluation
 
-    def __call__(self, *, sizes: dict[str, tuple[int, ...]] | None = None, **values: Any) -> np.ndarray:
+    def __call__(self, *, sizes: Sizes | None = None, **values: Any) -> np.ndarray:
         """Evaluate by the exact reference.
 
         Parameters
@@ -355,11 +348,13 @@ class Formula:
         """
         return self.evaluate(values, dict(sizes or {}))
 
-    def evaluate(self, values: dict[str, Any], sizes: dict[str, tuple[int, ...]]) -> np.ndarray:
+    def evaluate(self, values: Mapping[str, Any], sizes: Sizes) -> np.ndarray:
         """`__call__` with the keywords as dicts."""
         return binding.evaluate(self, values, sizes)
 
-    def shape(self, shapes: dict[str, tuple[int, ...]], *, sizes: Any = None, **parameters: Any) -> tuple[int, ...]:
+    def shape(
+        self, shapes: Mapping[str, Sequence[int]], *, sizes: Sizes | None = None, **parameters: int
+    ) -> tuple[int, ...]:
         """Shape of the output for given shapes of the operands.
 
         Parameters
@@ -377,7 +372,7 @@ class Formula:
         """
         return binding.output_shape(self, shapes, parameters, dict(sizes or {}))
 
-    def relation(self, sizes: dict[str, tuple[int, ...]], **parameters: Any) -> dict[str, np.ndarray]:
+    def relation(self, sizes: Mapping[str, Sequence[int]], **parameters: int) -> dict[str, np.ndarray]:
         """The points of the index relation: one row of index values for each point whose accesses all lie inside.
 
         Parameters

@@ -27,7 +27,7 @@ class Layout:
     parts: tuple[Any, ...]
 
 
-def row(*parts: Any) -> Layout:
+def row(*parts: Layout | str) -> Layout:
     """Nodes side by side; a plain string is an operator sign (or a number, if it is digits)."""
     nodes = [p if isinstance(p, Layout) else Layout("number" if p.isdigit() else "op", (p,)) for p in parts]
     return Layout("row", tuple(nodes))
@@ -36,14 +36,11 @@ def row(*parts: Any) -> Layout:
 def formula_layout(formula: Any) -> Layout:
     """Layout of a formula: ``y_T = Σ … body``, guards as Iverson brackets; a scatter form keeps its ``+=``."""
     bare = all(e.is_Symbol and e.name in formula.indices for t in formula.terms for e in t.target)
-    parts = []
+    parts: list[Layout | str] = []
     for position, term in enumerate(formula.terms):
         if not position or term.target != formula.terms[position - 1].target:
-            parts += [
-                *([",", Layout("thin", ())] if position else []),
-                _Draw(formula).expr(access(formula.output, term.target)),
-                "=" if bare else "+=",
-            ]
+            parts += (",", Layout("thin", ())) if position else ()
+            parts += (_Draw(formula).expr(access(formula.output, term.target)), "=" if bare else "+=")
             position = 0
         negative = term.body.as_coeff_Mul()[0] < 0
         if negative or position:
@@ -65,7 +62,7 @@ def expression_layout(
     return _Draw(formula, first, exact).expr(expr)
 
 
-def _joined(nodes: list[Layout]) -> list[Any]:
+def _joined(nodes: list[Layout]) -> list[Layout | str]:
     return [part for node in nodes for part in (",", node)][1:]
 
 
@@ -77,12 +74,12 @@ class _Draw(Ordering):
         super().__init__((*indices, *formula.operands, *formula.order), indices)
         self.exact = {c.lhs.args for c in exact if isinstance(c, sympy.Eq) and isinstance(c.lhs, mod) and c.rhs == 0}
 
-    def expr(self, expr: Any, strength: int = 0) -> Layout:
+    def expr(self, expr: sympy.Basic, strength: int = 0) -> Layout:
         """Layout of an expression; 1 comparison, 2 sum, 3 product, 4 atom: weaker ones get parentheses."""
         node, own = self.node(expr)
         return row("(", node, ")") if own < strength else node
 
-    def node(self, expr: Any) -> tuple[Any, ...]:
+    def node(self, expr: sympy.Basic) -> tuple[Layout, int]:
         if is_access(expr):
             return self.access(expr), 4
         if expr.is_Symbol:
@@ -116,14 +113,14 @@ class _Draw(Ordering):
         return Layout("sub", (base, row(*_joined([self.expr(i) for i in indices_of(expr)]))))
 
     def add(self, expr: sympy.Expr) -> Layout:
-        parts = []
+        parts: list[Layout | str] = []
         for negative, term in self.addends(expr):
             if parts or negative:
                 parts.append("-" if negative else "+")
             parts.append(self.expr(term, 3 if negative or isinstance(term, mod) else 2))
         return row(*parts)
 
-    def mul(self, expr: sympy.Expr) -> tuple[Any, ...]:
+    def mul(self, expr: sympy.Expr) -> tuple[Layout, int]:
         if expr.as_coeff_Mul()[0] < 0:
             return row("-", self.expr(-expr, 3)), 2
         above, below = self.factors(expr)
@@ -144,7 +141,7 @@ class _Draw(Ordering):
             return Layout("frac", (row("1"), self.expr(base**-exponent)))
         return Layout("sup", (self.expr(base, 4), self.expr(exponent)))
 
-    def quotient(self, expr: Any) -> Layout:
+    def quotient(self, expr: sympy.Expr) -> Layout:
         above, below = expr.args
         if isinstance(expr, mod):
             return row(self.expr(above, 2), "mod", self.expr(below, 3))

@@ -1,5 +1,6 @@
 """The public printers: one function for LaTeX, one for MathML, for every object that has a typeset form."""
 
+from collections.abc import Iterable
 from functools import singledispatch
 from typing import Any
 
@@ -9,7 +10,7 @@ from convsym.typesetting import text_latex, to_latex, to_mathml
 
 
 @singledispatch
-def latex(obj: Any) -> None:
+def latex(obj: Any) -> str:
     """Print a formula, rule, derivation step, proof or op as LaTeX.
 
     Parameters
@@ -36,7 +37,7 @@ def latex(obj: Any) -> None:
 
 
 @singledispatch
-def mathml(obj: Any) -> None:
+def mathml(obj: Any) -> str:
     """Print a formula, rule, derivation step, proof or op as presentation MathML.
 
     Parameters
@@ -57,16 +58,16 @@ def mathml(obj: Any) -> None:
 
 
 @latex.register
-def _(obj: Formula) -> Any:
+def _(obj: Formula) -> str:
     return to_latex(formula_layout(obj))
 
 
 @mathml.register
-def _(obj: Formula) -> Any:
+def _(obj: Formula) -> str:
     return to_mathml(formula_layout(obj))
 
 
-def derivation_latex(formula: Any, steps: Any) -> Any:
+def derivation_latex(formula: Formula, steps: Iterable[Any]) -> str:
     """The derivation line by line as an ``align*`` environment, each line with the lemma it uses.
 
     Parameters

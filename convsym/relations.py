@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
@@ -51,7 +50,7 @@ class Keyed:
 
     shape: sympy.Basic
     coefficient: sympy.Expr
-    conditions: tuple[Any, ...]
+    conditions: tuple[sympy.Basic, ...]
 
 
 def key(array: str, occurrence: int, axis: int) -> sympy.Symbol:
@@ -83,7 +82,9 @@ def keyed(formula: Formula, term: Term, rename: dict[str, str]) -> Keyed:
         dict.fromkeys(a for e in (body, *term.guard) for a in accesses(e)),
         key=lambda a: (array_of(a), str(indices_of(a))),
     )
-    equations, placeholders, counts = [], {}, {}
+    equations: list[tuple[sympy.Expr, sympy.Expr]] = []
+    placeholders: dict[sympy.Expr, sympy.Symbol] = {}
+    counts: dict[str, int] = {}
     for reading in reads:
         array = array_of(reading)
         occurrence = counts[array] = counts.get(array, -1) + 1
@@ -102,9 +103,9 @@ def keyed(formula: Formula, term: Term, rename: dict[str, str]) -> Keyed:
     body, *data = (v for v, e in zip(values, (body, *term.guard), strict=True) if e is body or accesses(e))
     conditions += [_equation(*c.args) if isinstance(c, sympy.Eq) else c for c in (g.xreplace(solution) for g in guards)]
     coefficient, shape = _primitive(body, set(placeholders.values()))
-    conditions = tuple(c.xreplace(sizes) for c in conditions if c != sympy.true)
     data.sort(key=str)
-    return Keyed(sympy.Tuple(shape, *data), coefficient, conditions)
+    kept = tuple(c.xreplace(sizes) for c in conditions if c != sympy.true)
+    return Keyed(sympy.Tuple(shape, *data), coefficient, kept)
 
 
 def renumbered(relation: Keyed) -> list[Keyed]:
@@ -112,7 +113,7 @@ def renumbered(relation: Keyed) -> list[Keyed]:
 
     Compared so, formulas that number them differently are equal; no point counts more than another of its shape.
     """
-    counts = {}
+    counts: dict[str, int] = {}
     for placeholder in (s.name.partition("[")[0] for s in relation.shape.free_symbols if "#" in s.name):
         array, occurrence = placeholder.split("#")
         counts[array] = max(counts.get(array, 0), int(occurrence) + 1)
@@ -137,18 +138,20 @@ def _forward(expr: sympy.Basic) -> sympy.Basic:
     return expr.replace(lambda e: isinstance(e, (sympy.Le, sympy.Lt)), lambda e: e.reversed)
 
 
-def _equation(left: Any, right: Any) -> sympy.Basic:
+def _equation(left: sympy.Expr, right: sympy.Expr) -> sympy.Basic:
     """An equation with its sides in one order, so that equal ones are seen to be equal."""
     return sympy.Eq(*sorted((left, right), key=str))
 
 
-def exact_division() -> tuple[Any, ...]:
+def exact_division() -> tuple[list[sympy.Basic], tuple[tuple[sympy.Basic, ...], tuple[sympy.Basic, ...]]]:
     """The lemma that `keyed` uses, as a statement to be proved: for b ≥ 1, b | a and a // b == q ⇔ a == b·q."""
     a, b, q = sympy.symbols("dividend divisor quotient")
     return [sympy.Ge(b, 1)], ((sympy.Eq(mod(a, b), 0), sympy.Eq(floordiv(a, b), q)), (sympy.Eq(a, b * q),))
 
 
-def _undivided(equations: list[tuple[Any, ...]], guard: tuple[sympy.Basic, ...]) -> tuple[Any, ...]:
+def _undivided(
+    equations: list[tuple[sympy.Expr, sympy.Expr]], guard: tuple[sympy.Basic, ...]
+) -> tuple[list[tuple[sympy.Expr, sympy.Expr]], tuple[sympy.Basic, ...]]:
     """Equations ``a // b == q`` under a guard ``b | a`` as ``a == b·q``, which then says what the guard said."""
     found, used = [], set()
     for left, right in equations:
@@ -172,7 +175,7 @@ def _renamed_size(name: str, rename: dict[str, str]) -> sympy.Symbol:
     return size(rename.get(array, array), int(axis))
 
 
-def _primitive(body: sympy.Expr, placeholders: set[sympy.Symbol]) -> tuple[sympy.Expr, ...]:
+def _primitive(body: sympy.Expr, placeholders: set[sympy.Symbol]) -> tuple[sympy.Expr, sympy.Expr]:
     """Coefficient and coefficient-free shape of a body; the sign convention makes a shape and its negative equal."""
     if isinstance(body, sympy.Add):
         content, rest = sympy.expand(body).as_content_primitive()
@@ -189,9 +192,12 @@ def _primitive(body: sympy.Expr, placeholders: set[sympy.Symbol]) -> tuple[sympy
     return sympy.Mul(*(c for c, _ in parts)), sympy.Mul(*(s for _, s in parts))
 
 
-def _solve_indices(formula: Formula, loops: tuple[str, ...], equations: list[tuple[Any, ...]]) -> tuple[Any, ...]:
+def _solve_indices(
+    formula: Formula, loops: tuple[str, ...], equations: list[tuple[sympy.Expr, sympy.Expr]]
+) -> tuple[dict[sympy.Symbol, sympy.Expr], list[tuple[sympy.Expr, sympy.Expr]]]:
     """Every loop index as an expression of the key, and the equations that remain as conditions."""
-    solution, remaining = {}, list(equations)
+    solution: dict[sympy.Symbol, sympy.Expr] = {}
+    remaining = list(equations)
     unknown = set(loops)
     while unknown:
         found = _next_solution(formula, unknown, remaining, solution)
@@ -209,7 +215,10 @@ def _solve_indices(formula: Formula, loops: tuple[str, ...], equations: list[tup
 
 
 def _next_solution(
-    formula: Formula, unknown: set[str], equations: list[tuple[Any, ...]], solution: dict[sympy.Symbol, sympy.Symbol]
+    formula: Formula,
+    unknown: set[str],
+    equations: list[tuple[sympy.Expr, sympy.Expr]],
+    solution: dict[sympy.Symbol, sympy.Expr],
 ) -> dict[str, sympy.Expr]:
     """Indices decided next: one that stands alone in an access, one alone in an equation, or two digits of one."""
     for left, right in equations:
@@ -219,14 +228,14 @@ def _next_solution(
         inside = sorted(names(left) & unknown)
         if len(inside) == 1 and (found := linear(left, inside[0])) and sign(found[0]) is not None:
             coefficient, difference = found[0], (right - found[1].xreplace(solution)).expand()
-            if sign(coefficient) < 0:
+            if sign(coefficient) == -1:
                 coefficient, difference = -coefficient, -difference
             return {inside[0]: difference if coefficient == 1 else floordiv(difference, coefficient)}
     for left, right in equations:
-        inside = names(left) & unknown
-        pair = digits(left, inside, formula.range_of) if len(inside) == 2 else None
+        both = names(left) & unknown
+        pair = digits(left, both, formula.range_of) if len(both) == 2 else None
         if pair:
-            high, low, base = pair
-            number = (right - linear(linear(left, high)[1], low)[1].xreplace(solution)).expand()
+            high, low, base, rest = pair
+            number = (right - rest.xreplace(solution)).expand()
             return {high: floordiv(number, base), low: mod(number, base)}
     return {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import sympy
 
+from convsym.binding import Sizes
 from convsym.expressions import to_text
 from convsym.formula import Formula
 from convsym.layout import Layout, expression_layout
@@ -50,17 +52,17 @@ class Step:
         """The statement as LaTeX."""
         return to_latex(self.layout)
 
-    def _repr_latex_(self) -> Any:
+    def _repr_latex_(self) -> str:
         return f"$${self.latex}$$"
 
 
 @latex.register
-def _(obj: Step) -> Any:
+def _(obj: Step) -> str:
     return obj.latex
 
 
 @mathml.register
-def _(obj: Step) -> Any:
+def _(obj: Step) -> str:
     return to_mathml(obj.layout)
 
 
@@ -82,7 +84,7 @@ class Rule(Formula):
 
     parent: Formula
     wrt: str
-    steps: tuple[Any, ...]
+    steps: tuple[Step, ...]
     scatter: Formula
 
     def __init__(self, gather: Formula, parent: Formula, wrt: str, steps: tuple[Step, ...], scatter: Formula) -> None:
@@ -104,7 +106,7 @@ class Rule(Formula):
         """The rule with every element of the result computed on its own (the rule itself, as a plain formula)."""
         return Formula.of(self.output, self.operator, self.terms, like=self, order=self.order, ranges=self.ranges)
 
-    def evaluate(self, values: dict[str, Any], sizes: dict[str, tuple[int, ...]]) -> np.ndarray:
+    def evaluate(self, values: Mapping[str, Any], sizes: Sizes) -> np.ndarray:
         """Like any formula; the differentiated operand, if given, says how large the result is.
 
         Without it the result ends with the last element that is written.
@@ -125,7 +127,7 @@ class Shown:
     """Text and layout of expressions that mix the scatter form's names with the new indices of the result."""
 
     scatter: Formula
-    new: tuple[Any, ...]
+    new: tuple[str, ...]
 
     def text(self, expr: sympy.Basic) -> str:
         indices = (*self.new, *self.scatter.indices)

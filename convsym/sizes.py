@@ -6,9 +6,8 @@ The largest index whose last read lies inside an axis: with every other index wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
@@ -48,11 +47,11 @@ class LastRead:
 
 
 def last_reads(
-    terms: tuple[Term, ...],
+    terms: Iterable[Term],
     index: str,
     indices: tuple[str, ...],
-    range_of: Callable[..., Any],
-    high: dict[str, sympy.Symbol],
+    range_of: Callable[[str], sympy.Expr],
+    high: Mapping[str, sympy.Expr],
 ) -> tuple[LastRead, ...]:
     """What each access that an output index moves says about its size.
 
@@ -92,9 +91,9 @@ def last_reads(
     return tuple(dict.fromkeys(found))
 
 
-def multiplying(expr: Any, indices: tuple[str, ...]) -> set[str]:
+def multiplying(expr: sympy.Basic, indices: Iterable[str]) -> set[str]:
     """Parameters that multiply an index, or divide, in an index expression."""
-    found = set()
+    found: set[str] = set()
     for node in sympy.preorder_traversal(expr):
         if isinstance(node, (floordiv, mod)):
             found |= names(node.args[1])

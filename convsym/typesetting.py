@@ -4,7 +4,6 @@ Both printers draw the same tree, so a page and a paper cannot disagree. Names a
 reaches the output unescaped.
 """
 
-from typing import Any
 from xml.sax.saxutils import escape
 
 from convsym.layout import GREEK, Layout
@@ -78,7 +77,8 @@ def to_latex(node: Layout) -> str:
     if kind == "word":
         return rf"\{'operatorname' if len(parts[0]) > 1 else 'mathrm'}{{{text_latex(parts[0])}}}"
     if kind in ("op", "number"):
-        return _LATEX.get(parts[0], parts[0])
+        sign: str = parts[0]
+        return _LATEX.get(sign, sign)
     if kind == "thin":
         return r"\,"
     if kind == "frac":
@@ -102,12 +102,12 @@ def _grouped(base: str) -> str:
     return base if len(base) == 1 or (base.startswith(r"\mathit{") and base.count("{") == 1) else f"{{{base}}}"
 
 
-def to_mathml(node: Any) -> Any:
+def to_mathml(node: Layout) -> str:
     """A ``<math>`` element of a layout."""
     return f'<math xmlns="http://www.w3.org/1998/Math/MathML" display="block">{_mathml(node)}</math>'
 
 
-def _mathml(node: Any) -> Any:
+def _mathml(node: Layout) -> str:
     kind, parts = node.kind, node.parts
     if kind == "row":
         inner = "".join(_mathml(p) for p in parts)
@@ -131,6 +131,6 @@ def _mathml(node: Any) -> Any:
     return f"<{tag}>{_one(parts[0])}{_one(parts[1])}</{tag}>"
 
 
-def _one(node: Any) -> Any:
+def _one(node: Layout) -> str:
     """A node as exactly one element, as fractions and scripts need."""
     return f"<mrow>{_mathml(node)}</mrow>"
