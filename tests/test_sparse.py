@@ -293,8 +293,8 @@ def test_triplets_are_a_small_matrix():
         ),
         (
             lambda: toeplitz(W[:1, :1], (2**62, 1, 3)), ShapeError,
-            "an array of shape (4611686018427387904, 1, 1, 3) would be needed (with an axis for the groups), and arrays "
-            "have fewer than 2**59 elements; make the sizes, the groups or the padding smaller",
+            "an array of shape (4611686018427387904, 1, 1, 3) would be needed (with an axis for the groups), and "
+            "arrays have fewer than 2**59 elements; make the sizes, the groups or the padding smaller",
         ),
         (
             lambda: toeplitz(W, (2, 5), format="coo") @ np.ones(9), ShapeError,
