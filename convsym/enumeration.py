@@ -34,7 +34,7 @@ class Geometry:
     @property
     def env(self):
         """Sizes and parameters by the names that stand in expressions."""
-        sizes = {size(a, axis).name: n for a, shape in self.shapes.items() for axis, n in enumerate(shape)}
+        sizes = {f"{a}.shape[{axis}]": n for a, shape in self.shapes.items() for axis, n in enumerate(shape)}
         return sizes | self.parameters
 
 

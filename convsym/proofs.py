@@ -30,7 +30,7 @@ from convsym.residues import ResidueClasses
 from convsym.rule import Rule
 from convsym.verdict import Obligation, Proof
 
-_VISITED = 200_000  # points in one comparison of a whole gradient: those of the formula, for each element
+_VISITED = 20_000  # points in one comparison of a whole gradient: those of the formula, for each element
 
 
 def prove(rule, budget=10.0):
