@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import arguments, gate, sliding
+from convsym import arguments, cutting, gate, sliding
 from convsym.arguments import Padding, Parameters, PerAxis
 from convsym.calls import delivered
 from convsym.errors import ShapeError
@@ -82,7 +82,7 @@ class Pooling:
                 "it with elements of the input; leave one of the two away"
             )
         domain = geometry.on_extended() if included else geometry
-        counts = sliding.sums(np.ones(domain.inputs, np.int64), domain)
+        counts = sliding.counts(domain)
         if not counts.all():
             place = tuple(int(axis[0]) for axis in np.nonzero(counts == 0))
             raise ShapeError(
@@ -98,7 +98,13 @@ def average(pooling: Pooling, input: object, out: Any) -> Array:
     standard = x if layout is None else layout.standard(x, "input")
     geometry = pooling.geometry(standard.shape, "input")
     divisor = pooling.divisor(geometry)
-    return delivered(_quotient(sliding.sums(gate.widened(standard), geometry), divisor), x.dtype, out, layout)
+
+    def work(part: Array) -> Array:
+        return gate.narrowed(_quotient(sliding.sums(gate.widened(part), geometry), divisor), x.dtype)
+
+    needs = cutting.averaging(geometry, x.dtype)
+    value = cutting.in_slices(work, standard, standard.ndim - pooling.rank, needs)
+    return delivered(value, x.dtype, out, layout)
 
 
 def average_gradient(pooling: Pooling, input_size: object, grad_output: object, out: Any) -> Array:
@@ -116,8 +122,14 @@ def average_gradient(pooling: Pooling, input_size: object, grad_output: object, 
             f"grad_output has shape {standard.shape}, and with these sizes and parameters the output has "
             f"shape {expected}; check input_size, stride, padding and ceil_mode"
         )
-    shares = _quotient(gate.widened(standard), pooling.divisor(geometry))
-    return delivered(sliding.spread(shares, geometry), dy.dtype, out, layout)
+    divisor = pooling.divisor(geometry)
+
+    def work(part: Array) -> Array:
+        return gate.narrowed(sliding.spread(_quotient(gate.widened(part), divisor), geometry), dy.dtype)
+
+    needs = cutting.sharing(geometry, dy.dtype)
+    value = cutting.in_slices(work, standard, standard.ndim - pooling.rank, needs)
+    return delivered(value, dy.dtype, out, layout)
 
 
 def _accepted(value: object, name: str) -> Array:

@@ -14,7 +14,7 @@ import numpy as np
 
 from convsym import polyphase
 from convsym.gate import Array
-from convsym.geometry import Geometry
+from convsym.geometry import Geometry, Shape
 from convsym.kernels._generated import rules
 
 OPERANDS = {"y": ("x", "w"), "dx": ("dy", "w"), "dw": ("dy", "x")}
@@ -106,7 +106,8 @@ def steps_of(
     inner = geometry
     if geometry.mode != "zeros":
         inner = geometry.on_extended()
-        step(f"the input extended in mode {geometry.mode}", _extending(geometry))
+        outer = prod(geometry.shapes["x"][:3])
+        step(f"the input extended in mode {geometry.mode}", outer * extending(geometry.extents, inner.inputs))
         step("where its elements come from", 8 * max(inner.inputs), np.dtype(np.intp).itemsize)
     if dtype.kind == "c":
         step("the conjugate of a factor", max(sizes[name] for name in names))
@@ -161,14 +162,13 @@ def _choice(dtype: np.dtype[Any], algorithm: str) -> tuple[str, str]:
     return "direct", "the compiled loops of the rule serve every shape"
 
 
-def _extending(geometry: Geometry) -> int:
-    """Elements of two neighboring stages while axis after axis is extended, and of the dilated input."""
-    outer = prod(geometry.shapes["x"][:3])
-    sizes, after = list(geometry.extents), geometry.on_extended().inputs
-    stages = [outer * prod(sizes)]
+def extending(before: Shape, after: Shape) -> int:
+    """Elements of two neighboring stages while axis after axis gets another size, and of one more stage."""
+    sizes = list(before)
+    stages = [prod(sizes)]
     for axis, size in enumerate(after):
         sizes[axis] = size
-        stages.append(outer * prod(sizes))
+        stages.append(prod(sizes))
     return max(a + b for a, b in pairwise(stages)) + max(stages)
 
 

@@ -6,6 +6,7 @@ lays windows out, adding along them averages; exchanging the two sides is the ex
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from itertools import product
 from math import prod
 from typing import Any
@@ -136,6 +137,11 @@ def sums(x: Array, geometry: Geometry) -> Array:
     return x
 
 
+def counts(geometry: Geometry) -> Array:
+    """How many elements of the input each window holds, (o0, …): the product of what it holds along each axis."""
+    return reduce(np.multiply.outer, (_count(geometry, axis) for axis in range(geometry.rank)))
+
+
 @_QUIET
 def spread(dy: Array, geometry: Geometry) -> Array:
     """The adjoint of `sums`: the number of each window is added to all its elements."""
@@ -150,6 +156,19 @@ def spread(dy: Array, geometry: Geometry) -> Array:
                 total[_at(inner, axis, tap.reads)] += dy[_at(inner, axis, tap.outputs)]
         dy = total
     return _folded(dy, geometry)
+
+
+def _count(geometry: Geometry, axis: int) -> Array:
+    """How many elements each window holds along one axis."""
+    size = geometry.outputs[axis]
+    total = np.zeros(size, np.int64)
+    if size < geometry.kernel[axis]:
+        for window, reads in windows(geometry, axis):
+            total[window] = len(range(*reads.indices(geometry.inputs[axis])))
+    else:
+        for tap in taps(geometry, axis):
+            total[tap.outputs] += 1
+    return total
 
 
 def _halved(x: Array, geometry: Geometry, axis: int) -> Array:

@@ -6,7 +6,7 @@
 from math import prod
 from typing import Any
 
-from convsym import arguments, gate, sliding
+from convsym import arguments, cutting, gate, sliding
 from convsym.arguments import Padding, Parameters, PerAxis
 from convsym.calls import delivered
 from convsym.errors import ShapeError
@@ -152,15 +152,21 @@ def fold(
 
 def as_columns(x: Array, geometry: Geometry, out: Any) -> Array:
     """The windows of an array in standard order as columns, in the caller's memory if there is some."""
-    columns = sliding.lay_out(x, geometry).reshape(sliding.laid_out_shape(geometry))
-    return delivered(columns, x.dtype, out, None)
+    needs = cutting.laying_out(geometry, x.dtype)
+    columns = cutting.in_slices(lambda part: sliding.lay_out(part, geometry), x, x.ndim - geometry.rank, needs)
+    return delivered(columns.reshape(sliding.laid_out_shape(geometry)), x.dtype, out, None)
 
 
 def from_columns(columns: Array, geometry: Geometry, out: Any) -> Array:
     """The adjoint of `as_columns`."""
     lead = geometry.public_shapes["x"][: -geometry.rank]
-    windows = gate.widened(columns).reshape(*lead, *geometry.kernel, *geometry.outputs)
-    return delivered(sliding.put_back(windows, geometry), columns.dtype, out, None)
+    windows = columns.reshape(*lead, *geometry.kernel, *geometry.outputs)  # a view: axes are parted, none are joined
+
+    def work(part: Array) -> Array:
+        return gate.narrowed(sliding.put_back(gate.widened(part), geometry), columns.dtype)
+
+    needs = cutting.putting_back(geometry, columns.dtype)
+    return delivered(cutting.in_slices(work, windows, len(lead), needs), columns.dtype, out, None)
 
 
 def window_rank(kernel_size: object, axes: int, name: str) -> int:
