@@ -68,6 +68,7 @@ def test_a_changed_registry_makes_them_stale(old, new):
     assert "kernels.pxi" in stale(generate({**registry, "conv1d": changed}))
 
 
+@pytest.mark.slow
 def test_the_same_registry_gives_the_same_bytes_whatever_the_hash_seed():
     program = """
         import hashlib

@@ -31,6 +31,7 @@ def pages():
     return documents.pages()
 
 
+@pytest.mark.slow
 def test_the_committed_pages_are_fresh():
     found = documents.stale(DOCS)
     assert not found, f"run `convsym doc` and commit: {', '.join(found)}"

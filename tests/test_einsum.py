@@ -102,8 +102,9 @@ def test_every_example_prints_or_is_refused():
 def test_there_are_letters_for_52_indices():
     names = [f"i{number}" for number in range(53)]
     for count, fits in ((52, True), (53, False)):
-        # Sums of one-axis arrays: NumPy limits the number of axes of one array, not of letters.
-        formula = Formula(f"y[()] += {'*'.join(f'x{n}[{n}]' for n in names[:count])}")
+        # Arrays of two axes: NumPy limits the number of axes of one array, not of letters; a term reads 32 elements.
+        pairs = [", ".join(names[place : min(place + 2, count)]) for place in range(0, count, 2)]
+        formula = Formula(f"y[()] += {'*'.join(f'x{n}[{pair}]' for n, pair in enumerate(pairs))}")
         if fits:
             assert len(set(einsum(formula)[0]) & set(string.ascii_letters)) == 52
             continue

@@ -36,6 +36,7 @@ def printed():
     return run_all.run_all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", run_all.SCRIPTS, ids=lambda script: script.stem)
 def test_a_script_prints_what_is_kept(script, printed):
     kept = run_all.output_of(script).read_text(encoding="utf-8")

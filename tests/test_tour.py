@@ -149,12 +149,14 @@ def test_colors_and_a_bar_on_a_terminal(tmp_path):
     assert ESCAPE + "1;36m" in text and "█" in text and "100%" in text
 
 
+@pytest.mark.slow
 def test_no_color_is_honored_on_a_terminal(tmp_path):
     text, code = on_a_terminal(tmp_path, PROGRAM.format(SHORT), NO_COLOR="1")
     assert code == 0
     assert not re.search(r"\x1b\[[\d;]*m", text)
 
 
+@pytest.mark.slow
 def test_a_narrow_terminal_is_not_overrun(tmp_path):
     text, code = on_a_terminal(tmp_path, PROGRAM.format(SHORT + ", report=False"), columns=50)
     assert code == 0
@@ -163,6 +165,7 @@ def test_a_narrow_terminal_is_not_overrun(tmp_path):
     assert max(map(len, prose)) < 50
 
 
+@pytest.mark.slow
 def test_a_dumb_terminal_gets_plain_lines(tmp_path):
     text, code = on_a_terminal(tmp_path, PROGRAM.format(SHORT), TERM="dumb")
     assert code == 0
@@ -212,12 +215,14 @@ def test_a_reader_that_leaves_early_causes_no_traceback(tmp_path):
     assert errors == b""
 
 
+@pytest.mark.slow
 def test_characters_the_stream_lacks_do_not_stop_the_tour(tmp_path):
     answer = run(tmp_path, PROGRAM.format(SHORT), PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.isascii()
 
 
+@pytest.mark.slow
 def test_the_same_seed_learns_the_same_and_another_something_else():
     split = split_digits()
     first, again, other = (training.train(split, seed, 1, lambda *_: None) for seed in (0, 0, 1))
@@ -268,6 +273,7 @@ def test_every_kernel_of_a_level_is_compared():
     assert compared == {name for name, kernel in KERNELS.items() if kernel.leveled}
 
 
+@pytest.mark.slow
 def test_a_report_cut_short_leaves_the_old_one(tmp_path, monkeypatch):
     old = tmp_path / "convsym-tour.html"
     old.write_text("old")

@@ -403,6 +403,7 @@ def test_errors_are_sentences(call, error, sentence):
 # -------------------------------------------------------------------------------------------------------- the script
 
 
+@pytest.mark.slow
 def test_the_script_derives_f43_from_scratch(capsys):
     runpy.run_path(str(SCRIPT), run_name="__main__")
     text = capsys.readouterr().out
