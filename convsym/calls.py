@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import arguments, execution, gate, kernels
+from convsym import arguments, cutting, execution, gate, kernels
 from convsym.arguments import Parameters
 from convsym.errors import ShapeError
 from convsym.gate import Array
@@ -159,11 +159,19 @@ def bias_gradient(rank: int, grad_output: object, axes: Axes = None) -> Array:
     dy = gate.accept(grad_output, "grad_output")
     dy = _standard(read_axes(axes, rank), {"grad_output": dy}, "grad_output")
     check_rank(rank, dy.shape, "grad_output")
-    flat = _flat_spatial(gate.layout(gate.widened(dy)), rank)
-    if flat.dtype.kind == "c":
+    copied = dy.dtype.char == "e" or dy.dtype.kind == "c" or not (dy.flags.c_contiguous and dy.flags.aligned)
+    channels = np.moveaxis(dy, -rank - 1, 0)
+    # Two copies at most: widened or in the order of the kernel, then the real or the imaginary parts.
+    bytes_of_each = copied * 2 * prod(channels.shape[1:]) * max(dy.dtype.itemsize, 4)
+
+    def work(part: Array) -> Array:
+        flat = _flat_spatial(gate.layout(gate.widened(np.moveaxis(part, 0, -rank - 1))), rank)
+        if flat.dtype.kind != "c":
+            return gate.narrowed(_channel_sums(flat), dy.dtype)
         parts = [_channel_sums(gate.layout(part)) for part in (flat.real, flat.imag)]
-        return gate.narrowed(parts[0] + 1j * parts[1], dy.dtype)
-    return gate.narrowed(_channel_sums(flat), dy.dtype)
+        return parts[0] + 1j * parts[1]
+
+    return cutting.in_slices(work, channels, 1, cutting.Needs(0, bytes_of_each, dy.dtype.itemsize))
 
 
 def _channel_sums(dy: Array) -> Array:

@@ -1,5 +1,5 @@
-"""Windows in little memory: what a call over windows takes beside its arguments and its result, and the slices it is
-made in where that is too much. Batch and channels do not see each other, so slices have the same bits.
+"""Calls in little memory whose channels do not see each other: what a call over windows takes beside its arguments and
+its result, and the slices of batch and channels that a call is made in where that is too much. They have the same bits.
 """
 
 from collections.abc import Callable
@@ -84,7 +84,8 @@ def in_slices(work: Callable[[Array], Array], array: Array, leading: int, needs:
     if count < 2 or needs.once + alone > limit:
         raise MemoryError(
             f"this call needs {needs.once + needs.each:,} bytes for each channel beside its arguments and its result, "
-            f"and the memory limit is {limit:,}; raise it with convsym.set_memory_limit, or give less padding"
+            f"and the memory limit is {limit:,}; raise it with convsym.set_memory_limit, or give contiguous arrays and "
+            "less padding"
         )
     room = (limit - needs.once) // alone
     value = None

@@ -80,7 +80,7 @@ def test_what_cannot_be_cut_is_said_beforehand():
         unfold(x[0], (2, 2))
         with pytest.raises(MemoryError, match=r"needs [\d,]+ bytes for each channel .* limit is 1,000; raise"):
             unfold(x[0], (2, 2), padding=3, padding_mode="circular")
-        with pytest.raises(MemoryError, match=r"raise it with convsym\.set_memory_limit, or give less padding"):
+        with pytest.raises(MemoryError, match=r"raise it with convsym\.set_memory_limit, or give contiguous arrays"):
             avg_pool(x, (2, 2, 2))
         with pytest.raises(MemoryError, match="this call needs"):
             fold(np.ones((12, 4), np.float16), (4, 4), (2, 2), padding=150, stride=200, padding_mode="reflect")
@@ -88,6 +88,19 @@ def test_what_cannot_be_cut_is_said_beforehand():
         assert avg_pool(x, (2, 2, 2)).shape == (4, 2, 1, 25, 12)
     finally:
         set_memory_limit(None)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "complex128", "int8"])
+def test_the_gradient_by_the_bias_keeps_the_limit(dtype):
+    dy = np.random.default_rng(0).integers(-9, 10, (3, 10, 20, 80)).astype(dtype)[..., ::2]
+    whole, channel = grad.conv2d_bias(dy), dy[:, 0].size * max(dy.itemsize, 4)
+    for limit in (20 * channel, 7 * channel):
+        set_memory_limit(limit)
+        try:
+            assert peak(lambda: grad.conv2d_bias(dy)) <= limit
+            assert bits(grad.conv2d_bias(dy), whole) == 0
+        finally:
+            set_memory_limit(None)
 
 
 def test_a_limit_that_leaves_room_for_two_channels_makes_slices_of_two():

@@ -4,6 +4,7 @@ other file keeps."""
 import doctest
 import inspect
 import re
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
@@ -101,6 +102,17 @@ def test_no_product_with_the_zeros_between_dilated_elements():
     x, w = np.array([[1.0, 2.0, 3.0]]), np.array([[[np.inf, 1.0]]])
     y = convsym.conv1d(x, w, input_dilation=2)
     assert np.array_equal(y, [[np.inf, 2.0, np.inf, 3.0]])
+
+
+def test_only_an_out_that_lies_apart_takes_memory():
+    x, w = np.ones((2, 4, 64, 64)), np.ones((4, 4, 3, 3))
+    size = convsym.conv2d(x, w).nbytes
+    for out, arrays in ((np.empty((2, 4, 62, 62)), 0), (np.empty((2, 4, 62, 124))[..., ::2], 1)):
+        tracemalloc.start()
+        convsym.conv2d(x, w, out=out)
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert arrays * size <= taken < arrays * size + 60_000
 
 
 def test_calls_from_several_threads_at_once_give_the_same_bits():
