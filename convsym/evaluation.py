@@ -159,10 +159,10 @@ def read(array, index):
 
 def points(loops, extents, start, stop):
     """Index arrays of the points `start` … `stop` of the box that `extents` spans, last index fastest."""
-    shape = [extents[name] for name in loops]
-    if not shape:
-        return {}
-    return dict(zip(loops, np.unravel_index(np.arange(start, stop), shape), strict=True))
+    rest, found = np.arange(start, stop), {}
+    for name in reversed(loops):  # not np.unravel_index: a formula may have more indices than an array has axes
+        rest, found[name] = np.divmod(rest, extents[name])
+    return found
 
 
 def visit(term, loops, extents, env, arrays, exact, deciding=None):

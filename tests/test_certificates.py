@@ -389,3 +389,8 @@ def test_nothing_but_recorded_texts_counts_as_proved():
     with solver.only(()):
         assert solver.valid((), goal, 10**9).status == "unknown"
     assert solver.valid((), goal, 10**9).status == "proved"
+
+
+def test_the_command_takes_one_thing_to_prove(capsys):
+    assert cli.main(["prove", "conv1d", "--all"]) == 2
+    assert "prove takes either a formula (or op) or --replay FILE or --all" in capsys.readouterr().err
