@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from convsym import arguments, bounds, execution
+from convsym import arguments, bounds, execution, gate
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import Operation
+from convsym.calls import How, operation
 from convsym.errors import ShapeError, nearest
-from convsym.gate import accept
+from convsym.geometry import Geometry
 from convsym.kernels import get_num_threads, in_use
 from convsym.meaning import RANKS, weight_rank
-from convsym.plans import Plan, plan
+from convsym.plans import OPERANDS, Plan, plan
 
 _KINDS = {
     "": ("output", "y"),
@@ -36,6 +36,8 @@ class Explanation:
         Shapes of input, weight and output.
     sizes : str
         The formula of the output's size, with this call's numbers.
+    geometry : Geometry
+        What every parameter is along every axis; of a transposed op that of the convolution it is the adjoint of.
     plan : Plan
         Algorithm, multiply-adds, traffic, workspace.
     error_factor : float
@@ -50,6 +52,7 @@ class Explanation:
     formula: str
     shapes: dict[str, tuple[int, ...]]
     sizes: str
+    geometry: Geometry
     plan: Plan
     error_factor: float
     level: str
@@ -67,6 +70,7 @@ class Explanation:
             self.op,
             f"  rule       {self.formula}",
             f"  shapes     {shapes}",
+            f"  axes       {_along_axes(self.geometry)}",
             f"  size       {self.sizes}",
             f"  algorithm  {made.algorithm}: {made.reason}; level {self.level}, up to {self.threads} threads",
             f"  work       {self.flops:,} flops ({made.multiply_adds:,} multiply-adds)",
@@ -126,6 +130,7 @@ def explain(
     conv1d: output
       rule       y[n, k, o0] += x[n, c, stride0*o0 + dilation0*r0 - padding0]*w[k, c, r0]
       shapes     input (8, 3, 32), weight (16, 3, 5), output (8, 16, 14)
+      axes       stride (2,), padding ((0, 0),), dilation (1,), groups 1
       size       o0: (x.shape[2] + dilation0 + 2*padding0 - w.shape[2]*dilation0 - 1)//stride0 + 1 = 14
       algorithm  direct: the compiled loops of the rule serve every shape; level ..., up to ... threads
       work       53,760 flops (26,880 multiply-adds)
@@ -136,10 +141,10 @@ def explain(
     execution.check_algorithm(algorithm)
     name, kind = _parsed(op)
     parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
-    shapes, found = _shapes(input, weight, dtype)
+    shapes, arrays, found = _shapes(input, weight, dtype)
     transposed, count = name.startswith("conv_transpose"), name.rstrip("d")[-1:]
     rank = weight_rank(shapes["weight"])
-    called = Operation(rank, parameters, output_padding=output_padding if transposed else None)
+    called = operation(rank, parameters, How(algorithm), transposed, output_padding)
     if count.isdigit() and count != str(rank):
         raise ShapeError(f"weight has shape {shapes['weight']}, which is one of a {rank}-d convolution, and op={op!r}")
     geometry = called.geometry(shapes["input"], shapes["weight"], ("input", "weight"))
@@ -150,8 +155,9 @@ def explain(
         f"{name}: {_KINDS[op[len(name):]][0]}",
         str(_rule(full, kind)),
         shapes,
-        _sizes(full, shapes["output"], rank),
-        plan(geometry, rule, found, algorithm),
+        _sizes(full, shapes["output"], geometry),
+        geometry,
+        plan(geometry, rule, found, algorithm, _copied(arrays, called.roles.input, rule)),
         bounds.factor(geometry, rule, found),
         in_use(),
         get_num_threads(),
@@ -170,17 +176,39 @@ def _parsed(op: object) -> tuple[str, str]:
     return name.removesuffix(kind), _KINDS[kind][1]
 
 
-def _shapes(input: Any, weight: Any, dtype: Any) -> tuple[dict[str, tuple[int, ...]], np.dtype[Any]]:
-    """Shapes of the arguments, which may be arrays or shapes themselves, and the dtype."""
-    found, shapes = np.dtype(np.float32 if dtype is None else dtype), {}
+def _shapes(
+    input: Any, weight: Any, dtype: Any
+) -> tuple[dict[str, tuple[int, ...]], dict[str, gate.Array], np.dtype[Any]]:
+    """Shapes of the arguments, which may be arrays or shapes themselves, those that are arrays, and the dtype."""
+    shapes, arrays = {}, {}
     for name, value in (("input", input), ("weight", weight)):
         if isinstance(value, (tuple, list)):
             shapes[name] = arguments.shape(value, name)
         else:
-            array = accept(value, name)
-            shapes[name] = array.shape
-            found = array.dtype if dtype is None else found
-    return shapes, found
+            arrays[name] = gate.accept(value, name)
+            shapes[name] = arrays[name].shape
+    gate.same_dtype(arrays)
+    own = next((array.dtype for array in arrays.values()), np.float32)
+    return shapes, arrays, gate.computed(own if dtype is None else dtype, "dtype")
+
+
+def _copied(arrays: dict[str, gate.Array], input_role: str, rule: str) -> frozenset[str]:
+    """Operands of the rule that do not lie as kernels read them."""
+    roles = {"input": input_role, "weight": "w"}
+    apart = {
+        roles[name] for name, array in arrays.items() if not (array.flags.c_contiguous and array.flags.aligned)
+    }
+    return frozenset(apart & set(OPERANDS[rule]))
+
+
+def _along_axes(geometry: Geometry) -> str:
+    """The parameters of a call as they are used, resolved to one number or pair for each axis."""
+    said = {"stride": geometry.stride, "padding": geometry.padding, "dilation": geometry.dilation}
+    if geometry.is_dilated:
+        said["input_dilation"] = geometry.input_dilation
+    text = ", ".join(f"{name} {value}" for name, value in said.items()) + f", groups {geometry.groups}"
+    mode = "" if geometry.mode == "zeros" else f", padding_mode {geometry.mode}"
+    return text + mode + (", flip" if geometry.flip else "")
 
 
 def _rule(name: str, kind: str) -> object:
@@ -191,17 +219,27 @@ def _rule(name: str, kind: str) -> object:
     return op.formula if kind == "y" else op.rules[kind.removeprefix("d")]
 
 
-def _sizes(name: str, output: tuple[int, ...], rank: int) -> str:
+def _sizes(name: str, output: tuple[int, ...], geometry: Geometry) -> str:
     """The derived size of every spatial axis of the output, with its value."""
     from convsym.ops import registry
 
-    formula = registry[name].formula
+    formula, rank = registry[name].formula, geometry.rank
     texts = []
     for axis, (place, value) in enumerate(zip(formula.terms[0].target[-rank:], output[-rank:], strict=True)):
         if place.is_Symbol:
             rules = " or ".join(formula.show(size) for size in formula.output_size(place.name))
-            texts.append(f"{place.name}: {rules} = {value}")
+            texts.append(f"{place.name}: {rules} = {value}{_meant(geometry, axis)}")
         else:
             end = "less the padding behind, plus output_padding"
             texts.append(f"axis {axis}: the last {formula.show(place)}, plus 1, {end} = {value}")
     return "; ".join(texts)
+
+
+def _meant(geometry: Geometry, axis: int) -> str:
+    """What a formula of a size means by its letters, where that is more than the parameters of their names."""
+    (before, after), words = geometry.padding[axis], []
+    if before != after:
+        words.append(f"padding{axis} the mean of {before} and {after}")
+    if geometry.input_dilation[axis] > 1:
+        words.append(f"x the dilated input of size {geometry.extents[axis]}")
+    return f" ({', '.join(words)})" if words else ""

@@ -14,14 +14,13 @@ import numpy as np
 
 from convsym import execution, gate
 from convsym.arguments import Number, Padding, Parameters, PerAxis, one_of, shape
-from convsym.calls import How, Operation, forward, input_gradient, weight_gradient
+from convsym.calls import How, Operation, forward, input_gradient, operation, weight_gradient
 from convsym.errors import ShapeError
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.meaning import weight_rank
 
 RESULTS = ("output", "input", "weight")
-_RULE = {"output": "y", "input": "dx", "weight": "dw"}
 
 
 def error_bound(
@@ -40,10 +39,14 @@ def error_bound(
     input_dilation: PerAxis = 1,
     flip: bool = False,
     same: str = "symmetric",
+    transposed: bool = False,
+    output_padding: PerAxis = 0,
 ) -> Any:
-    """The largest rounding error that a convolution or one of its gradients can have.
+    """The largest rounding error that a convolution, a transposed one or one of their gradients can have.
 
         |computed − exact| ≤ factor · (|a| ⋆ |b|) + underflow,   factor = γ(K),   K products for each element
+
+    A bias is not part of it: adding one rounds once more.
 
     Parameters
     ----------
@@ -59,6 +62,10 @@ def error_bound(
         Of the arrays, where shapes are given.
     algorithm : {"auto", "direct", "reference"}
         The bound is for this algorithm.
+    transposed : bool
+        Whether the arguments are those of `convsym.conv_transpose`.
+    output_padding : int or tuple of int
+        Of a transposed convolution.
 
     Returns
     -------
@@ -68,7 +75,7 @@ def error_bound(
     Raises
     ------
     TypeError, ShapeError
-        As `convsym.conv`; a TypeError also when shapes are given without a dtype.
+        As `convsym.conv` or `convsym.conv_transpose`; a TypeError also when shapes are given without a dtype.
 
     Examples
     --------
@@ -88,10 +95,10 @@ def error_bound(
         if dtype is None:
             raise TypeError("dtype is None, and shapes alone do not tell it; give dtype='float32' or another one")
         sizes = shape(input, "input"), shape(weight, "weight")
-        op = Operation(weight_rank(sizes[1]), parameters)
-        return factor(op.geometry(*sizes, ("input", "weight")), _RULE[result], np.dtype(dtype))
+        op = operation(weight_rank(sizes[1]), parameters, How(), transposed, output_padding)
+        return factor(op.geometry(*sizes, ("input", "weight")), _rule(op, result), gate.computed(dtype, "dtype"))
     arrays = gate.accept_all(input=input, weight=weight, grad_output=grad_output)
-    op = Operation(weight_rank(arrays["weight"].shape), parameters, How("direct"))
+    op = operation(weight_rank(arrays["weight"].shape), parameters, How("direct"), transposed, output_padding)
     geometry = op.geometry(arrays["input"].shape, arrays["weight"].shape, ("input", "weight"))
     return _of_arrays(op, geometry, arrays, result)
 
@@ -149,13 +156,18 @@ def _of_arrays(op: Operation, geometry: Geometry, arrays: dict[str, Array], resu
         total = weight_gradient(op, big["input"], big["weight"].shape, big["grad_output"])
     if dtype.kind not in "fc":
         return np.zeros_like(total)
-    rule = _RULE[result]
+    rule = _rule(op, result)
     terms = 2 * products(geometry, rule) + 2
     # The sum of absolute values is itself computed in float64, with an error of its own.
     slack = 1 + 2 * factor(geometry, rule, np.dtype(np.float64))
     tiny = float(np.finfo(dtype).smallest_subnormal)
     bound: Array = np.nextafter(total * (factor(geometry, rule, dtype) * slack) + terms * tiny, inf)
     return bound
+
+
+def _rule(op: Operation, result: str) -> str:
+    """The rule that a result is of the geometry of an op."""
+    return {"output": op.roles.output, "input": op.roles.gradient, "weight": "dw"}[result]
 
 
 def _unit(dtype: np.dtype[Any]) -> Fraction:

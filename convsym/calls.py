@@ -96,6 +96,33 @@ class Operation:
         return read_axes(self.how.axes, self.rank, "OI" if self.output_padding is None else "IO")
 
 
+def operation(
+    rank: int, parameters: Parameters, how: How, transposed: object, output_padding: object
+) -> Operation:
+    """The operation of a function that takes ``transposed=`` and ``output_padding=``, for both kinds of convolution.
+
+    Raises
+    ------
+    TypeError, ShapeError
+        An argument is wrong, or belongs to the other kind.
+    """
+    further = arguments.per_axis(output_padding, rank, "output_padding", 0)
+    spread = arguments.per_axis(parameters.input_dilation, rank, "input_dilation", 1)
+    if not arguments.flag(transposed, "transposed"):
+        if any(further):
+            raise ShapeError(
+                f"output_padding is {output_padding!r}, and only a transposed convolution has one; give "
+                "transposed=True as well, or the name of a transposed op"
+            )
+        return Operation(rank, parameters, how)
+    if max(spread) > 1:
+        raise ShapeError(
+            f"input_dilation is {parameters.input_dilation!r}, and a transposed convolution has none; its stride is "
+            "what spreads the input"
+        )
+    return Operation(rank, parameters, how, further)
+
+
 def forward(op: Operation, input: object, weight: object, bias: object = None) -> Array:
     """The output: the rule y of a convolution, dx of a transposed one; then the bias."""
     execution.check_algorithm(op.how.algorithm)

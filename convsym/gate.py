@@ -62,6 +62,21 @@ def accept(value: object, name: str) -> Array:
     return plain.view(native) if plain.dtype.isnative else plain.astype(native)
 
 
+def computed(dtype: object, name: str) -> np.dtype[Any]:
+    """A dtype that a caller names, if it is computed; of native byte order.
+
+    Raises
+    ------
+    TypeError
+        It is not computed, or no dtype.
+    """
+    found: np.dtype[Any] = np.dtype(dtype)  # type: ignore[call-overload]  # NumPy says in a TypeError what is none
+    native = _COMPUTED.get(found.num)
+    if native is None:
+        raise TypeError(f"{name} is {found}, and the dtypes computed are {_KNOWN}")
+    return native
+
+
 def same_dtype(arrays: Mapping[str, Array]) -> None:
     """Raise a TypeError that names the first two arguments whose dtypes differ.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from convsym import arguments, execution, gate
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import Operation
+from convsym.calls import How, operation
 from convsym.errors import ShapeError
 from convsym.gate import Array
 from convsym.geometry import Geometry
@@ -220,20 +220,7 @@ def linear_operator(
     execution.check_algorithm(algorithm)
     w = gate.accept(weight, "weight")
     rank = weight_rank(w.shape)
-    further = arguments.per_axis(output_padding, rank, "output_padding", 0)
-    spread = arguments.per_axis(input_dilation, rank, "input_dilation", 1)
-    if arguments.flag(transposed, "transposed"):
-        if max(spread) > 1:
-            raise ShapeError(
-                f"input_dilation is {input_dilation!r}, and a transposed convolution has none; its stride is what "
-                "spreads the input"
-            )
-    elif any(further):
-        raise ShapeError(
-            f"output_padding is {output_padding!r}, and only a transposed convolution has one; give transposed=True as "
-            "well"
-        )
-    parameters = Parameters(stride, padding, dilation, groups, padding_mode, spread, flip, same)
-    op = Operation(rank, parameters, output_padding=further if transposed else None)
+    parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
+    op = operation(rank, parameters, How(algorithm), transposed, output_padding)
     geometry = op.geometry(arguments.shape(input_shape, "input_shape"), w.shape, ("input_shape", "weight"))
     return ConvolutionOperator(geometry, w, op.roles.output, algorithm)

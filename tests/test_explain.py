@@ -9,7 +9,18 @@ import pytest
 from exact import bits
 
 import convsym
-from convsym import ShapeError, bounds, conv, error_bound, explain, get_memory_limit, grad, plans, set_memory_limit
+from convsym import (
+    ShapeError,
+    bounds,
+    conv,
+    conv_transpose,
+    error_bound,
+    explain,
+    get_memory_limit,
+    grad,
+    plans,
+    set_memory_limit,
+)
 from convsym.arguments import Parameters
 from convsym.meaning import resolve
 
@@ -177,6 +188,30 @@ def test_no_error_of_a_million_outputs_is_above_its_bound(kind):
     assert total > 1_000_000
 
 
+@pytest.mark.parametrize("knobs", [
+    {"stride": 3, "output_padding": 2}, {"padding": 2, "padding_mode": "reflect"}, {"groups": 2, "dilation": 2},
+], ids=str)
+def test_transposed_convolutions_keep_their_bounds(knobs):
+    x, w = data("normal", (2, 4, 30), 0).astype("f"), data("normal", (4, 3, 5), 1).astype("f")
+    y = conv_transpose(x, w, **knobs)
+    dy = data("normal", y.shape, 2).astype("f")
+    made = {
+        "output": lambda x, w, dy: conv_transpose(x, w, **knobs),
+        "input": lambda x, w, dy: grad.conv_transpose_input(x.shape, w, dy, **knobs),
+        "weight": lambda x, w, dy: grad.conv_transpose_weight(x, w.shape, dy, **knobs),
+    }
+    for result, make in made.items():
+        error = np.abs(make(x, w, dy) - make(*(array.astype("d") for array in (x, w, dy))))
+        allowed = error_bound(x, w, grad_output=dy, result=result, transposed=True, **knobs)
+        assert (error <= allowed).all()
+        assert (error > allowed / 2000).any()  # it is no bound of something else
+        ones = make(*(np.ones(array.shape) for array in (x, w, dy)))
+        factor = error_bound(x.shape, w.shape, result=result, transposed=True, dtype="float32", **knobs)
+        kind = "" if result == "output" else f"_{result}"
+        assert factor == explain(f"conv_transpose{kind}", x, w, **knobs).error_factor
+        assert factor >= ones.max() * 2.0**-24  # one rounding for each product
+
+
 def test_a_bound_without_its_number_of_terms_would_be_found():
     x, w, dy = (data("normal", shape, n) for n, shape in enumerate([(2, 8, 40, 41), (8, 8, 3, 3), (2, 8, 38, 39)]))
 
@@ -208,11 +243,37 @@ def test_complex_numbers_and_exact_dtypes_have_bounds_too():
 SENTENCES = {
     "op": (lambda: explain("conv9d", (1, 1, 3), (1, 1, 1)), ShapeError, "op='conv9d' is not known; did you mean"),
     "rank": (lambda: explain("conv2d", (1, 1, 3), (1, 1, 1)), ShapeError, "which is one of a 1-d convolution"),
+    "no dtype": (
+        lambda: explain("conv1d", (1, 1, 3), (1, 1, 1), dtype=bool), TypeError, "dtype is bool, and the dtypes computed"
+    ),
+    "long double": (
+        lambda: error_bound((1, 1, 3), (1, 1, 1), dtype="longdouble"), TypeError, "and the dtypes computed are float16,"
+    ),
+    "two dtypes": (
+        lambda: explain("conv1d", np.ones((1, 1, 3)), np.ones((1, 1, 1), "f")),
+        TypeError,
+        "input is float64 but weight is float32, and dtypes are not mixed",
+    ),
     "dtype": (lambda: error_bound((1, 1, 3), (1, 1, 1)), TypeError, "dtype is None, and shapes alone do not tell it"),
     "cotangent": (
         lambda: error_bound(np.ones((1, 1, 3)), np.ones((1, 1, 1)), result="input"),
         ShapeError,
         "the bound of the gradient by the input needs grad_output",
+    ),
+    "transposed": (
+        lambda: error_bound((1, 1, 3), (1, 1, 1), output_padding=1, dtype="float32"),
+        ShapeError,
+        "output_padding is 1, and only a transposed convolution has one; give transposed=True as well",
+    ),
+    "output_padding": (
+        lambda: explain("conv1d", (1, 1, 3), (1, 1, 1), output_padding=1),
+        ShapeError,
+        "only a transposed convolution has one; give transposed=True as well, or the name of a transposed op",
+    ),
+    "input_dilation": (
+        lambda: explain("conv_transpose1d", (1, 1, 3), (1, 1, 1), input_dilation=2),
+        ShapeError,
+        "input_dilation is 2, and a transposed convolution has none; its stride is what spreads the input",
     ),
     "result": (
         lambda: error_bound((1, 1, 3), (1, 1, 1), result="dx", dtype="float32"),
@@ -245,6 +306,25 @@ def test_an_explanation_says_rule_size_cost_and_error():
         assert part in text
     assert "error      none: exact" in str(explain("conv", (1, 1, 3), (1, 1, 1), dtype="int8"))
     assert explain("conv_transpose1d", (1, 2, 5), (2, 3, 4), stride=3).shapes["output"] == (1, 3, 16)
+
+
+def test_an_explanation_says_what_the_letters_of_a_size_are():
+    text = str(explain("conv1d", (1, 1, 10), (1, 1, 3), padding=((2, -1),), input_dilation=2, flip=True, groups=1))
+    assert "axes       stride (1,), padding ((2, -1),), dilation (1,), input_dilation (2,), groups 1, flip" in text
+    assert "//stride0 + 1 = 18 (padding0 the mean of 2 and -1, x the dilated input of size 19)" in text
+    same = explain("conv_transpose1d", (1, 1, 3), (1, 1, 3), 2, "same", same="tf", output_padding=1)
+    assert (same.geometry.padding, same.shapes["output"]) == (((0, 1),), (1, 1, 6))
+    assert "padding_mode" not in str(same)
+    assert ", padding_mode reflect" in str(explain("conv1d", (1, 1, 9), (1, 1, 3), 1, 1, padding_mode="reflect"))
+
+
+def test_an_explanation_of_arrays_that_lie_apart_counts_their_copies():
+    x, w = np.ones((2, 30, 3)).transpose(0, 2, 1), np.ones((4, 3, 5))
+    assert explain("conv1d", x, w).plan.workspace == plans.workspace(
+        resolve(1, x.shape, w.shape, Parameters()), "y", {"x": x, "w": w}
+    ) == x.nbytes
+    assert explain("conv1d_input", x, w).plan.workspace == 0
+    assert explain("conv_transpose1d", x[:, :, ::2], w[:3], dtype="int32").plan.workspace == x.size // 2 * 4
 
 
 def test_the_public_names_are_there():

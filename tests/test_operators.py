@@ -204,7 +204,8 @@ def test_without_scipy_everything_but_scipys_own_is_there(monkeypatch):
         ),
         (
             lambda: linear_operator(W, (2, 5), output_padding=1), ShapeError,
-            "output_padding is 1, and only a transposed convolution has one; give transposed=True as well",
+            "output_padding is 1, and only a transposed convolution has one; give transposed=True as well, or the "
+            "name of a transposed op",
         ),
         (
             lambda: linear_operator(W, (2, 5), input_dilation=2, transposed=True), ShapeError,
