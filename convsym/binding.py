@@ -91,9 +91,8 @@ def relation(formula: Any, sizes: Mapping[str, Sequence[int]], parameters: Mappi
         # What counts is where a point reads and writes, not what: no value, no case, only zeros outside.
         bare = Term(term.target, sympy.Mul(*vanishing(term.body)), tuple(c for c in term.guard if not accesses(c)))
         for target, values, here in evaluation.visit(bare, formula.loops(term), extents, env, ones, True):
-            inside = (values != 0) & np.logical_and.reduce(
-                [(t >= 0) & (t < n) for t, n in zip(target, sizes[formula.output], strict=True)] or [True]
-            )
+            within = [(t >= 0) & (t < n) for t, n in zip(target, sizes[formula.output], strict=True)]
+            inside = np.logical_and.reduce([values != 0, *within])
             found = {name: here[name] for name in formula.loops(term)}
             found |= {f"{formula.output}[{axis}]": t for axis, t in enumerate(target)}
             for reading in term.arrays():

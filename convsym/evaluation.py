@@ -6,9 +6,11 @@ NumPy integer arrays, so a whole block of points is one step; values keep their 
 """
 
 import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
 from operator import add, eq, ge, gt, le, lt, mul, ne
+from typing import Any
 
 import numpy as np
 import sympy
@@ -24,7 +26,11 @@ _COMPARE = {sympy.Eq: eq, sympy.Ne: ne, sympy.Lt: lt, sympy.Le: le, sympy.Gt: gt
 _FLOAT = {sympy.exp: np.exp, sympy.log: np.log, sympy.tanh: np.tanh, sympy.sin: np.sin, sympy.cos: np.cos}
 
 
-def _inverse(value):
+Environment = Mapping[Any, Any]  # integers or arrays by the names of scalars; elements that were read, by their access
+Evaluator = Callable[[Environment], Any]
+
+
+def _inverse(value: Any) -> Any:
     """1/value without leaving the integers' field of fractions."""
     return Fraction(1, value) if isinstance(value, int) else 1 / value
 
@@ -32,10 +38,10 @@ def _inverse(value):
 _exact_inverse = np.frompyfunc(_inverse, 1, 1)
 
 
-def _compared(kind):
+def _compared(kind: type) -> Callable[[Any, Any], np.ndarray]:
     """A comparison of values, which may be symbols or complex numbers."""
 
-    def compare(left, right):
+    def compare(left: Any, right: Any) -> np.ndarray:
         try:
             return np.asarray(_COMPARE[kind](left, right), bool)
         except TypeError:
@@ -45,7 +51,7 @@ def _compared(kind):
 
 
 @lru_cache(maxsize=8192)
-def compiled(expr, exact):
+def compiled(expr: sympy.Basic, exact: bool) -> Evaluator:
     """Turn an expression into a function of an environment.
 
     Parameters
@@ -74,7 +80,7 @@ def compiled(expr, exact):
     return _node(expr, arguments, exact)
 
 
-def _node(expr, arguments, exact):
+def _node(expr: sympy.Basic, arguments: list[Evaluator], exact: bool) -> Evaluator:
     """The function of an inner node, given the functions of its arguments."""
     kind = type(expr)
     if kind in (sympy.Add, sympy.Mul):
@@ -104,27 +110,26 @@ def _node(expr, arguments, exact):
     return lambda env: _FLOAT[kind](arguments[0](env))
 
 
-def _folding(expr):
+def _folding(expr: sympy.Expr) -> Evaluator:
     """A boundary mode; on an empty axis it stays outside, where every read gives 0."""
     length, size_ = compiled(expr.args[1], True), sympy.Symbol("size of the folded axis")
-    steps = [
-        (compiled(c, True) if c != sympy.true else None, compiled(value, True))
-        for c, value in cases(expr.func(expr.args[0], size_))
-    ]
+    *first, (_, last) = cases(expr.func(expr.args[0], size_))
+    steps = [(compiled(c, True), compiled(value, True)) for c, value in first]
+    otherwise = compiled(last, True)
 
-    def fold(env):
+    def fold(env: Environment) -> np.ndarray:
         count = length(env)
-        known = env | {size_.name: max(count, 1)}
+        known = {**env, size_.name: max(count, 1)}
         with np.errstate(divide="ignore"):  # the period of `reflect` is 0 where its first case decides
-            result = np.asarray(steps[-1][1](known))
-            for condition, value in reversed(steps[:-1]):
+            result = np.asarray(otherwise(known))
+            for condition, value in reversed(steps):
                 result = np.where(condition(known), value(known), result)
         return result if count else np.full_like(result, -1)
 
     return fold
 
 
-def _power(expr, base, exact):
+def _power(expr: sympy.Expr, base: Evaluator, exact: bool) -> Evaluator:
     exponent = expr.exp
     if exponent.q == 2:
         root = np.frompyfunc(lambda value: sympy.sqrt(sympy.sympify(value, strict=True)), 1, 1) if exact else np.sqrt
@@ -137,14 +142,14 @@ def _power(expr, base, exact):
     return lambda env: 1 / base(env) ** -count
 
 
-def selected(env, chosen):
+def selected(env: Environment, chosen: np.ndarray) -> Environment:
     """The environment restricted to chosen points."""
     return {
         name: value[chosen] if isinstance(value, np.ndarray) and value.ndim else value for name, value in env.items()
     }
 
 
-def read(array, index):
+def read(array: np.ndarray, index: Sequence[np.ndarray]) -> Any:
     """Read `array` at index arrays; outside its range the value is 0."""
     if not index:
         return array[()]
@@ -157,7 +162,7 @@ def read(array, index):
     return values
 
 
-def points(loops, extents, start, stop):
+def points(loops: Sequence[str], extents: Mapping[str, int], start: int, stop: int) -> dict[str, np.ndarray]:
     """Index arrays of the points `start` … `stop` of the box that `extents` spans, last index fastest."""
     rest, found = np.arange(start, stop), {}
     for name in reversed(loops):  # not np.unravel_index: a formula may have more indices than an array has axes
@@ -165,7 +170,15 @@ def points(loops, extents, start, stop):
     return found
 
 
-def visit(term, loops, extents, env, arrays, exact, deciding=None):
+def visit(
+    term: Term,
+    loops: tuple[str, ...],
+    extents: Mapping[str, int],
+    env: Environment,
+    arrays: Mapping[str, np.ndarray],
+    exact: bool,
+    deciding: Mapping[str, np.ndarray] | None = None,
+) -> Iterator[tuple[tuple[np.ndarray, ...], np.ndarray, Environment]]:
     """Yield ``(target index arrays, values, env)`` for each block of points of a term.
 
     Parameters
@@ -187,7 +200,7 @@ def visit(term, loops, extents, env, arrays, exact, deciding=None):
     """
     total = math.prod(extents[name] for name in loops)
     for start in range(0, total, BLOCK):
-        here = env | points(loops, extents, start, min(start + BLOCK, total))
+        here: Environment = {**env, **points(loops, extents, start, min(start + BLOCK, total))}
         count = min(BLOCK, total - start)
         for condition in term.guard:
             known = _with_reads(condition, here, deciding or arrays)
@@ -199,7 +212,7 @@ def visit(term, loops, extents, env, arrays, exact, deciding=None):
         yield target, values, here
 
 
-def largest(expr, term, loops, extents, env):
+def largest(expr: sympy.Expr, term: Term, loops: tuple[str, ...], extents: Mapping[str, int], env: Environment) -> int:
     """Largest value of an index expression over a term's points, and at least -1; conditions on data are ignored."""
     guard = tuple(c for c in term.guard if not accesses(c))
     walk = Term((expr,), sympy.S.One, guard)
@@ -208,17 +221,17 @@ def largest(expr, term, loops, extents, env):
     )
 
 
-def _with_reads(expr, env, arrays):
+def _with_reads(expr: sympy.Basic, env: Environment, arrays: Mapping[str, np.ndarray]) -> Environment:
     """The environment extended by the values of all accesses in `expr`."""
     reads = {}
     for reading in accesses(expr):
         if reading not in env:
             index = [np.asarray(compiled(i, True)(env)) for i in indices_of(reading)]
             reads[reading] = read(arrays[array_of(reading)], index)
-    return env | reads
+    return {**env, **reads}
 
 
-def accumulate(out, target, values):
+def accumulate(out: np.ndarray, target: tuple[np.ndarray, ...], values: np.ndarray) -> None:
     """Add values at target positions of `out`; positions outside are dropped."""
     if not target:
         out[()] = reduce(add, values, out[()])

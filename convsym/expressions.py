@@ -263,7 +263,7 @@ class Text(Ordering):
     Each kind of expression has a method, so that a printer of another language replaces only what differs.
     """
 
-    functions: ClassVar = {function: name for name, function in FUNCTIONS.items()}
+    functions: ClassVar[dict[sympy.Basic, str]] = {function: name for name, function in FUNCTIONS.items()}
 
     def show(self, expr: sympy.Expr, strength: int = 0) -> str:
         for kinds, method, own in _METHODS:

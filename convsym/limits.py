@@ -13,7 +13,7 @@ MAX_TERMS = 128  # of a formula
 MAX_READS, MAX_SPREAD, MAX_NESTED = 32, 256, 4
 
 
-def tree_depth(tree):
+def tree_depth(tree: ast.AST) -> int:
     """Depth of a syntax tree, without recursion."""
     deepest, level = 0, [tree]
     while level:
@@ -22,29 +22,29 @@ def tree_depth(tree):
     return deepest
 
 
-def many_cases(count):
+def many_cases(count: int) -> str | None:
     """Why a value cannot split into `count` cases; None where it can."""
     return f"the value splits into {count} cases; at most {MAX_CASES} are read" if count > MAX_CASES else None
 
 
-def many_summands(count):
+def many_summands(count: int) -> str | None:
     """Why a formula cannot have `count` terms; None where it can."""
     return f"the formula has {count} terms; at most {MAX_TERMS} are read" if count > MAX_TERMS else None
 
 
-def many_comparisons(condition):
+def many_comparisons(condition: sympy.Basic) -> str | None:
     """Why a condition is too long; None where it is not."""
     count = len(condition.atoms(Relational))
     return f"the condition makes {count} comparisons; at most {MAX_CASES} are read" if count > MAX_CASES else None
 
 
-def many_terms(left, right):
+def many_terms(left: sympy.Expr, right: sympy.Expr) -> str | None:
     """Why a product of sums in an index cannot be multiplied out; None where it can."""
     count = len(sympy.Add.make_args(left)) * len(sympy.Add.make_args(right))
     return f"the product has {count} terms; at most {MAX_CASES} are read" if count > MAX_CASES else None
 
 
-def spread(expr):
+def spread(expr: sympy.Basic) -> int:
     """Number of terms, at most, of a value that is multiplied out; what stands in a function counts there."""
     if isinstance(expr, sympy.Add):
         return sum(map(spread, expr.args))
@@ -56,14 +56,14 @@ def spread(expr):
     return 1
 
 
-def nesting(expr):
+def nesting(expr: sympy.Basic) -> int:
     """How deep functions, and powers of sums, stand in each other; so do floors, remainders and boundary modes."""
     inside = max(map(nesting, expr.args), default=0)
     counts = isinstance(expr, sympy.Function) or (isinstance(expr, sympy.Pow) and isinstance(expr.base, sympy.Add))
     return inside + counts
 
 
-def intricate(expr):
+def intricate(expr: sympy.Expr) -> str | None:
     """Why a value cannot be differentiated and compared in a moment; None where it can."""
     reads = len(expr.atoms(sympy.Indexed))
     if reads > MAX_READS:
@@ -75,7 +75,7 @@ def intricate(expr):
     return None
 
 
-def large(expr):
+def large(expr: sympy.Expr) -> str | None:
     """Why an expression is too large for a text; None where it is not."""
     for term in sympy.Add.make_args(expr):
         for factor in sympy.Mul.make_args(term):

@@ -1,7 +1,12 @@
 """Text to terms: what a formula writes, and the summands that stand on its right side."""
 
+from __future__ import annotations
+
 import ast
+from collections.abc import Iterator
 from dataclasses import dataclass
+
+import sympy
 
 from convsym import limits
 from convsym.expressions import Term, accesses, array_of, conjuncts
@@ -15,12 +20,12 @@ class Parsed:
     text: str
     output: str
     operator: str
-    terms: tuple
-    ranges: dict
-    columns: dict  # name -> column of its first appearance
+    terms: tuple[Term, ...]
+    ranges: dict[str, sympy.Expr]
+    columns: dict[str, int]  # name -> column of its first appearance
 
 
-def parse(text):
+def parse(text: str) -> Parsed:
     """Read formula text.
 
     Parameters
@@ -41,13 +46,13 @@ def parse(text):
     return _Statements(text).statements()
 
 
-def parse_scalar(text, what="size"):
+def parse_scalar(text: int | str, what: str = "size") -> sympy.Expr:
     """Read an expression of sizes and parameters, such as ``"kernel_size"`` or ``"2*h + 1"``."""
     reader = Grammar(str(text))
     return reader.index(reader.expression(what))
 
 
-def parse_condition(text):
+def parse_condition(text: str) -> tuple[sympy.Basic, ...]:
     """Read an assumption such as ``"w.shape[2] == 2*h + 1"``; a flat tuple of conditions."""
     reader = Grammar(str(text))
     return conjuncts(reader.condition(reader.expression("assumption"), reader.index))
@@ -56,21 +61,21 @@ def parse_condition(text):
 class _Statements(Grammar):
     """The assignments of one text."""
 
-    def statements(self):
+    def statements(self) -> Parsed:
         tree = self.tree("exec")
         if not tree.body:
             self.fail("the text is empty", None, "a formula reads like  y[o] += x[o + r] * w[r]")
         heads = [self.head(node) for node in tree.body]
-        output, operator = heads[0]
-        ranges, terms = {}, []
-        for node, head in zip(tree.body, heads, strict=True):
-            if head != (output, operator):
+        _, output, operator = heads[0]
+        ranges: dict[str, sympy.Expr] = {}
+        terms: list[Term] = []
+        for node, (target, *head) in zip(tree.body, heads, strict=True):
+            if head != [output, operator]:
                 self.fail(
                     f"a formula writes one array in one way: {output} {operator} ..., then {' '.join(head)} ...",
                     node,
                     "make it a second formula",
                 )
-            target = node.target if isinstance(node, ast.AugAssign) else node.targets[0]
             _, left = self.subscript(target)
             value, found = self.ranges(node.value)
             ranges |= found
@@ -78,8 +83,9 @@ class _Statements(Grammar):
             self.refuse(limits.many_summands(len(terms)), node)
         return Parsed(self.text, output, operator, tuple(terms), ranges, self.columns)
 
-    def head(self, node):
-        """Name of the array a statement writes, and its operator."""
+    def head(self, node: ast.stmt) -> tuple[ast.Subscript, str, str]:
+        """What a statement writes, the name of the array, and the operator."""
+        target: ast.expr
         if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
             target, operator = node.target, "+="
         elif isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -88,10 +94,11 @@ class _Statements(Grammar):
             self.fail("a formula assigns with += or =", node, "write  y[o] += x[o + r] * w[r]")
         if not isinstance(target, ast.Subscript) or not isinstance(target.value, ast.Name):
             self.fail("the left side must be one array access", target, "write  y[n, k, o] += ...")
-        return target.value.id, operator
+        return target, target.value.id, operator
 
-    def terms(self, left, value):
-        terms, cancelled = [], []
+    def terms(self, left: tuple[sympy.Expr, ...], value: ast.expr) -> list[Term]:
+        terms: list[Term] = []
+        cancelled: list[tuple[str, ast.expr]] = []
         for negative, addend in _addends(value):
             before, self.read = self.read, set()
             found = [(guard, body) for guard, body in self.cases(addend) if body != 0]
@@ -105,9 +112,9 @@ class _Statements(Grammar):
             self.fail(f"{name} cancels out of this term, and its sums with it", addend, "write the term without it")
         return terms
 
-    def ranges(self, node):
+    def ranges(self, node: ast.expr) -> tuple[ast.expr, dict[str, sympy.Expr]]:
         """Strip ``(… for r in range(size))``, the canonical way to carry ranges in the text."""
-        ranges = {}
+        ranges: dict[str, sympy.Expr] = {}
         if not isinstance(node, ast.GeneratorExp):
             return node, ranges
         for part in node.generators:
@@ -127,7 +134,7 @@ class _Statements(Grammar):
         return node.elt, ranges
 
 
-def _addends(node, negative=False):
+def _addends(node: ast.expr, negative: bool = False) -> Iterator[tuple[bool, ast.expr]]:
     """The summands of a top-level sum, each with its sign."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Sub):
         yield from _addends(node.left, negative)

@@ -1,6 +1,7 @@
 """What a formula's text must satisfy beyond its grammar: affine indices, distinct names, assignments without sums."""
 
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 import sympy
 from sympy.core.function import AppliedUndef
@@ -21,13 +22,13 @@ class Validation:
         Its text, for the caret of a message.
     """
 
-    formula: object
+    formula: Any  # a Formula, which stands right of this module
     parsed: Parsed
 
-    def fail(self, message, name, hint=None):
-        raise FormulaError(message, self.parsed.text, self.parsed.columns.get(name), hint)
+    def fail(self, message: str, name: str | None, hint: str | None = None) -> NoReturn:
+        raise FormulaError(message, self.parsed.text, None if name is None else self.parsed.columns.get(name), hint)
 
-    def run(self):
+    def run(self) -> None:
         """Raise a FormulaError for the first rule that is broken."""
         formula = self.formula
         arrays = {formula.output, *formula.operands}
@@ -53,7 +54,7 @@ class Validation:
             if name not in formula.parameters:
                 self.fail(f"symmetric names {name!r}, which is no parameter", None, nearest(name, formula.parameters))
 
-    def affine(self, expr):
+    def affine(self, expr: sympy.Expr) -> None:
         opaque = {node: sympy.Dummy() for node in sympy.preorder_traversal(expr) if isinstance(node, AppliedUndef)}
         for node in opaque:
             if names(node.args[1]) & set(self.formula.indices):
@@ -67,7 +68,7 @@ class Validation:
                     "an index may be multiplied by integers and parameters only",
                 )
 
-    def assignment(self):
+    def assignment(self) -> None:
         for term in self.formula.terms:
             bare = [e.name for e in term.target if stands_alone(e)]
             if len(bare) < len(term.target) or len(set(bare)) < len(bare):
@@ -80,7 +81,7 @@ class Validation:
                     "write += to sum over it",
                 )
 
-    def known(self, given, what):
+    def known(self, given: dict[str, sympy.Expr], what: str) -> None:
         used = {n for t in self.formula.terms for n in t.names()}
         for name in given:
             if name not in used:
