@@ -3,11 +3,13 @@
 import math
 import time
 from fractions import Fraction
+from typing import Any
 
 import sympy
 
-from convsym.enumeration import Space, cost, difference, stated_fill
+from convsym.enumeration import Difference, Geometry, Space, Variable, cost, difference, stated_fill
 from convsym.errors import ProofError
+from convsym.formula import Formula
 from convsym.relations import key
 from convsym.verdict import Counterexample
 
@@ -15,7 +17,9 @@ _POINTS = 200_000  # that are visited to show a counter-model in numbers; see `c
 _DIGITS = (9, 18)  # decimals of a value that is no quotient of integers: the first that tell the two apart
 
 
-def replayed(model, formula, claim, wrt, deadline):
+def replayed(
+    model: dict[str, int], formula: Formula, claim: Formula, wrt: str, deadline: float
+) -> Counterexample | None:
     """A solver's counter-model as concrete numbers, if they show the difference; the sizes as small as can be.
 
     Parameters
@@ -46,13 +50,15 @@ def replayed(model, formula, claim, wrt, deadline):
         raise ProofError(f"the prover's counter-model is too large to be shown in numbers: sizes {shapes}")
     place = tuple(model.get(key("out", 0, axis).name, 0) for axis in range(formula.rank(wrt)))
     found = _differs(geometry, formula, claim, wrt, place)
-    if not found:
+    if found is None:
         return None
     geometry, found = _shrunk(space, values, geometry, found, (formula, claim, wrt), deadline)
     return shown(formula, geometry, found)
 
 
-def _differs(geometry, formula, claim, wrt, place):
+def _differs(
+    geometry: Geometry, formula: Formula, claim: Formula, wrt: str, place: tuple[int, ...]
+) -> Difference | None:
     """What `difference` finds: where the model says, else anywhere if there are not too many elements."""
     shape = geometry.shapes[wrt]
     inside = all(0 <= p < n for p, n in zip(place, shape, strict=True))
@@ -61,7 +67,14 @@ def _differs(geometry, formula, claim, wrt, place):
     return found or (difference(claim, formula, wrt, geometry) if whole else None)
 
 
-def _shrunk(space, values, geometry, found, question, deadline):
+def _shrunk(
+    space: Space,
+    values: dict[Variable, int],
+    geometry: Geometry,
+    found: Difference,
+    question: tuple[Formula, Formula, str],
+    deadline: float,
+) -> tuple[Geometry, Difference]:
     """Make sizes and parameters smaller, one at a time, while the difference can be seen.
 
     The model's sizes are the least of one axis; those of other axes, which the model leaves open, are 1 already.
@@ -72,28 +85,28 @@ def _shrunk(space, values, geometry, found, question, deadline):
         while abs(values[variable]) > least and time.monotonic() < deadline:
             nearer = values | {variable: values[variable] - (1 if values[variable] > 0 else -1)}
             smaller = space.geometry(nearer)
-            other = smaller and _differs(smaller, formula, claim, wrt, found[0])
-            if not other:
+            other = None if smaller is None else _differs(smaller, formula, claim, wrt, found[0])
+            if smaller is None or other is None:
                 break
             values, geometry, found = nearer, smaller, other
     return geometry, found
 
 
-def shown(formula, geometry, found):
+def shown(formula: Formula, geometry: Geometry, found: Difference) -> Counterexample:
     """A counter-example of a geometry and what `difference` found there."""
     place, expected, claimed = found
-    unit, *values = _counted(expected, claimed)
-    return Counterexample(geometry.shapes, geometry.parameters, place, *values, stated_fill(formula), unit)
+    unit, true, said = _counted(expected, claimed)
+    return Counterexample(geometry.shapes, geometry.parameters, place, true, said, stated_fill(formula), unit)
 
 
-def _counted(*values):
+def _counted(*values: Any) -> tuple[str, int, int]:
     """Two different values as integers of one unit."""
     if all(isinstance(v, int | Fraction) or v.is_Rational for v in values):
-        exact = [Fraction(int(v.numerator), int(v.denominator)) for v in values]
-        parts = math.lcm(*(v.denominator for v in exact))
-        return "1" if parts == 1 else f"1/{parts}", *(int(v * parts) for v in exact)
+        first, second = (Fraction(int(v.numerator), int(v.denominator)) for v in values)
+        parts = math.lcm(first.denominator, second.denominator)
+        return "1" if parts == 1 else f"1/{parts}", int(first * parts), int(second * parts)
     for digits in _DIGITS:
-        rounded = [int(sympy.N(sympy.sympify(v, strict=True) * 10**digits, 80).round()) for v in values]
-        if rounded[0] != rounded[1]:
-            return f"10**-{digits}", *rounded
+        true, said = (int(sympy.N(sympy.sympify(v, strict=True) * 10**digits, 80).round()) for v in values)
+        if true != said:
+            return f"10**-{digits}", true, said
     raise ProofError(f"the values {values[0]} and {values[1]} differ by less than 10**-{_DIGITS[-1]}")

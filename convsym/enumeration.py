@@ -4,9 +4,13 @@ The Jacobian comes from evaluating the *parent* formula on unit vectors; no deri
 visited from the smallest on, so that the first difference found is a minimal counter-example.
 """
 
+from __future__ import annotations
+
 import itertools
 import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy
@@ -24,21 +28,25 @@ _SYMBOLIC = 30  # points with numbers that take as long as one with symbols
 _SPATIAL, _PLAIN, _MULTIPLIER, _ADDED = (1, 2, 3, 4, 0), (1, 2), (1, 2, 3), (0, 1, 2, -1)
 
 
+Variable = str | tuple[str, int]  # a parameter, or a size by the first of the axes that have it
+Difference = tuple[tuple[int, ...], Any, Any]  # an index, the true value there, and another one
+
+
 @dataclass(frozen=True)
 class Geometry:
     """Concrete sizes of all arrays of a formula, its output included, and concrete parameters."""
 
-    shapes: dict
-    parameters: dict
+    shapes: dict[str, tuple[int, ...]]
+    parameters: dict[str, int]
 
     @property
-    def env(self):
+    def env(self) -> dict[str, int]:
         """Sizes and parameters by the names that stand in expressions."""
         sizes = {f"{a}.shape[{axis}]": n for a, shape in self.shapes.items() for axis, n in enumerate(shape)}
         return sizes | self.parameters
 
 
-def fill(formula, geometry):
+def fill(formula: Formula, geometry: Geometry) -> dict[str, np.ndarray]:
     """Integer arrays for the operands and the output (the cotangent), as `stated_fill` says."""
     arrays, (first, step, modulus) = {}, _numbers(formula)
     for number, name in enumerate((*formula.operands, formula.output)):
@@ -48,18 +56,20 @@ def fill(formula, geometry):
     return arrays
 
 
-def stated_fill(formula):
+def stated_fill(formula: Formula) -> str:
     """The integer fill in words."""
     first, step, modulus = _numbers(formula)
     arrays = ", ".join(f"{name} {number}" for number, name in enumerate((*formula.operands, formula.output)))
     return f"flat entry j of array number a is {first} + ({step}*j + 5*a) % {modulus}; numbers: {arrays}"
 
 
-def _numbers(formula):
+def _numbers(formula: Formula) -> tuple[int, int, int]:
     return _FILL_CASES if any(accesses(c) for t in formula.terms for c in t.guard) else _FILL
 
 
-def expected(formula, wrt, geometry, places=None):
+def expected(
+    formula: Formula, wrt: str, geometry: Geometry, places: Sequence[tuple[int, ...]] | None = None
+) -> np.ndarray:
     """The vector–Jacobian product by its definition: Σ dy·∂y/∂x with the Jacobian read off the formula itself.
 
     With `places`, only these elements are computed, and the others are 0.
@@ -82,7 +92,14 @@ def expected(formula, wrt, geometry, places=None):
     return result
 
 
-def _differentiated(formula, wrt, arrays, cotangent, geometry, places):
+def _differentiated(
+    formula: Formula,
+    wrt: str,
+    arrays: dict[str, np.ndarray],
+    cotangent: np.ndarray,
+    geometry: Geometry,
+    places: Sequence[tuple[int, ...]],
+) -> np.ndarray:
     """The same where the formula is not linear in `wrt`: entry by entry becomes a symbol, and SymPy differentiates."""
     source = arrays[wrt]
     result = np.zeros(source.shape, dtype=object)
@@ -99,7 +116,7 @@ def _differentiated(formula, wrt, arrays, cotangent, geometry, places):
     return result
 
 
-def is_linear(formula, wrt):
+def is_linear(formula: Formula, wrt: str) -> bool:
     """Whether every term has `wrt` as exactly one factor, and no condition reads it."""
     for term in formula.terms:
         factors = [f for f in sympy.Mul.make_args(term.body) if any(array_of(a) == wrt for a in accesses(f))]
@@ -110,7 +127,12 @@ def is_linear(formula, wrt):
     return True
 
 
-def _evaluate(formula, arrays, geometry, deciding=None):
+def _evaluate(
+    formula: Formula,
+    arrays: dict[str, np.ndarray],
+    geometry: Geometry,
+    deciding: dict[str, np.ndarray] | None = None,
+) -> np.ndarray:
     """The reference at a geometry; entries may be vectors or symbols. Conditions read `deciding`."""
     env = geometry.env
     extents = {i: max(0, int(evaluation.compiled(formula.range_of(i), True)(env))) for i in formula.indices}
@@ -121,7 +143,7 @@ def _evaluate(formula, arrays, geometry, deciding=None):
     return out
 
 
-def evaluate_rule(rule, formula, wrt, geometry):
+def evaluate_rule(rule: Formula, formula: Formula, wrt: str, geometry: Geometry) -> np.ndarray:
     """A rule or a claim at a geometry of its parent, on the stated fill."""
     arrays = fill(formula, geometry)
     arrays["d" + formula.output] = arrays.pop(formula.output)
@@ -131,7 +153,9 @@ def evaluate_rule(rule, formula, wrt, geometry):
     return _evaluate(rule, arrays, Geometry(shapes, geometry.parameters))
 
 
-def difference(rule, formula, wrt, geometry, places=None):
+def difference(
+    rule: Formula, formula: Formula, wrt: str, geometry: Geometry, places: Sequence[tuple[int, ...]] | None = None
+) -> Difference | None:
     """First index where a rule differs from the Jacobian, with both values; None where they agree.
 
     With `places`, only these are looked at: one element takes as long as evaluating the formula once.
@@ -146,7 +170,7 @@ def difference(rule, formula, wrt, geometry, places=None):
     return None
 
 
-def cost(rule, formula, wrt, geometry):
+def cost(rule: Formula, formula: Formula, wrt: str, geometry: Geometry) -> int:
     """How long `difference` takes to look at one element: the points it visits, with numbers in them or symbols."""
     total, shapes = 0, dict(geometry.shapes)
     shapes |= {"d" + formula.output: shapes[formula.output], rule.output: shapes[wrt]}
@@ -157,7 +181,7 @@ def cost(rule, formula, wrt, geometry):
     return total if is_linear(formula, wrt) else _SYMBOLIC * total
 
 
-def _may_equal(rest):
+def _may_equal(rest: Any) -> bool:
     """Whether a difference may be 0 all the same: it looks different, as sin² + cos² − 1, or is no real number."""
     if not isinstance(rest, sympy.Expr) or rest.is_Rational:
         return False
@@ -168,7 +192,7 @@ def _may_equal(rest):
 # ------------------------------------------------------------------------------------------------ small geometries
 
 
-def geometries(formula, limit=250):
+def geometries(formula: Formula, limit: int = 250) -> Iterator[Geometry]:
     """Small geometries of a formula, smallest first, all of them satisfying its assumptions.
 
     Variables are the sizes of axes (those that share an index are one) and the parameters. Each group of variables
@@ -197,7 +221,7 @@ def geometries(formula, limit=250):
                     yield geometry
 
 
-def _smallest_first(domains):
+def _smallest_first(domains: dict[Variable, tuple[int, ...]]) -> Iterator[dict[Variable, int]]:
     """All assignments of a box, ordered by the sum of positions in the domains."""
     variables = sorted(domains, key=str)
     for total in range(sum(len(domains[v]) - 1 for v in variables) + 1):
@@ -205,7 +229,7 @@ def _smallest_first(domains):
             yield {v: domains[v][p] for v, p in zip(variables, places, strict=True)}
 
 
-def _compositions(total, lengths):
+def _compositions(total: int, lengths: list[int]) -> Iterator[tuple[int, ...]]:
     """All ways to write `total` as a sum of one number below each length."""
     if not lengths:
         if total == 0:
@@ -219,16 +243,16 @@ def _compositions(total, lengths):
 class Space:
     """The size classes and parameters of a formula, and which of them meet."""
 
-    def __init__(self, formula: Formula):
+    def __init__(self, formula: Formula) -> None:
         self.formula = formula
-        self.classes = {}  # (array, axis) -> the class's representative
+        self.classes: dict[tuple[str, int], tuple[str, int]] = {}  # (array, axis) -> the class's representative
         for array in (*formula.operands, formula.output):
             for axis in range(formula.rank(array)):
                 self.classes[array, axis] = (array, axis)
         for index in formula.indices:
             same = {self.classes[place] for place in formula.bare(index)}
             self.classes = {place: min(same) if c in same else c for place, c in self.classes.items()}
-        self.fixed = {}  # class -> expression that decides it
+        self.fixed: dict[tuple[str, int], tuple[sympy.Expr, ...]] = {}  # class -> candidates, the least decides it
         for index in formula.indices:
             for place in formula.bare(index):
                 if index in dict(formula.ranges):
@@ -236,21 +260,21 @@ class Space:
         outer = {self.classes[formula.output, axis] for axis in range(formula.rank(formula.output))}
         constrained = any(formula.output + ".shape" in n for c in formula.assume for n in names(c))
         for index in formula.indices:
-            place = next(iter(formula.bare(index)), None)
-            if place and place[0] == formula.output and self.classes[place] in outer and not constrained:
-                self._fix(self.classes[place], formula.output_size(index))
+            first = next(iter(formula.bare(index)), None)
+            if first and first[0] == formula.output and self.classes[first] in outer and not constrained:
+                self._fix(self.classes[first], formula.output_size(index))
         self.free = sorted(set(self.classes.values()) - set(self.fixed))
         self._group()
 
-    def _fix(self, variable, candidates):
+    def _fix(self, variable: tuple[str, int], candidates: tuple[sympy.Expr, ...]) -> None:
         """Let other sizes decide one; sizes that only decide each other, or themselves, stay free."""
         own = {size(*p).name for p, c in self.classes.items() if c == variable or c[0] == self.formula.output}
         if candidates and not own & set().union(*map(names, candidates)):
             self.fixed[variable] = candidates
 
-    def _group(self):
+    def _group(self) -> None:
         """Connected components of the variables that meet in an index expression or condition."""
-        meetings = []
+        meetings: list[set[Variable]] = []
         for term in self.formula.terms:
             reads = [(array_of(a), axis, e) for a in term.arrays() for axis, e in enumerate(indices_of(a))]
             reads += [(self.formula.output, axis, e) for axis, e in enumerate(term.target)]
@@ -258,17 +282,17 @@ class Space:
                 meetings.append(self._variables(expr) | {self.classes[array, axis]})
             meetings += [self._variables(c) for c in term.guard]
         meetings += [self._variables(c) for c in self.formula.assume]
-        groups = []
+        groups: list[set[Variable]] = []
         for meeting in meetings:
             touching = [g for g in groups if g & meeting]
-            groups = [g for g in groups if not g & meeting] + [set().union(meeting, *touching)]
+            groups = [g for g in groups if not g & meeting] + [meeting.union(*touching)]
         spatial = {v for g in groups for v in g if len(g) > 1}
-        free = set(self.free) | set(self.formula.parameters)
+        free: set[Variable] = {*self.free, *self.formula.parameters}
         ranged = set().union(*(names(e) for _, e in self.formula.ranges))
         inside = set().union(*map(names, self.formula.index_expressions()))
         scalars = set(self.formula.parameters) - inside  # factors of values: never 0, so that quotients exist
-        self.positive = {*self.formula.multipliers, *ranged, *scalars}
-        self.domains = {
+        self.positive: set[Variable] = {*self.formula.multipliers, *ranged, *scalars}
+        self.domains: dict[Variable, tuple[int, ...]] = {
             v: (_SPATIAL if v in spatial else _PLAIN)
             if isinstance(v, tuple)
             else _MULTIPLIER
@@ -276,12 +300,12 @@ class Space:
             else _ADDED
             for v in free
         }
-        groups = [sorted((v for v in g if v in free), key=str) for g in groups]
-        self.groups = sorted(({str(v): v for v in g}.values() for g in groups if g), key=lambda g: str(list(g)))
+        ordered = [sorted((v for v in g if v in free), key=str) for g in groups]
+        self.groups = sorted((g for g in ordered if g), key=str)
 
-    def _variables(self, expr):
+    def _variables(self, expr: sympy.Basic) -> set[Variable]:
         """Size classes and parameters that an expression depends on, through its indices' ranges too."""
-        found = set()
+        found: set[Variable] = set()
         for name in names(expr):
             if name in self.formula.indices:
                 places = self.formula.bare(name)
@@ -293,9 +317,9 @@ class Space:
                 found.add(name)
         return found
 
-    def resting(self, wide):
+    def resting(self, wide: bool) -> dict[Variable, int]:
         """Values of variables that are not being varied: all small, or all sizes different."""
-        values = {}
+        values: dict[Variable, int] = {}
         for place, variable in enumerate(sorted(self.domains, key=str)):
             if isinstance(variable, tuple):
                 values[variable] = 2 + place % 2 if wide else 1
@@ -303,10 +327,10 @@ class Space:
                 values[variable] = int(wide) + (variable in self.positive)
         return values
 
-    def values_of(self, model):
+    def values_of(self, model: dict[str, int]) -> dict[Variable, int]:
         """What a solver's model says of the variables: sizes and parameters it leaves open are 1 and neutral."""
         values = self.resting(False)
-        decided = {}
+        decided: dict[Variable, int] = {}
         for place, variable in self.classes.items():
             if size(*place).name in model:
                 decided[variable] = model[size(*place).name]
@@ -316,7 +340,7 @@ class Space:
         self.fixed = {v: e for v, e in self.fixed.items() if v not in decided}
         return values | decided
 
-    def geometry(self, values):
+    def geometry(self, values: Mapping[Variable, int]) -> Geometry | None:
         """The geometry with these values, or None where an assumption fails."""
         sizes = {v: n for v, n in values.items() if isinstance(v, tuple)}
         parameters = {v: n for v, n in values.items() if not isinstance(v, tuple)}

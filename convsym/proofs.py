@@ -2,6 +2,11 @@
 
 import math
 import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import sympy
 
 from convsym import presburger, solver
 from convsym.claims import read_claim
@@ -12,6 +17,7 @@ from convsym.errors import FormulaError, ProofError
 from convsym.expressions import to_text
 from convsym.formula import Formula
 from convsym.obligations import (
+    Question,
     assumptions,
     bound_statements,
     class_questions,
@@ -28,12 +34,13 @@ from convsym.obligations import (
 from convsym.records import formula_record
 from convsym.residues import ResidueClasses
 from convsym.rule import Rule
-from convsym.verdict import Obligation, Proof
+from convsym.solver import Verdict
+from convsym.verdict import Counterexample, Obligation, Proof
 
 _VISITED = 20_000  # points in one comparison of a whole gradient: those of the formula, for each element
 
 
-def prove(rule, budget=10.0):
+def prove(rule: Formula | ResidueClasses, budget: float = 10.0) -> Proof:
     """Prove a derived rule for every size, stride, dilation and padding.
 
     Parameters
@@ -87,22 +94,22 @@ def prove(rule, budget=10.0):
         judge.ask(name, question)
     bounds = list(bound_statements(loops, renamed))
     for name, goal in (*bounds, *size_statements(origin)):
-        judge.ask(name, lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
-    questions = [(name, hypotheses, *([side] for side in goal)) for name, goal in bounds]
+        judge.ask(name, partial(solver.valid, hypotheses, goal))
+    questions: list[Question] = [(name, hypotheses, [goal[0]], [goal[1]]) for name, goal in bounds]
     if isinstance(rule, Rule):
         questions += relation_questions(rule.scatter, rule, renamed, hypotheses)
     judge.second_road(questions, origin.multipliers)
     return judge.proof()
 
 
-def _prove_classes(classes, budget):
+def _prove_classes(classes: ResidueClasses, budget: float) -> Proof:
     """Residue classes: disjoint, exhaustive, and together the rule."""
     rule = classes.rule
     origin, sizes = (rule.parent, sizes_of(rule.parent, rule.wrt)) if isinstance(rule, Rule) else (rule, {})
     hypotheses = assumptions(origin)
     judge = Judge(f"the residue classes of {rule}: {classes.text}", budget, hypotheses, asked(rule) | {"classes": True})
     for name, left, right in class_statements(classes):
-        judge.ask(name, lambda deadline, sides=(left, right): same_sums(*sides, sizes, hypotheses, deadline))
+        judge.ask(name, partial(same_sums, left, right, sizes, hypotheses))
     try:
         questions = list(class_questions(classes, sizes, hypotheses))
     except ProofError:  # an index that is no function of the key; the first road has said so
@@ -111,7 +118,9 @@ def _prove_classes(classes, budget):
     return judge.proof()
 
 
-def check(formula, wrt, claim, *, assume=(), budget=10.0):
+def check(
+    formula: Formula, wrt: str, claim: str | Formula, *, assume: str | Iterable[str] = (), budget: float = 10.0
+) -> Proof:
     """Judge a gradient somebody wrote by hand.
 
     Parameters
@@ -154,23 +163,23 @@ def check(formula, wrt, claim, *, assume=(), budget=10.0):
         )
     formula = formula.assuming(assume) if assume else formula
     rule = vjp(formula, wrt)
-    claim = read_claim(formula, wrt, claim)
+    claimed = read_claim(formula, wrt, claim)
     hypotheses = assumptions(formula)
-    question = {"formula": formula_record(formula), "wrt": [wrt], "claim": str(claim)}
-    judge = Judge(f"∂({formula})/∂{wrt} is {claim}", budget, hypotheses, question, start)
-    judge.compare((claim,), formula, wrt)
+    question = {"formula": formula_record(formula), "wrt": [wrt], "claim": str(claimed)}
+    judge = Judge(f"∂({formula})/∂{wrt} is {claimed}", budget, hypotheses, question, start)
+    judge.compare((claimed,), formula, wrt)
     renamed = sizes_of(formula, wrt)
     judge.ask(
         "relation: claim ⇔ derived rule",
-        lambda deadline: same_relation(rule.scatter, claim, renamed, renamed, hypotheses, deadline),
-        lambda model, deadline: replayed(model, formula, claim, wrt, deadline),
+        lambda deadline: same_relation(rule.scatter, claimed, renamed, renamed, hypotheses, deadline),
+        lambda model, deadline: replayed(model, formula, claimed, wrt, deadline),
     )
     return judge.proof()
 
 
-def asked(rule):
+def asked(rule: Formula) -> dict[str, Any]:
     """A rule as a question: the formula it came from, and what that was differentiated by, in turn."""
-    wrt = []
+    wrt: list[str] = []
     while isinstance(rule, Rule):
         wrt.insert(0, rule.wrt)
         rule = rule.parent
@@ -180,16 +189,25 @@ def asked(rule):
 class Judge:
     """Collects obligations within a budget and turns them into a verdict."""
 
-    def __init__(self, statement, budget, assumed, question, start=None):
+    def __init__(
+        self,
+        statement: str,
+        budget: float,
+        assumed: Iterable[sympy.Basic],
+        question: dict[str, Any],
+        start: float | None = None,
+    ) -> None:
         self.assumed, self.question = tuple(to_text(c) for c in assumed), question
         self.statement, self.start = statement, time.monotonic() if start is None else start
         if not (isinstance(budget, int | float) and 0 < budget < float("inf")):
             raise ProofError(f"budget is {budget!r}; it is a positive number of seconds")
         self.deadline = self.start + budget
-        self.obligations, self.open = [], []
-        self.geometries, self.counterexample = 0, None
+        self.obligations: list[Obligation] = []
+        self.open: list[str] = []
+        self.geometries = 0
+        self.counterexample: Counterexample | None = None
 
-    def compare(self, rules, formula, wrt):
+    def compare(self, rules: tuple[Formula, ...], formula: Formula, wrt: str) -> None:
         """Exact comparison over small geometries; for at most a third of the budget."""
         begin = time.monotonic()
         limit = begin + (self.deadline - begin) / 3
@@ -207,7 +225,12 @@ class Judge:
                     return
             self.geometries += 1
 
-    def ask(self, name, question, replay=None):
+    def ask(
+        self,
+        name: str,
+        question: Callable[[float], Verdict],
+        replay: Callable[[dict[str, int], float], Counterexample | None] | None = None,
+    ) -> None:
         """Put one question to the prover, unless the answer is settled already."""
         if self.counterexample is not None:
             return
@@ -232,7 +255,7 @@ class Judge:
             self.open.append(f"the prover did not decide {name!r} within the budget")
         self._add(name, status, begin, verdict.smt)
 
-    def second_road(self, questions, multipliers):
+    def second_road(self, questions: list[Question], multipliers: tuple[str, ...]) -> None:
         """Ask isl the same questions with numbers for the multiplying parameters; what it cannot state is left out."""
         if self.counterexample is not None:
             return
@@ -253,10 +276,10 @@ class Judge:
         elif asked:
             self._add(f"{presburger.NAME} agrees on {asked} statements {place}", "proved", begin)
 
-    def _add(self, name, status, begin, smt=()):
+    def _add(self, name: str, status: str, begin: float, smt: tuple[str, ...] = ()) -> None:
         self.obligations.append(Obligation(name, status, time.monotonic() - begin, smt))
 
-    def proof(self):
+    def proof(self) -> Proof:
         """The verdict: one refuted obligation refutes, one open obligation leaves it unknown."""
         refuted = [o.name for o in self.obligations if o.status == "refuted"]
         if self.counterexample is not None:

@@ -4,12 +4,14 @@ A fold such as ``reflect(e)`` is ``slope*e + offset`` on an interval of every pe
 more, so the relation is solved as anywhere else; the formula is the sum over all pieces and all periods.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from typing import overload
 
 import sympy
 
-from convsym.boundary import MODES, is_folded, pieces
+from convsym.boundary import MODES, Piece, is_folded, pieces
 from convsym.elimination import gather_steps
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import Term, affine, floordiv, indices_of, sign, size, symbol, vanishing
@@ -29,38 +31,43 @@ class Unfolded:
     folds : tuple of str
         Parameters of `formula` that run over all integers: the numbers of the periods.
     reach : tuple of (sympy.Expr, sympy.Expr)
-        For each of `folds`, the first and the last one that a position of the term can lie in.
+        For each of `folds`, the first and the last one that a position of the term can lie in; None where a sign is
+        not known.
     scatter : Formula
         The term on these pieces, as it is written.
     formula : Formula
         The same, solved for the written elements; equal to `scatter` where nothing was to be solved.
     """
 
-    pieces: tuple
-    folds: tuple
-    reach: tuple
+    pieces: tuple[Piece, ...]
+    folds: tuple[str, ...]
+    reach: tuple[tuple[sympy.Expr, sympy.Expr] | None, ...]
     scatter: Formula
     formula: Formula
 
-    def __str__(self):
+    def __str__(self) -> str:
         every = f"  for every integer {', '.join(self.folds)}" if self.folds else ""
         return f"{self.formula}{every}"
 
-    def _repr_latex_(self):
+    def _repr_latex_(self) -> str:
         return f"$${latex(self)}$$"
 
 
 @latex.register
-def _(obj: Unfolded):
+def _(obj: Unfolded) -> str:
     return latex(obj.formula)
 
 
 @mathml.register
-def _(obj: Unfolded):
+def _(obj: Unfolded) -> str:
     return mathml(obj.formula)
 
 
-def boundary_pieces(what):
+@overload
+def boundary_pieces(what: str) -> tuple[Piece, ...]: ...
+@overload
+def boundary_pieces(what: Formula) -> tuple[Unfolded, ...]: ...
+def boundary_pieces(what: str | Formula) -> tuple[Piece, ...] | tuple[Unfolded, ...]:
     """Write boundary modes out, piece by piece.
 
     Parameters
@@ -99,13 +106,13 @@ def boundary_pieces(what):
     return tuple(found for term in base.terms for found in _unfolded(base, term, cotangent))
 
 
-def folds(term):
+def folds(term: Term) -> tuple[sympy.Expr, ...]:
     """The different folds of a term's subscripts, each once."""
     places = (*term.target, *(e for reading in term.arrays() for e in indices_of(reading)))
     return tuple(dict.fromkeys(e for e in places if is_folded(e)))
 
 
-def _unfolded(base, term, cotangent):
+def _unfolded(base: Formula, term: Term, cotangent: str | None) -> Iterator[Unfolded]:
     """A term on every combination of pieces of its folds."""
     found = folds(term)
     taken = {*base.indices, *base.parameters, *base.operands, base.output}
@@ -113,7 +120,8 @@ def _unfolded(base, term, cotangent):
     numbers = [symbol(next(fresh)) for _ in found]
     for chosen in product(*(pieces(e, fold) for e, fold in zip(found, numbers, strict=True))):
         swap = {e: piece.value(e.args[0]) for e, piece in zip(found, chosen, strict=True)}
-        guard, owned = [], []
+        guard: list[sympy.Basic] = []
+        owned: list[tuple[int, sympy.Expr, Piece]] = []
         for expr, piece in zip(found, chosen, strict=True):
             if piece.slope == 0:
                 guard += piece.contains(expr.args[0])
@@ -128,22 +136,29 @@ def _unfolded(base, term, cotangent):
         yield _solved(base, made, list(zip(found, chosen, strict=True)), owned, cotangent)
 
 
-def _solved(base, scatter, chosen, owned, cotangent):
+def _solved(
+    base: Formula,
+    scatter: Formula,
+    chosen: list[tuple[sympy.Expr, Piece]],
+    owned: list[tuple[int, sympy.Expr, Piece]],
+    cotangent: str | None,
+) -> Unfolded:
     """The pieces of a rule solved for the result; `owned` are the folds that it writes to."""
-    numbered = [(e, p) for e, p in chosen if p.fold is not None]
-    used, reach = tuple(p.fold.name for _, p in numbered), tuple(_reach(base, e.args[0], p) for e, p in numbered)
-    chosen = tuple(piece for _, piece in chosen)
+    numbered = [(e, p, p.fold.name) for e, p in chosen if p.fold is not None]
+    used, reach = tuple(n for _, _, n in numbered), tuple(_reach(base, e.args[0], p) for e, p, _ in numbered)
+    parts = tuple(piece for _, piece in chosen)
     if cotangent is None:
-        return Unfolded(chosen, used, reach, scatter, scatter)
+        return Unfolded(parts, used, reach, scatter, scatter)
     solved = gather_steps(scatter, range(scatter.rank(scatter.output)), cotangent)[0]
-    written, gathered = [], []
+    written: list[sympy.Basic] = []
+    gathered: list[sympy.Basic] = []
     for axis, expr, piece in owned:
         written += _inside(piece, scatter.terms[0].target[axis], expr.args[1], True)
         gathered += _inside(piece, solved.terms[0].target[axis], expr.args[1], True)
-    return Unfolded(chosen, used, reach, _guarded(base, scatter, written), _guarded(base, solved, gathered))
+    return Unfolded(parts, used, reach, _guarded(base, scatter, written), _guarded(base, solved, gathered))
 
 
-def _reach(base, position, piece):
+def _reach(base: Formula, position: sympy.Expr, piece: Piece) -> tuple[sympy.Expr, sympy.Expr] | None:
     """First and last period of the positions ``Σ coefficient·index + rest``; None where a sign is not known."""
     found = affine(position, base.indices)
     if found is None:
@@ -154,22 +169,23 @@ def _reach(base, position, piece):
         if sign(coefficient) is None:
             return None
         ends[sign(coefficient) == 1] += coefficient * (base.range_of(name) - 1)
-    return tuple(floordiv(sympy.expand(end), piece.period) for end in ends)
+    first, last = (floordiv(sympy.expand(end), piece.period) for end in ends)
+    return first, last
 
 
-def _swapped(term, swap):
+def _swapped(term: Term, swap: Mapping[sympy.Expr, sympy.Expr]) -> tuple[tuple[sympy.Expr, ...], sympy.Expr]:
     return tuple(e.xreplace(swap) for e in term.target), term.body.xreplace(swap)
 
 
-def _swapped_guard(term, swap):
+def _swapped_guard(term: Term, swap: Mapping[sympy.Expr, sympy.Expr]) -> tuple[sympy.Basic, ...]:
     return tuple(c.xreplace(swap) for c in term.guard)
 
 
-def _formula(base, term):
+def _formula(base: Formula, term: Term) -> Formula:
     return Formula.of(base.output, "+=", [term], like=base, order=base.order, ranges=_ranges(base, term))
 
 
-def _ranges(base, term):
+def _ranges(base: Formula, term: Term) -> dict[str, sympy.Expr]:
     """Ranges of the term's indices: those that stood alone in a subscript may do so no more."""
     alone = {e for e in (*term.target, *(e for a in term.arrays() for e in indices_of(a)))}
     used = term.names()
@@ -178,7 +194,7 @@ def _ranges(base, term):
     }
 
 
-def _guarded(base, formula, conditions):
+def _guarded(base: Formula, formula: Formula, conditions: list[sympy.Basic]) -> Formula:
     if not conditions:
         return formula
     (term,) = formula.terms
@@ -186,14 +202,14 @@ def _guarded(base, formula, conditions):
     return Formula.of(base.output, "+=", [guarded], like=formula, order=formula.order, ranges=formula.ranges)
 
 
-def _inside(piece, value, length, bounded):
+def _inside(piece: Piece, value: sympy.Expr, length: sympy.Expr, bounded: bool) -> list[sympy.Basic]:
     """Conditions that a value is one of a piece; without those that a bounded value, inside its axis, keeps anyway."""
     first, end = piece.values
     found = [] if bounded and first == 0 else [sympy.Ge(value, first)]
     return found if bounded and sympy.expand(end - length) == 0 else [*found, sympy.Lt(value, end)]
 
 
-def _vanishes(term, expr):
+def _vanishes(term: Term, expr: sympy.Expr) -> bool:
     """Whether the term is 0 where a fold's value is outside of its axis."""
     return any(
         e == expr and expr.args[1] == size(str(reading.base.label), axis)
