@@ -32,6 +32,11 @@ class Condition:
         return floordiv(*self.guard.lhs.args)
 
     @property
+    def inverse(self) -> tuple[sympy.Expr, sympy.Expr] | None:
+        """The inverse of the tap's coefficient modulo the divisor, see `inverse`; None where no tap is decided."""
+        return None if self.tap is None else inverse(self.coefficient, self.divisor)
+
+    @property
     def divisor(self) -> sympy.Expr:
         """What has to divide."""
         return self.guard.lhs.args[1]

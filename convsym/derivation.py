@@ -5,8 +5,8 @@ The vector–Jacobian product of ``y[T] += body(x[E], …)`` is, before anything
 asks, for each element of ``dx``, which points of the relation reach it; that is the δ-elimination lemma below.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import overload
 
 import sympy
 
@@ -18,7 +18,11 @@ from convsym.layout import Layout, formula_layout, row
 from convsym.rule import Rule, Shown, Step
 
 
-def vjp(formula: Formula, wrt: str) -> Rule | tuple[Rule, ...]:
+@overload
+def vjp(formula: Formula, wrt: str) -> Rule: ...
+@overload
+def vjp(formula: Formula, wrt: tuple[str, ...] | list[str]) -> tuple[Rule, ...]: ...
+def vjp(formula: Formula, wrt: str | tuple[str, ...] | list[str]) -> Rule | tuple[Rule, ...]:
     """Derive the vector–Jacobian product of a formula with respect to one operand.
 
     Parameters
@@ -63,7 +67,7 @@ def vjp(formula: Formula, wrt: str) -> Rule | tuple[Rule, ...]:
     return Rule(gathered, formula, wrt, steps, scatter)
 
 
-def jvp(formula: Formula | Rule, wrt: str | tuple[str, ...]) -> Formula:
+def jvp(formula: Formula, wrt: str | Iterable[str]) -> Formula:
     """Derive the Jacobian–vector product: how the output moves when operands move along tangents.
 
     Parameters
@@ -141,7 +145,7 @@ def hvp(formula: Formula, wrt: str, along: str | None = None) -> Formula:
     return jvp(gradient, along)
 
 
-def grouped(formula: Formula, axes: dict[str, int], index: str = "g") -> Formula:
+def grouped(formula: Formula, axes: Mapping[str, int], index: str = "g") -> Formula:
     """The formula with one more index that every array shares, such as the group of a grouped convolution.
 
     Parameters
@@ -206,7 +210,7 @@ def _derived_names(formula: Formula, wrt: str) -> tuple[str, ...]:
     return _free_names(formula, "d" + formula.output, "d" + wrt)
 
 
-def _free_names(formula: Formula, *derived: Any) -> tuple[str, ...]:
+def _free_names(formula: Formula, *derived: str) -> tuple[str, ...]:
     """Derived names, none of which may be in use."""
     taken = {*formula.operands, *formula.indices, *formula.parameters}
     for name in derived:
@@ -220,7 +224,7 @@ def _free_names(formula: Formula, *derived: Any) -> tuple[str, ...]:
     return derived
 
 
-def partials(formula: Formula, wrt: str) -> Iterator[Any]:
+def partials(formula: Formula, wrt: str) -> Iterator[tuple[Term, sympy.Expr, sympy.Expr]]:
     """Every access to an operand with the partial derivative of its term's body by it, as SymPy differentiates it.
 
     Parameters
@@ -251,7 +255,7 @@ def partials(formula: Formula, wrt: str) -> Iterator[Any]:
         yield term, reading, sympy.diff(term.body.xreplace({reading: variable}), variable).xreplace({variable: reading})
 
 
-def same_sizes(formula: Formula, renamed: dict[str, str]) -> dict[sympy.Symbol, sympy.Symbol]:
+def same_sizes(formula: Formula, renamed: Mapping[str, str]) -> dict[sympy.Symbol, sympy.Symbol]:
     """Replacement of the size symbols of arrays by those of the derived arrays that have the same shape."""
     return {size(old, axis): size(new, axis) for old, new in renamed.items() for axis in range(formula.rank(old))}
 
@@ -266,7 +270,7 @@ def _scatter(base: Formula, wrt: str, cotangent: str, result: str) -> Formula:
     return Formula.of(result, "+=", terms, like=base, order=(result, cotangent, *base.order), ranges=ranges)
 
 
-def _first_steps(base: Formula, scatter: Formula, gathered: Formula, wrt: str, cotangent: str) -> Iterator[Any]:
+def _first_steps(base: Formula, scatter: Formula, gathered: Formula, wrt: str, cotangent: str) -> Iterator[Step]:
     """Chain rule, derivative of an access, scatter form."""
     target, term = gathered.terms[0].target, base.terms[0]
     show = Shown(scatter, tuple(e.name for e in target if e.is_Symbol))
@@ -286,7 +290,7 @@ def _first_steps(base: Formula, scatter: Formula, gathered: Formula, wrt: str, c
         equations = [sympy.Eq(t, e) for t, e in zip(target, indices_of(reading), strict=True) if t != e]
         text = "".join(f"[{show.text(e)}]" for e in equations) or "1"
         fraction = Layout("frac", (row("∂", show.layout(reading)), row("∂", show.layout(element))))
-        deltas = [row("[", show.layout(e), "]") for e in equations] or ["1"]
+        deltas = [row("[", show.layout(e), "]") for e in equations] or [row("1")]
         yield Step(
             "derivative of an access",
             f"∂{show.text(reading)}/∂{show.text(element)} = {text}",

@@ -6,9 +6,9 @@ that some point of the index relation reaches, whatever the values.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 import numpy as np
 import sympy
@@ -53,7 +53,7 @@ class Pattern:
 
     indptr: np.ndarray
     indices: np.ndarray
-    shape: tuple[Any, ...]
+    shape: tuple[int, int]
 
     @property
     def nnz(self) -> int:
@@ -111,7 +111,7 @@ def _left(terms: list[Term], name: str) -> bool:
     return one not in places
 
 
-def jacobian(formula: Formula, wrt: str, sizes: dict[str, tuple[int, ...]], **parameters: Any) -> Any:
+def jacobian(formula: Formula, wrt: str, sizes: Mapping[str, Sequence[int]], **parameters: int) -> sympy.SparseMatrix:
     """The Jacobian at concrete sizes as a sparse matrix of symbols.
 
     Parameters
@@ -156,7 +156,7 @@ def jacobian(formula: Formula, wrt: str, sizes: dict[str, tuple[int, ...]], **pa
     return sympy.SparseMatrix(rows, columns, entries)
 
 
-def jacobian_pattern(formula: Formula, wrt: str, sizes: dict[str, tuple[int, ...]], **parameters: Any) -> Pattern:
+def jacobian_pattern(formula: Formula, wrt: str, sizes: Mapping[str, Sequence[int]], **parameters: int) -> Pattern:
     """Structural non-zeros of the Jacobian at concrete sizes, without building the matrix.
 
     Parameters
@@ -230,7 +230,8 @@ def jacobian_nnz(formula: Formula, wrt: str) -> sympy.Expr:
     left = _decided(formula, entry)
     places = [(array_of(a), axis, e) for a in (*vanishing(partial), reading) for axis, e in enumerate(indices_of(a))]
     places += [(formula.output, axis, e) for axis, e in enumerate(term.target)]
-    total, counted = sympy.S.One, set()
+    counted: set[str] = set()
+    total = sympy.S.One
     for array, axis, expr in dict.fromkeys(places):
         inside = [n for n in formula.indices if n in names(expr)]
         if stands_alone(expr):
@@ -245,10 +246,10 @@ def jacobian_nnz(formula: Formula, wrt: str) -> sympy.Expr:
     return total
 
 
-def _decided(formula: Formula, entry: tuple[Any, ...]) -> set[str]:
+def _decided(formula: Formula, entry: tuple[sympy.Expr, ...]) -> set[str]:
     """The indices that an entry's row and column are made of; it must decide them, or points would share an entry."""
     left = {n for e in entry for n in names(e) if n in formula.indices}
-    known = set()
+    known: set[str] = set()
     for _ in left:
         for expr in entry:
             unknown = names(expr) & left - known
@@ -276,19 +277,19 @@ def _sliding(formula: Formula, expr: sympy.Expr, inside: list[str], length: symp
     return sympy.Sum(count.xreplace({one: one - 1}), (one, 1, formula.range_of(taps[0])))
 
 
-def _open(expr: Any) -> sympy.Expr:
+def _open(expr: sympy.Expr) -> sympy.Expr:
     """Opaque divisions as SymPy's floor and ceiling, for reading and for numbers."""
     return expr.replace(floordiv, lambda a, b: sympy.floor(a / b)).replace(ceildiv, lambda a, b: sympy.ceiling(a / b))
 
 
-def _own(derived: Formula, parameters: dict[str, int]) -> dict[str, int]:
+def _own(derived: Formula, parameters: Mapping[str, int]) -> dict[str, int]:
     """The parameters that a derived formula still has."""
     return {name: value for name, value in parameters.items() if name in derived.parameters}
 
 
 def _concrete(
-    formula: Formula, wrt: str, sizes: dict[str, tuple[int, ...]], parameters: dict[str, int]
-) -> tuple[Any, ...]:
+    formula: Formula, wrt: str, sizes: Mapping[str, Sequence[int]], parameters: Mapping[str, int]
+) -> tuple[dict[str, tuple[int, ...]], Formula]:
     """Shapes of all arrays, and the Jacobian as a formula."""
     derived = jacobian_formula(formula, wrt)
     for name in parameters:
@@ -306,5 +307,5 @@ def _concrete(
     if formula.output in sizes:
         shapes[formula.output] = tuple(int(n) for n in sizes[formula.output])
     else:
-        shapes[formula.output] = formula.shape(dict(shapes), **parameters)
+        shapes[formula.output] = formula.shape(dict(shapes), sizes=None, **parameters)
     return shapes, derived

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
-from typing import Any
 
 import sympy
 
@@ -50,13 +50,13 @@ class Op:
     formula: Formula
     doc: str
     rank: int | None = None
-    spatial: tuple[Any, ...] = ()
-    differentiable: tuple[Any, ...] = ()
+    spatial: tuple[str, ...] = ()
+    differentiable: tuple[str, ...] = ()
     lane: str | None = None
     leveled: bool = True
     plain: str | None = None
-    groups: dict[Any, Any] = field(default_factory=dict, hash=False)
-    defaults: dict[Any, Any] = field(default_factory=dict, hash=False)
+    groups: dict[str, int] = field(default_factory=dict, hash=False)
+    defaults: dict[str, int] = field(default_factory=dict, hash=False)
 
     @cached_property
     def rules(self) -> dict[str, Rule]:
@@ -73,20 +73,20 @@ class Op:
         """The rules of `grouped` by operand."""
         return {name: vjp(self.grouped, name) for name in self.differentiable}
 
-    def __str__(self) -> Any:
+    def __str__(self) -> str:
         return f"{self.name}: {self.formula}"
 
-    def _repr_latex_(self) -> Any:
+    def _repr_latex_(self) -> str:
         return f"$${latex(self)}$$"
 
 
 @latex.register
-def _(obj: Op) -> Any:
+def _(obj: Op) -> str:
     return latex(obj.formula)
 
 
 @mathml.register
-def _(obj: Op) -> Any:
+def _(obj: Op) -> str:
     return mathml(obj.formula)
 
 
@@ -96,15 +96,15 @@ def declare(
     *,
     doc: str,
     spatial: str = "",
-    ranks: tuple[int | None, ...] = (None,),
-    symmetric: tuple[str, ...] = (),
+    ranks: Sequence[int] = (),
+    symmetric: Sequence[str] = (),
     lane: str | None = None,
-    leveled: tuple[int, ...] | None = None,
+    leveled: Sequence[int] | None = None,
     wrt: str | None = None,
-    groups: dict[str, int] | None = None,
-    defaults: dict[str, int] | None = None,
-    ranges: dict[str, str] | None = None,
-    assume: tuple[str, ...] = (),
+    groups: Mapping[str, int] | None = None,
+    defaults: Mapping[str, int] | None = None,
+    ranges: Mapping[str, str | int] | None = None,
+    assume: str | Iterable[str] = (),
 ) -> tuple[Op, ...]:
     """Declare one op, or one for each rank.
 
@@ -120,7 +120,7 @@ def declare(
         Letters that are repeated for each spatial axis, e.g. ``"o r"``; the parameters that stand in a subscript with
         one of them are repeated with it.
     ranks : sequence of int
-        Numbers of spatial axes.
+        Numbers of spatial axes; empty for an op that has one form only.
     symmetric : sequence of str
         Padding parameters that pad the far side too.
     lane : str, optional
@@ -142,7 +142,7 @@ def declare(
     template = Formula(text, symmetric=symmetric, ranges=ranges, assume=assume)
     letters = spatial.split()
     ops = []
-    for rank in ranks:
+    for rank in ranks or (None,):
         formula = template if rank is None else _repeated(template, letters, rank)
         along = lane if lane is None or lane not in letters or rank is None else f"{lane}{rank - 1}"
         ops.append(

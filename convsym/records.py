@@ -3,6 +3,7 @@
 A loaded rule is derived again and compared: what a file says is never believed.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 from convsym.derivation import vjp
@@ -14,7 +15,7 @@ SCHEMA = 1
 MAX_PARENTS = 8  # derivatives of derivatives that a record may hold
 
 
-def formula_record(formula: Formula) -> dict[str, int | str]:
+def formula_record(formula: Formula) -> dict[str, Any]:
     """A formula as plain data.
 
     Parameters
@@ -43,7 +44,7 @@ def formula_record(formula: Formula) -> dict[str, int | str]:
     }
 
 
-def rule_record(rule: Rule) -> dict[str, int | str]:
+def rule_record(rule: Rule) -> dict[str, Any]:
     """A derived rule as plain data.
 
     Parameters
@@ -71,7 +72,7 @@ def rule_record(rule: Rule) -> dict[str, int | str]:
     }
 
 
-def formula_from_record(record: Any) -> Any:
+def formula_from_record(record: Any) -> Formula:
     """The formula that a record says.
 
     Parameters
@@ -108,7 +109,7 @@ def formula_from_record(record: Any) -> Any:
     return formula.ordered(order)
 
 
-def rule_from_record(record: Any) -> Any:
+def rule_from_record(record: Any) -> Rule:
     """The rule that a record says, derived again.
 
     Parameters
@@ -144,7 +145,7 @@ def rule_from_record(record: Any) -> Any:
         parents.append(parent)
         if len(parents) > MAX_PARENTS:
             raise FormulaError(f"the record holds more than {MAX_PARENTS} derivatives of derivatives")
-    derived = formula_from_record(parent)
+    derived: Rule = vjp(formula_from_record(parent), _entry(parents.pop(), "wrt", str))
     for said in reversed(parents):
         derived = vjp(derived, _entry(said, "wrt", str))
     truth, said = rule_record(derived), record
@@ -158,7 +159,7 @@ def _names(formula: Formula) -> set[str]:
     return {formula.output, *formula.operands, *formula.indices, *formula.parameters}
 
 
-def _compare(said: Any, truth: Any) -> None:
+def _compare(said: Mapping[str, Any], truth: Mapping[str, Any]) -> None:
     for name, value in truth.items():
         if name not in said:
             raise FormulaError(f"the record has no entry {name!r}")
@@ -167,7 +168,7 @@ def _compare(said: Any, truth: Any) -> None:
             raise FormulaError(f"the record says another {name} than what is derived from its formula", shown)
 
 
-def _expect(record: Any, kind: Any) -> None:
+def _expect(record: Any, kind: str) -> None:
     """Raise unless the record is one of this schema and kind."""
     if not isinstance(record, dict):
         raise FormulaError(f"a record is a dict, not {type(record).__name__}", hint="read it with json.loads")
@@ -177,12 +178,12 @@ def _expect(record: Any, kind: Any) -> None:
         raise FormulaError(f"this is the record of a {_shown(record.get('kind'))}, not of a {kind!r}")
 
 
-def _entry(record: Any, name: Any, kind: Any) -> Any:
+def _entry(record: Mapping[str, Any], name: str, kind: type) -> Any:
     if not isinstance(record.get(name), kind):
         raise FormulaError(f"the entry {name!r} of a record is a {kind.__name__}, not {_shown(record.get(name))}")
     return record[name]
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: Any) -> str:
     """A value of somebody's file, as a short word."""
     return f"{value!r:.40}" if isinstance(value, int | str | None) else f"a {type(value).__name__}"

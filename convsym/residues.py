@@ -6,14 +6,14 @@ answer depends on ``u`` modulo a period alone. On one class, ``u = period*q + re
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import overload
 
 import sympy
 
-from convsym.congruences import conditions, floor, inverse, periods, remainder
+from convsym.congruences import Condition, conditions, floor, periods, remainder
 from convsym.derivation import vjp
 from convsym.errors import FormulaError, nearest
 from convsym.expressions import Term, access, array_of, floordiv, indices_of, mod, names, symbol, vanishing
@@ -46,7 +46,7 @@ class Taps:
     tap: str | None
     first: sympy.Expr | None
     step: sympy.Expr | None
-    guard: tuple[Any, ...]
+    guard: tuple[sympy.Basic, ...]
     read: sympy.Expr
 
 
@@ -66,27 +66,27 @@ class ResidueClass:
         What the class computes, as a formula that writes to the slice; None where no tap meets it, and it is 0.
     """
 
-    places: tuple[Any, ...]
-    taps: tuple[Any, ...]
+    places: tuple[tuple[str, sympy.Expr], ...]
+    taps: tuple[Taps, ...]
     domain: Formula
     formula: Formula | None
 
     @property
-    def target(self) -> Any:
+    def target(self) -> sympy.Expr:
         """The slice, as an access to the result."""
         return access(self.domain.output, self.domain.terms[0].target)
 
-    def __str__(self) -> Any:
+    def __str__(self) -> str:
         if self.formula is None:
             return f"{self.domain.show(self.target)} is 0: no tap meets it"
         return self.formula.written()
 
-    def _repr_latex_(self) -> Any:
+    def _repr_latex_(self) -> str:
         return f"$${latex(self)}$$"
 
 
 @dataclass(frozen=True)
-class ResidueClasses(Sequence):
+class ResidueClasses(Sequence[ResidueClass]):
     """All residue classes of a rule: disjoint, and together the whole result.
 
     Attributes
@@ -101,29 +101,33 @@ class ResidueClasses(Sequence):
     """
 
     rule: Formula
-    numbers: tuple[Any, ...]
-    axes: tuple[Any, ...]
-    classes: tuple[Any, ...]
+    numbers: tuple[tuple[str, int], ...]
+    axes: tuple[tuple[str, sympy.Expr], ...]
+    classes: tuple[ResidueClass, ...]
 
-    def __getitem__(self, place: Any) -> Any:
+    @overload
+    def __getitem__(self, place: int) -> ResidueClass: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[ResidueClass, ...]: ...
+    def __getitem__(self, place: int | slice) -> ResidueClass | tuple[ResidueClass, ...]:
         return self.classes[place]
 
-    def __len__(self) -> Any:
+    def __len__(self) -> int:
         return len(self.classes)
 
     @property
-    def text(self) -> Any:
+    def text(self) -> str:
         """The classes in one line."""
         return "; ".join(map(str, self.classes))
 
-    def __str__(self) -> Any:
+    def __str__(self) -> str:
         return "\n".join(map(str, self.classes))
 
-    def _repr_latex_(self) -> Any:
+    def _repr_latex_(self) -> str:
         return f"$${latex(self)}$$"
 
 
-def residue_classes(rule: Any, **parameters: Any) -> Any:
+def residue_classes(rule: Formula, **parameters: int) -> ResidueClasses:
     """Split a rule into residue classes, each an ordinary convolution on slices.
 
     Parameters
@@ -168,7 +172,7 @@ def residue_classes(rule: Any, **parameters: Any) -> Any:
     return ResidueClasses(fixed, given, tuple(axes.items()), tuple(made.classes()))
 
 
-def _checked(rule: Any, parameters: Any) -> Any:
+def _checked(rule: Formula, parameters: Mapping[str, int]) -> dict[sympy.Symbol, sympy.Integer]:
     """Numbers by symbol."""
     for name, value in parameters.items():
         if name not in rule.parameters:
@@ -182,7 +186,7 @@ def _checked(rule: Any, parameters: Any) -> Any:
     return {symbol(name): sympy.Integer(value) for name, value in parameters.items()}
 
 
-def _at(formula: Any, numbers: Any) -> Any:
+def _at(formula: Formula, numbers: Mapping[sympy.Symbol, sympy.Integer]) -> Formula:
     """A formula at numbers for some of its parameters; a rule is derived again."""
     if not numbers:
         return formula
@@ -200,7 +204,7 @@ def _at(formula: Any, numbers: Any) -> Any:
     ).ordered(order)
 
 
-def _sizes(formula: Any) -> Iterator[Any]:
+def _sizes(formula: Formula) -> Iterator[tuple[str, sympy.Expr]]:
     """Sizes of output indices, so that what the parameters said of them is kept."""
     for index in formula.indices:
         places = formula.bare(index)
@@ -210,7 +214,7 @@ def _sizes(formula: Any) -> Iterator[Any]:
                 yield index, candidates[0]
 
 
-def _assumed(formula: Any, numbers: Any) -> Iterator[Any]:
+def _assumed(formula: Formula, numbers: Mapping[sympy.Symbol, sympy.Integer]) -> Iterator[str]:
     """Assumptions as text."""
     for condition in formula.assume:
         if condition.xreplace(numbers) == sympy.false:
@@ -226,21 +230,23 @@ def _assumed(formula: Any, numbers: Any) -> Iterator[Any]:
 class _Split:
     """The classes of a formula, given the periods of its indices."""
 
-    def __init__(self, formula: Any, axes: Any, conditions: Any) -> None:
+    def __init__(self, formula: Formula, axes: dict[str, sympy.Expr], conditions: list[Condition]) -> None:
         self.formula, self.axes, self.conditions = formula, axes, conditions
         self.taken = {*formula.indices, *formula.parameters, *formula.operands, formula.output}
         self.quotients = {u: symbol(u if p == 1 else self.fresh("quotient", u)) for u, p in axes.items()}
-        self.residues = {u: None if p.is_Integer else symbol(self.fresh("residue", u)) for u, p in axes.items()}
+        self.residues: dict[str, sympy.Symbol | None] = {
+            u: None if p.is_Integer else symbol(self.fresh("residue", u)) for u, p in axes.items()
+        }
         self.steps = [self.step(c) for c in conditions]
 
-    def step(self, condition: Any) -> Any:
+    def step(self, condition: Condition) -> sympy.Symbol | None:
         """The index that counts the taps of a class; the tap itself where none is skipped."""
-        if condition.tap is None:
+        if condition.tap is None or (solved := condition.inverse) is None:
             return None
-        every = condition.divisor == inverse(condition.coefficient, condition.divisor)[0]
+        every = condition.divisor == solved[0]
         return symbol(condition.tap if every else self.fresh("tap", condition.tap))
 
-    def fresh(self, kind: Any, like: Any) -> Any:
+    def fresh(self, kind: str, like: str) -> str:
         """A new name, with the digit of an Op's axis."""
         digit = like[-1] if like[-1].isdigit() else ""
         letters = LETTERS[kind]
@@ -249,7 +255,7 @@ class _Split:
         self.taken.add(name)
         return name
 
-    def classes(self) -> Iterator[Any]:
+    def classes(self) -> Iterator[ResidueClass]:
         count = math.prod(int(p) for p in self.axes.values() if p.is_Integer)
         if count > MAX_CLASSES:
             raise FormulaError(f"there are {count} residue classes; at most {MAX_CLASSES} are listed")
@@ -259,32 +265,33 @@ class _Split:
         for chosen in product(*choices):
             yield self.one(dict(zip(self.axes, chosen, strict=True)))
 
-    def one(self, residues: Any) -> Any:
+    def one(self, residues: dict[str, sympy.Expr]) -> ResidueClass:
         """The class of a residue for each axis."""
         places = {u: sympy.expand(self.axes[u] * self.quotients[u] + a) for u, a in residues.items()}
         where = {symbol(u): place for u, place in places.items()}
         taps = [self.taps(c, t, residues[c.index]) for c, t in zip(self.conditions, self.steps, strict=True)]
-        terms, ranges = [], {}
+        terms: list[Term] = []
+        ranges: dict[str, sympy.Expr] = {}
         for number, term in enumerate(self.formula.terms):
             own = [n for n, c in enumerate(self.conditions) if c.term == number]
             if not any(sympy.false in taps[n].guard for n in own):
-                made, found = self.term(term, where, [(self.conditions[n], taps[n], self.steps[n]) for n in own])
-                terms.append(made)
+                split, found = self.term(term, where, [(self.conditions[n], taps[n], self.steps[n]) for n in own])
+                terms.append(split)
                 ranges |= found
         slice_ = Term(self.formula.terms[0].target, sympy.S.One).replace(where)
         made = self.assembled(terms, residues, ranges) if terms else None
         return ResidueClass(tuple(places.items()), tuple(taps), self.assembled([slice_], residues, {}), made)
 
-    def taps(self, condition: Any, step: Any, residue: Any) -> Any:
+    def taps(self, condition: Condition, step: sympy.Symbol | None, residue: sympy.Expr) -> Taps:
         """Which taps meet a residue: the solution of a linear congruence."""
         factor, divisor = condition.factor, condition.divisor
         rest = sympy.expand(factor * residue + condition.rest)
         moving = sympy.expand(factor * self.axes[condition.index] / divisor) * self.quotients[condition.index]
-        if condition.tap is None:
+        solved = condition.inverse
+        if solved is None:
             left = remainder(rest, divisor)
-            guard = () if left == 0 else (sympy.Eq(left, 0),)
-            return Taps(None, None, None, guard, moving + floor(rest, divisor))
-        common, factor = inverse(condition.coefficient, divisor)
+            return Taps(None, None, None, _unless_zero(left), moving + floor(rest, divisor))
+        common, factor = solved
         left, every = remainder(rest, common), divisor / common
         first = remainder(sympy.expand(-factor * floor(rest, common)), every)
         ratio = condition.coefficient / common
@@ -295,35 +302,40 @@ class _Split:
         if residue.is_Symbol and divisor == self.axes[condition.index]:  # it is smaller than the period
             small = {mod(residue, divisor): residue, floordiv(residue, divisor): sympy.S.Zero}
             first, start = first.xreplace(small), start.xreplace(small)
-        guard = () if left == 0 else (sympy.Eq(left, 0),)
-        return Taps(condition.tap, first, every, guard, moving + ratio * step + start)
+        return Taps(condition.tap, first, every, _unless_zero(left), moving + ratio * step + start)
 
-    def term(self, term: Any, where: Any, conditions: Any) -> Any:
+    def term(
+        self,
+        term: Term,
+        where: Mapping[sympy.Symbol, sympy.Expr],
+        conditions: list[tuple[Condition, Taps, sympy.Symbol | None]],
+    ) -> tuple[Term, dict[str, sympy.Expr]]:
         """One term on a class, and the ranges of its taps."""
         opaque = {c.quotient: sympy.Dummy() for c, _, _ in conditions}
         reads = {opaque[c.quotient]: taps.read for c, taps, _ in conditions}
         kept = tuple(g for g in term.guard if all(g != c.guard for c, _, _ in conditions))
         kept += tuple(g for _, taps, _ in conditions for g in taps.guard)
-        swap, ranges, limits = dict(where), {}, ()
-        for _, taps, step in conditions:
-            if step is not None and step.name != taps.tap:
-                swap[symbol(taps.tap)] = sympy.expand(taps.first + taps.step * step)
-                length = self.formula.range_of(taps.tap)
-                free = names(taps.first) & {s.name for s in self.residues.values() if s is not None}
-                ranges[step.name] = _count(length, sympy.S.Zero if free else taps.first, taps.step)
-                if free and not _read_bare(self.formula, term, taps.tap):
-                    limits += (sympy.Lt(swap[symbol(taps.tap)], length),)
+        swap, ranges, limits = dict(where), {}, []
+        for condition, taps, step in conditions:
+            tap, first, every = condition.tap, taps.first, taps.step
+            if tap is not None and first is not None and step is not None and step.name != tap:
+                swap[symbol(tap)] = sympy.expand(first + every * step)
+                length = self.formula.range_of(tap)
+                free = names(first) & {s.name for s in self.residues.values() if s is not None}
+                ranges[step.name] = _count(length, sympy.S.Zero if free else first, every)
+                if free and not _read_bare(self.formula, term, tap):
+                    limits.append(sympy.Lt(swap[symbol(tap)], length))
         body = Term(term.target, term.body, kept).replace(opaque).replace(swap).replace(reads)
         return Term(body.target, body.body, (*body.guard, *limits)), ranges
 
-    def assembled(self, terms: Any, residues: Any, ranges: Any) -> Any:
+    def assembled(self, terms: list[Term], residues: dict[str, sympy.Expr], ranges: dict[str, sympy.Expr]) -> Formula:
         """The formula of a class."""
         formula, used = self.formula, set().union(*(t.names() for t in terms))
         for index, residue in residues.items():
             length, period = formula.range_of(index), self.axes[index]
             ranges[self.quotients[index].name] = _count(length, residue if period.is_Integer else sympy.S.Zero, period)
-            if not period.is_Integer:
-                ranges[self.residues[index].name] = period
+            if (own := self.residues[index]) is not None:
+                ranges[own.name] = period
         ranges = {n: e for n, e in dict(formula.ranges).items() if n in used} | ranges
         order = []
         for name in formula.order:
@@ -333,12 +345,17 @@ class _Split:
         return Formula.of(formula.output, "+=", terms, like=formula, order=dict.fromkeys(order), ranges=ranges)
 
 
-def _count(length: Any, first: Any, step: Any) -> Any:
+def _unless_zero(left: sympy.Expr) -> tuple[sympy.Basic, ...]:
+    """The condition that what is left of a division is 0; none where it is."""
+    return () if left == 0 else (sympy.Eq(left, 0),)
+
+
+def _count(length: sympy.Expr, first: sympy.Expr, step: sympy.Expr) -> sympy.Expr:
     """How many of ``first``, ``first + step``, … lie below `length`; no more than 0 where that is none."""
     return sympy.expand(length - first) if step == 1 else -floordiv(sympy.expand(first - length), step)
 
 
-def _read_bare(formula: Any, term: Any, index: Any) -> Any:
+def _read_bare(formula: Formula, term: Term, index: str) -> bool:
     """Whether the term is 0 where an index is outside its range, because an array is."""
     return any(
         (array_of(a), axis) in formula.bare(index)
@@ -351,12 +368,13 @@ def _read_bare(formula: Any, term: Any, index: Any) -> Any:
 # ---------------------------------------------------------------------------------------------- printing
 
 
-def _layout(made: Any) -> Any:
+def _layout(made: ResidueClass) -> Layout:
     """``dx_{2q + 1} = Σ_t dy_{q - t} w_{2t + 1}``."""
     formula = made.formula
     if formula is None:
         return row(expression_layout(made.target, made.domain), "=", "0")
-    parts, written = [expression_layout(made.target, formula), "="], names(made.target)
+    parts: list[Layout | str] = [expression_layout(made.target, formula), "="]
+    written = names(made.target)
     for number, term in enumerate(formula.terms):
         parts += ["+"] if number else []
         summed = [expression_layout(symbol(n), formula) for n in formula.loops(term) if n not in written]
@@ -368,15 +386,15 @@ def _layout(made: Any) -> Any:
 
 
 @latex.register
-def _(obj: ResidueClass) -> Any:
+def _(obj: ResidueClass) -> str:
     return to_latex(_layout(obj))
 
 
 @mathml.register
-def _(obj: ResidueClass) -> Any:
+def _(obj: ResidueClass) -> str:
     return to_mathml(_layout(obj))
 
 
 @latex.register
-def _(obj: ResidueClasses) -> Any:
+def _(obj: ResidueClasses) -> str:
     return "\\begin{aligned}\n" + " \\\\\n".join(f"& {latex(c)}" for c in obj) + "\n\\end{aligned}"
