@@ -9,6 +9,7 @@ assume = ["w.shape[2] == 2*h + 1"]                         # optional
 expect = "proved"                                          # or "refuted"; proved if it is left out
 """
 
+import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ class Judged:
     proof: Proof
 
     @property
-    def as_expected(self) -> Any:
+    def as_expected(self) -> bool:
         """Whether the verdict is the expected one."""
         return self.proof.status == self.expect
 
@@ -53,7 +54,7 @@ def named(text: str) -> Formula:
     return Formula(text)
 
 
-def audit(path: Any, budget: Any = 10.0) -> Iterator[Any]:
+def audit(path: str | os.PathLike[str], budget: float = 10.0) -> Iterator[Judged]:
     """Judge all claims of a TOML file.
 
     Parameters
@@ -82,7 +83,7 @@ def audit(path: Any, budget: Any = 10.0) -> Iterator[Any]:
         yield _judge(entry, f"claim {number} of {path}", budget)
 
 
-def _judge(entry: Any, place: Any, budget: Any) -> Any:
+def _judge(entry: dict[str, Any], place: str, budget: float) -> Judged:
     for key in entry:
         if key not in _KEYS:
             raise FormulaError(f"{place} has the unknown key {key!r}", hint=nearest(key, _KEYS))
@@ -95,7 +96,7 @@ def _judge(entry: Any, place: Any, budget: Any) -> Any:
     if expect not in ("proved", "refuted"):
         raise FormulaError(f"{place} expects {expect!r}; a claim can be expected to be 'proved' or 'refuted'")
     assume = entry.get("assume", ())
-    formula = named(entry.get("formula", entry.get("op")))
+    formula = named(entry["formula"] if "formula" in entry else entry["op"])
     proof = check(
         formula,
         entry["wrt"],

@@ -6,25 +6,29 @@ SMT-LIB text stands in the file, and each of those is put to the solver again.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any
 
 from convsym import presburger, proofs, solver
 from convsym.derivation import vjp
 from convsym.errors import ConvsymError, ProofError
+from convsym.op import Op
 from convsym.records import MAX_PARENTS, formula_from_record
 from convsym.residues import residue_classes
 from convsym.rule import Rule
 from convsym.theorems import size_theorem
-from convsym.verdict import CERTIFICATE, STATUSES, certificate
+from convsym.verdict import CERTIFICATE, STATUSES, Proof, certificate
+
+Place = str | os.PathLike[str] | Traversable  # a file, also one within the package
 
 _TEXTS = ("statement", "status")
 _LISTS = ("assumptions", "obligations")
 
 
-def read(path: Any) -> Any:
+def read(path: Place) -> dict[str, Any]:
     """A saved certificate as plain data.
 
     Parameters
@@ -41,7 +45,7 @@ def read(path: Any) -> Any:
     ProofError
         The file is no certificate of this schema; it says why.
     """
-    file = Path(path) if isinstance(path, str | os.PathLike) else path  # or a file within the package
+    file = Path(path) if isinstance(path, str | os.PathLike) else path
     try:
         record = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -54,7 +58,7 @@ def read(path: Any) -> Any:
     return record
 
 
-def _checked(record: Any, path: Any) -> None:
+def _checked(record: dict[str, Any], path: Place) -> None:
     """Raise where an entry is missing or of another kind."""
     kinds = dict.fromkeys(_TEXTS, str) | dict.fromkeys(_LISTS, list) | {"question": dict, "solver": str}
     for name, kind in kinds.items():
@@ -72,7 +76,7 @@ def _checked(record: Any, path: Any) -> None:
             )
 
 
-def replay(path: Any, budget: Any = 10.0) -> Any:
+def replay(path: Place, budget: float = 10.0) -> Proof:
     """Check a saved certificate again.
 
     Parameters
@@ -107,7 +111,7 @@ def replay(path: Any, budget: Any = 10.0) -> Any:
     return proof
 
 
-def _ask(question: Any, budget: Any, path: Any) -> Any:
+def _ask(question: dict[str, Any], budget: float, path: Place) -> Proof:
     """Derive what a certificate is about, and have it judged."""
     try:
         formula = formula_from_record(question.get("formula"))
@@ -117,7 +121,9 @@ def _ask(question: Any, budget: Any, path: Any) -> Any:
         if len(wrt) > MAX_PARENTS:
             raise ProofError(f"it differentiates {len(wrt)} times; at most {MAX_PARENTS} are read")
         if "claim" in question:
-            return proofs.check(formula, *wrt, question["claim"], budget=budget)
+            if len(wrt) != 1:
+                raise ProofError(f"a claim is about one operand, not about {len(wrt)}")
+            return proofs.check(formula, wrt[0], question["claim"], budget=budget)
         for name in wrt:
             formula = vjp(formula, name)
         return proofs.prove(residue_classes(formula) if "classes" in question else formula, budget)
@@ -125,13 +131,13 @@ def _ask(question: Any, budget: Any, path: Any) -> Any:
         raise ProofError(f"the question of {path} cannot be asked: {error}") from None
 
 
-def _same_question(record: Any, proof: Any, path: Any) -> None:
+def _same_question(record: dict[str, Any], proof: Proof, path: Place) -> None:
     for name, found in (("statement", proof.statement), ("assumptions", list(proof.assumptions))):
         if record[name] != found:
             raise ProofError(f"the {name} of {path} is not what its question says: {_shown(found)}")
 
 
-def _same_obligations(record: Any, proof: Any, budget: Any, path: Any) -> None:
+def _same_obligations(record: dict[str, Any], proof: Proof, budget: float, path: Place) -> None:
     """Raise unless the certificate holds exactly the texts that prove what has to hold."""
     recorded = {o["name"]: o for o in record["obligations"] if not _second(o["name"])}
     needed = {o.name: o for o in proof.obligations if not _second(o.name)}
@@ -146,12 +152,12 @@ def _same_obligations(record: Any, proof: Any, budget: Any, path: Any) -> None:
             raise ProofError(f"the SMT-LIB texts of {path} do not say what has to hold: {name}")
 
 
-def _second(name: Any) -> Any:
+def _second(name: str) -> bool:
     """Whether an obligation is the answer of isl, which has no text and need not be installed."""
     return name.startswith(presburger.NAME)
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> str:
     text = str(value)
     return text if len(text) < 300 else f"{text[:300]} …"
 
@@ -159,7 +165,7 @@ def _shown(value: Any) -> Any:
 # ------------------------------------------------------------------------------------------ the registry's own
 
 
-def shipped() -> Any:
+def shipped() -> dict[str, Traversable]:
     """The certificates of all registered ops, as they ship with the package.
 
     Returns
@@ -176,7 +182,7 @@ def shipped() -> Any:
     return {file.name.removesuffix(".json"): file for file in sorted(folder.iterdir(), key=lambda f: f.name)}
 
 
-def owed(registry: Any) -> dict[str, Rule]:
+def owed(registry: Mapping[str, Op]) -> dict[str, Rule]:
     """The rules that certificates are kept of: those of every op, and those that are compiled.
 
     Parameters
@@ -188,7 +194,7 @@ def owed(registry: Any) -> dict[str, Rule]:
     dict
         From the certificate's name to the rule.
     """
-    found = {}
+    found: dict[str, Rule] = {}
     for name in sorted(registry):
         op = registry[name]
         found |= {f"{name}.{rule.output}": rule for rule in op.rules.values()}
@@ -197,7 +203,7 @@ def owed(registry: Any) -> dict[str, Rule]:
     return found
 
 
-def is_fresh(path: Any, rule: Any) -> Any:
+def is_fresh(path: Path | Traversable, rule: Rule) -> bool:
     """Whether a file certifies a rule as it is derived today; nothing is put to the solver."""
     if not path.is_file():
         return False
@@ -205,14 +211,14 @@ def is_fresh(path: Any, rule: Any) -> Any:
     return (record["statement"], record["status"], record["question"]) == (str(rule), "proved", proofs.asked(rule))
 
 
-def _holds(path: Any, budget: Any) -> Any:
+def _holds(path: Place, budget: float) -> bool:
     try:
         return bool(replay(path, budget))
     except ProofError:
         return False
 
 
-def write(rules: Any, directory: Any, budget: Any = 60.0) -> Iterator[Any]:
+def write(rules: Mapping[str, Rule], directory: str | os.PathLike[str], budget: float = 60.0) -> Iterator[Path]:
     """Prove rules and save a certificate of each that has none, or one that no longer proves it.
 
     Parameters
@@ -233,10 +239,10 @@ def write(rules: Any, directory: Any, budget: Any = 60.0) -> Iterator[Any]:
     ProofError
         A rule is not proved.
     """
-    directory = Path(directory)
-    directory.mkdir(parents=True, exist_ok=True)
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
     for name, rule in rules.items():
-        path = directory / f"{name}.json"
+        path = folder / f"{name}.json"
         if is_fresh(path, rule) and _holds(path, budget):
             continue
         proof = proofs.prove(rule, budget)
@@ -244,6 +250,6 @@ def write(rules: Any, directory: Any, budget: Any = 60.0) -> Iterator[Any]:
             raise ProofError(f"no certificate of {name} is written, its proof is {proof.status}: {proof.reason}")
         path.write_text(json.dumps(certificate(proof), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         yield path
-    for path in directory.glob("*.json"):
+    for path in folder.glob("*.json"):
         if path.stem not in rules:
             path.unlink()

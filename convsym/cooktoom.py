@@ -30,7 +30,7 @@ CANDIDATES = (*((sign * p, q) for p, q in MAGNITUDES for sign in (1, -1)), (0, 1
 CHUNK = 4096  # sets of points judged in one step of the search; bounds its memory
 
 
-def winograd(m: int, r: int, points: Any = None, *, kind: str = "forward") -> Winograd:
+def winograd(m: int, r: int, points: Iterable[Any] | None = None, *, kind: str = "forward") -> Winograd:
     """Derive the transforms of Winograd's F(m, r) exactly: m outputs of an r-tap convolution by m + r − 1 products.
 
     Parameters
@@ -163,7 +163,7 @@ def searched(m: int, r: int, names: tuple[str, ...]) -> tuple[tuple[int, ...], .
     return tuple(CANDIDATES[place] for place in best)
 
 
-def given(points: Any, count: Any) -> Any:
+def given(points: Any, count: int) -> tuple[tuple[int, int], ...]:
     """Somebody's points as pairs.
 
     Parameters
@@ -195,7 +195,7 @@ def given(points: Any, count: Any) -> Any:
     return pairs
 
 
-def _pair(point: Any) -> Any:
+def _pair(point: Any) -> tuple[int, int]:
     if point in (math.inf, sympy.oo):
         return 1, 0
     if isinstance(point, bool) or not isinstance(point, int | np.integer | Fraction | sympy.Rational):

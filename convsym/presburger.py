@@ -4,6 +4,7 @@ Presburger arithmetic cannot multiply two unknowns, so every parameter that mult
 is decided completely, without a time-out.
 """
 
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -29,7 +30,7 @@ def islpy() -> Any:
     return module
 
 
-def numbered(parameters: tuple[str, ...]) -> list[dict[sympy.Symbol, sympy.Expr]]:
+def numbered(parameters: Sequence[str]) -> list[dict[sympy.Symbol, sympy.Expr]]:
     """Assignments of numbers to the parameters that multiply.
 
     Parameters
@@ -49,10 +50,10 @@ def numbered(parameters: tuple[str, ...]) -> list[dict[sympy.Symbol, sympy.Expr]
 
 
 def equal_sets(
-    hypotheses: list[sympy.Basic],
-    left: list[tuple[sympy.Basic, ...]],
-    right: list[tuple[sympy.Basic, ...]],
-    numbers: dict[sympy.Symbol, sympy.Expr],
+    hypotheses: Sequence[sympy.Basic],
+    left: Sequence[Sequence[sympy.Basic]],
+    right: Sequence[Sequence[sympy.Basic]],
+    numbers: Mapping[sympy.Symbol, sympy.Expr],
 ) -> bool:
     """Whether two unions of disjoint sets hold the same integer points, the multiplying parameters being numbers.
 
@@ -89,7 +90,7 @@ def equal_sets(
                 return False
             union = union.union(own)
         unions.append(union)
-    return unions[0].is_equal(unions[1])
+    return bool(unions[0].is_equal(unions[1]))
 
 
 class _Text:
@@ -98,7 +99,7 @@ class _Text:
     def __init__(self, words: dict[str, str]) -> None:
         self.words = words
 
-    def all(self, conditions: list[sympy.Basic]) -> str:
+    def all(self, conditions: Iterable[sympy.Basic]) -> str:
         return " and ".join(f"({self.condition(c)})" for c in conditions) or "true"
 
     def condition(self, expr: sympy.Basic) -> str:

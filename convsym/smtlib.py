@@ -6,8 +6,8 @@ proved. So a certificate can be compared with what has to be proved.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import partial
 
 import sympy
 from sympy.logic.boolalg import And, Not, Or
@@ -34,10 +34,12 @@ class Script:
 
     def __init__(self, native: bool = True) -> None:
         self.native = native
-        self.variables, self.unknowns = {}, {}  # name -> how it is written; what an unknown stands for -> its name
-        self.assertions, self.axioms = [], []
+        self.variables: dict[str, str] = {}  # name -> how it is written
+        self.unknowns: dict[str | tuple[str, ...], str] = {}  # what an unknown stands for -> its name
+        self.assertions: list[str] = []
+        self.axioms: list[str] = []
 
-    def refute(self, hypotheses: tuple[sympy.Basic, ...], statement: str) -> Script:
+    def refute(self, hypotheses: Iterable[sympy.Basic], statement: str) -> Script:
         """Ask for a case in which the hypotheses hold and a statement, given as text, does not."""
         self.assertions = [*map(self.condition, hypotheses), _call("not", statement)]
         return self
@@ -50,10 +52,11 @@ class Script:
 
     # ---------------------------------------------------------------------------------------------------- terms
 
-    def term(self, expr: Any) -> str:
+    def term(self, expr: sympy.Expr) -> str:
         """An index expression as an integer."""
         if expr.is_Symbol:
-            return self.variables.setdefault(expr.name, f"|{expr.name}|")
+            name: str = expr.name
+            return self.variables.setdefault(name, f"|{name}|")
         if expr.is_Integer:
             return _number(int(expr))
         if is_folded(expr):
@@ -86,7 +89,7 @@ class Script:
             return power if expr.exp > 0 else f"(/ 1.0 {power})"
         return f"(to_real {self.term(expr)})"
 
-    def unknown(self, meaning: tuple[str, ...], axiom: Callable[..., Any]) -> str:
+    def unknown(self, meaning: str | tuple[str, ...], axiom: Callable[[str], str]) -> str:
         """A variable of the solver's own, of which an axiom says what it is; the same meaning is the same variable."""
         if meaning not in self.unknowns:
             self.unknowns[meaning] = f"|unknown {len(self.unknowns)}|"  # no user's name holds a blank
@@ -100,16 +103,15 @@ class Script:
         between = "(=> (>= {b} 1) (and (<= (* {b} {q}) {a}) (< {a} (+ (* {b} {q}) {b}))))"
         return self.unknown(("floor", above, below), lambda q: between.format(a=above, b=below, q=q))
 
-    def folded(self, expr: Any) -> Any:
+    def folded(self, expr: sympy.Expr) -> str:
         """A boundary mode by its definition; on an empty axis it is outside."""
-        same = "(= {} {})".format
-        position, length = (self.unknown(t, lambda q, t=t: same(q, t)) for t in map(self.term, expr.args))
+        position, length = (self.unknown(t, partial("(= {1} {0})".format, t)) for t in map(self.term, expr.args))
         given = {sympy.Symbol("position"): position, sympy.Symbol("length"): length}
-        result, before = None, dict(self.variables)
+        result, before = "", dict(self.variables)
         self.variables |= {s.name: text for s, text in given.items()}
         for condition, value in reversed(cases(expr.func(*given))):
             value = self.term(value)
-            result = value if result is None else f"(ite {self.condition(condition)} {value} {result})"
+            result = f"(ite {self.condition(condition)} {value} {result})" if result else value
         self.variables = before
         return f"(ite (>= {length} 1) {result} (- 1))"
 
@@ -127,7 +129,7 @@ class Script:
         write = self.real if any(map(_is_fraction, sympy.preorder_traversal(expr))) else self.term
         return _call(_COMPARE[type(expr)], *map(write, expr.args))
 
-    def total(self, relations: list[Keyed]) -> str:
+    def total(self, relations: Iterable[Keyed]) -> str:
         """Sum of the coefficients of the relations whose point exists."""
         summands = [
             f"(ite {self.condition(And(*r.conditions, evaluate=False))} {self.real(r.coefficient)} 0.0)"
@@ -136,16 +138,16 @@ class Script:
         return _call("+", *summands) if summands else "0.0"
 
 
-def _is_fraction(expr: Any) -> bool:
+def _is_fraction(expr: sympy.Basic) -> bool:
     """Whether an expression need not be an integer."""
-    return (expr.is_Rational and not expr.is_Integer) or (isinstance(expr, sympy.Pow) and expr.exp.is_negative)
+    return bool((expr.is_Rational and not expr.is_Integer) or (isinstance(expr, sympy.Pow) and expr.exp.is_negative))
 
 
 def _number(value: int, ending: str = "") -> str:
     return f"{value}{ending}" if value >= 0 else f"(- {-value}{ending})"
 
 
-def _call(name: str, *arguments: Any) -> str:
+def _call(name: str, *arguments: str) -> str:
     """An application; of one argument only where that means something."""
     if len(arguments) == 1 and name in ("and", "or", "+", "*"):
         return arguments[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -45,12 +45,14 @@ class Verdict:
     """
 
     status: str
-    model: dict[Any, Any]
-    smt: tuple[Any, ...] = ()
+    model: dict[str, int]
+    smt: tuple[str, ...] = ()
 
 
 def valid(
-    hypotheses: list[sympy.Basic], goal: sympy.Basic | tuple[tuple[sympy.Basic, ...], ...], deadline: float
+    hypotheses: Sequence[sympy.Basic],
+    goal: sympy.Basic | tuple[Sequence[sympy.Basic], Sequence[sympy.Basic]],
+    deadline: float,
 ) -> Verdict:
     """Whether the goal follows from the hypotheses, for all integers.
 
@@ -72,7 +74,7 @@ def valid(
     left, right = goal
     common = [c for c in left if c in right]
     left, right = [c for c in left if c not in common], [c for c in right if c not in common]
-    smt = ()
+    smt: tuple[str, ...] = ()
     for part in components([*hypotheses, *common, *left, *right]):
         sides = [And(*(c for c in side if c in part)) for side in (left, right)]
         if sides[0] == sides[1]:
@@ -86,9 +88,9 @@ def valid(
     return Verdict("proved", {}, smt)
 
 
-def components(conditions: list[sympy.Basic]) -> list[set[sympy.Basic]]:
+def components(conditions: Iterable[sympy.Basic]) -> list[set[sympy.Basic]]:
     """Split conditions into groups that share no variable: an axis at a time."""
-    groups = []
+    groups: list[tuple[set[str], list[sympy.Basic]]] = []
     for condition in dict.fromkeys(conditions):
         used = set(names(condition))
         touching = [g for g in groups if g[0] & used]
@@ -97,12 +99,14 @@ def components(conditions: list[sympy.Basic]) -> list[set[sympy.Basic]]:
     return [set(group) for _, group in groups]
 
 
-_proved = {}  # canonical text of a statement -> how floors were written when it was proved
-_recorded = ContextVar("the texts of a certificate that is being checked", default=None)
+_proved: dict[str, bool] = {}  # canonical text of a statement -> how floors were written when it was proved
+_recorded: ContextVar[frozenset[str] | None] = ContextVar(
+    "the texts of a certificate that is being checked", default=None
+)
 
 
 @contextmanager
-def only(recorded: Any) -> Iterator[Any]:
+def only(recorded: Iterable[str]) -> Iterator[None]:
     """Within this context nothing counts as proved but statements whose SMT-LIB text is recorded, once they are
     checked again."""
     token = _recorded.set(frozenset(recorded))
@@ -129,12 +133,14 @@ def _decide(hypotheses: tuple[sympy.Basic, ...], goal: sympy.Basic, deadline: fl
     return verdict
 
 
-def _text(hypotheses: tuple[sympy.Basic, ...], statement: Callable[..., Any], native: bool) -> str:
+def _text(hypotheses: tuple[sympy.Basic, ...], statement: Callable[[Script], str], native: bool) -> str:
     script = Script(native)
     return str(script.refute(hypotheses, statement(script)))
 
 
-def equal_counts(hypotheses: list[sympy.Basic], left: list[Keyed], right: list[Keyed], deadline: float) -> Verdict:
+def equal_counts(
+    hypotheses: Sequence[sympy.Basic], left: Sequence[Keyed], right: Sequence[Keyed], deadline: float
+) -> Verdict:
     """Whether, for every key, the coefficients of the existing points add up to the same number on both sides.
 
     Parameters
@@ -164,9 +170,7 @@ def equal_counts(hypotheses: list[sympy.Basic], left: list[Keyed], right: list[K
 _TURNS = ((True, 0.25), (False, 1.0), (True, 2.0), (False, 8.0), (True, 1e9), (False, 1e9))
 
 
-def _refute(
-    hypotheses: list[sympy.Basic] | tuple[sympy.Basic, ...], statement: Callable[..., Any], deadline: float
-) -> Verdict:
+def _refute(hypotheses: Sequence[sympy.Basic], statement: Callable[[Script], str], deadline: float) -> Verdict:
     """Look for a counter-model; `statement` makes the text of the statement with a script."""
     m, recorded = z3(), _recorded.get()
     for native, seconds in _TURNS:
@@ -187,7 +191,7 @@ def _refute(
     return Verdict("unknown", {})
 
 
-def version() -> Any:
+def version() -> str | None:
     """Name and version of the solver, or None where it is not installed."""
     return None if z3() is None else f"Z3 {z3().get_version_string()}"
 
@@ -240,7 +244,8 @@ def _least(solver: Any, amount: Any, model: Any, deadline: float) -> Any:
 
 def _canonical(hypotheses: tuple[sympy.Basic, ...], goal: sympy.Basic) -> str:
     """The statement with its variables numbered in order of appearance."""
-    order, pieces = {}, []
+    order: dict[str, int] = {}
+    pieces = []
     for condition in (*sorted(hypotheses, key=str), goal):
         for node in sympy.preorder_traversal(condition):
             if node.is_Symbol:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import sympy
 
@@ -48,7 +48,7 @@ class Theorem:
     proof: Proof
 
 
-def size_theorems(formula: Formula, index: Any = None, budget: float = 10.0) -> tuple[Theorem, ...]:
+def size_theorems(formula: Formula, index: str | None = None, budget: float = 10.0) -> tuple[Theorem, ...]:
     """Derive and prove the padding conventions of a formula that slides along one axis.
 
     Parameters
@@ -80,14 +80,14 @@ def size_theorems(formula: Formula, index: Any = None, budget: float = 10.0) -> 
     return tuple(make(axis, budget) for make in _makers().values())
 
 
-def size_theorem(formula: Any, name: Any, index: Any = None, budget: Any = 10.0) -> Any:
+def size_theorem(formula: Formula, name: str, index: str | None = None, budget: float = 10.0) -> Theorem:
     """One of the theorems of `size_theorems`, by its name."""
     if name not in _makers():
         raise FormulaError(f"{name!r:.40} is no size theorem", hint=nearest(str(name), _makers()))
     return _makers()[name](_axis(formula, index), budget)
 
 
-def _makers() -> dict[str, Callable[..., Any]]:
+def _makers() -> dict[str, Callable[[_Axis, float], Theorem]]:
     return {
         "valid": _valid,
         "same": _same,
@@ -111,11 +111,11 @@ class Conventions:
         What `total` is, if it is not negative; else it is 0.
     """
 
-    paddings: dict[Any, Any]
+    paddings: dict[str, tuple[sympy.Expr, sympy.Expr]]
     total: sympy.Expr
 
 
-def conventions(formula: Formula, index: Any = None) -> Conventions:
+def conventions(formula: Formula, index: str | None = None) -> Conventions:
     """The padding of each convention of a formula that slides along one axis; `size_theorems` proves them.
 
     Parameters
@@ -131,7 +131,7 @@ def conventions(formula: Formula, index: Any = None) -> Conventions:
     return Conventions(_paddings(axis), _needed(axis))
 
 
-def _paddings(axis: _Axis) -> dict[str, tuple[Any, ...]]:
+def _paddings(axis: _Axis) -> dict[str, tuple[sympy.Expr, sympy.Expr]]:
     """Low and high padding by convention."""
     zero, keeping, back = sympy.S.Zero, _keeping(axis), _reaching_back(axis)
     half, same = floordiv(TOTAL, sympy.Integer(2)), floordiv(keeping, sympy.Integer(2))
@@ -149,23 +149,23 @@ def _paddings(axis: _Axis) -> dict[str, tuple[Any, ...]]:
 class _Axis:
     """The sliding axis: its size rule ``floor((low + high + rest)/step) + 1``, and the farthest read of a window."""
 
-    formula: object
+    formula: Formula
     index: sympy.Symbol
     size: sympy.Symbol
     step: sympy.Expr
     rest: sympy.Expr
     farthest: sympy.Expr
-    hypotheses: tuple[Any, ...]
+    hypotheses: tuple[sympy.Basic, ...]
 
-    def count(self, low: Any, high: sympy.Expr) -> sympy.Expr:
+    def count(self, low: sympy.Expr, high: sympy.Expr) -> sympy.Expr:
         """Number of outputs with these paddings."""
         return floordiv(sympy.expand(self.rest + low + high), self.step) + 1
 
     def prove(
         self,
         name: str,
-        low: Any,
-        high: Any,
+        low: sympy.Expr,
+        high: sympy.Expr,
         statement: str,
         goals: list[sympy.Basic],
         budget: float,
@@ -176,15 +176,15 @@ class _Axis:
         question = {"formula": formula_record(self.formula), "theorem": name, "index": self.index.name}
         judge = Judge(statement, budget, hypotheses, question)
         for goal in goals:
-            judge.ask(self.text(goal), lambda deadline, goal=goal: solver.valid(hypotheses, goal, deadline))
+            judge.ask(self.text(goal), partial(solver.valid, hypotheses, goal))
         return Theorem(name, low, high, statement, judge.proof())
 
-    def text(self, expr: Any) -> str:
+    def text(self, expr: sympy.Basic) -> str:
         """Formula text in this formula's order of names."""
         return to_text(expr, (*self.formula.indices, *self.formula.operands, *self.formula.order), self.formula.indices)
 
 
-def _axis(formula: Formula, index: Any) -> _Axis:
+def _axis(formula: Formula, index: str | None) -> _Axis:
     """The one sliding axis of a formula, with its padding parameter split into low and high."""
     sized = [n for n in formula.indices if formula.bare(n) and formula.bare(n)[0][0] == formula.output]
     wanted = [index] if index is not None else sized
@@ -235,7 +235,7 @@ def _needed(axis: _Axis) -> sympy.Expr:
     return sympy.expand((ceildiv(axis.size, axis.step) - 1) * axis.step - axis.rest)
 
 
-def _smallest_total(axis: _Axis) -> tuple[Any, ...]:
+def _smallest_total(axis: _Axis) -> tuple[sympy.Expr, sympy.Expr, tuple[sympy.Basic, ...]]:
     """The least total padding with ceil(size/step) outputs, as conditions on `total`."""
     wanted, needed = ceildiv(axis.size, axis.step), _needed(axis)
     return (
@@ -250,7 +250,7 @@ def _smallest_total(axis: _Axis) -> tuple[Any, ...]:
     )
 
 
-def _tight(axis: _Axis, name: str, low: Any, high: Any, budget: float) -> Theorem:
+def _tight(axis: _Axis, name: str, low: sympy.Expr, high: sympy.Expr, budget: float) -> Theorem:
     wanted, needed, given = _smallest_total(axis)
     exact = sympy.Eq(axis.count(TOTAL, sympy.S.Zero), wanted)
     fewer = sympy.Or(sympy.Lt(LESS, 0), sympy.Ge(LESS, TOTAL), sympy.Lt(axis.count(LESS, sympy.S.Zero), wanted))

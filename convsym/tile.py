@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -9,6 +10,7 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import sympy
 from sympy.printing.str import StrPrinter
 
@@ -54,7 +56,7 @@ class Winograd:
     m: int
     r: int
     kind: str
-    points: tuple[Any, ...]
+    points: tuple[sympy.Expr, ...]
     AT: sympy.ImmutableMatrix
     G: sympy.ImmutableMatrix
     BT: sympy.ImmutableMatrix
@@ -88,20 +90,20 @@ class Winograd:
         return replace(self, rank=rank)
 
     @cached_property
-    def formula(self) -> Any:
+    def formula(self) -> Formula:
         """What a tile computes: the convolution, or the rule that `vjp` derives from it."""
-        axes = [""] if self.rank == 1 else range(self.rank)
+        axes = [""] if self.rank == 1 else list(map(str, range(self.rank)))
         y, x, w = (", ".join(text.format(axis) for axis in axes) for text in ("o{0}", "o{0} + r{0}", "r{0}"))
         forward = Formula(f"y[{y}] += x[{x}] * w[{w}]")
         return forward if self.kind == "forward" else vjp(forward, KINDS[self.kind][0][-1])
 
     @property
-    def shapes(self) -> Any:
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape of each operand's tile by name, the operand of G first."""
         _, first, second = KINDS[self.kind]
         return {first: (self.G.cols,) * self.rank, second: (self.BT.cols,) * self.rank}
 
-    def __call__(self, **operands: Any) -> Any:
+    def __call__(self, **operands: Any) -> np.ndarray:
         arrays = [np.asarray(operands[name]) for name in self.shapes if name in operands]
         if operands.keys() != self.shapes.keys() or [a.shape for a in arrays] != list(self.shapes.values()):
             needed = " and ".join(f"{name} of shape {shape}" for name, shape in self.shapes.items())
@@ -115,7 +117,7 @@ class Winograd:
         exact = self._tile(*(array.astype(object) for array in arrays))
         return np.array([v.numerator if v.denominator == 1 else v for v in exact.flat]).reshape(exact.shape)
 
-    def _tile(self, a: Any, b: Any) -> Any:
+    def _tile(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         exact = a.dtype == object
         result, first, second = (
             np.array([Fraction(e.p, e.q) if exact else e.p / e.q for e in matrix], a.dtype).reshape(matrix.shape)
@@ -123,7 +125,7 @@ class Winograd:
         )
         return _along(result, _along(first, a) * _along(second, b))
 
-    def verify(self) -> Any:
+    def verify(self) -> Proof:
         """Multiply out on symbols: every element of the result must be the polynomial that the formula gives.
 
         Returns
@@ -149,11 +151,11 @@ class Winograd:
         }
         ring = sympy.polys.ring([symbol for array in symbols.values() for symbol in array.flat], sympy.QQ)[0]
         polynomials = np.vectorize(ring.from_expr, otypes=[object])
-        expected = polynomials(self.formula(**symbols))
+        expected = polynomials(self.formula.evaluate(symbols, {}))
         claimed = self._tile(*map(polynomials, symbols.values()))
         wrong = next((place for place in np.ndindex(expected.shape) if expected[place] != claimed[place]), None)
         integers = {name: np.arange(2, 2 + array.size).reshape(array.shape) ** 2 for name, array in symbols.items()}
-        agree = np.array_equal(self(**integers), self.formula(**integers))
+        agree = np.array_equal(self(**integers), self.formula.evaluate(integers, {}))
         status, seconds = "proved" if wrong is None and agree else "refuted", perf_counter() - start
         return Proof(
             f"{self.name}, AT·[(G·{{}}) ⊙ (BT·{{}})], is {{}}".format(*symbols, self.formula),
@@ -161,11 +163,13 @@ class Winograd:
             (Obligation(f"{expected.size} polynomials in {ring.ngens} symbols agree", status, seconds),),
             f"multiplied out on symbols, {'all agree' if wrong is None else f'element {wrong} differs'}",
             seconds,
-            wrong and self._counterexample(wrong, expected[wrong], claimed[wrong], ring.symbols),
+            None if wrong is None else self._counterexample(wrong, expected[wrong], claimed[wrong], ring.symbols),
             int(agree),
         )
 
-    def _counterexample(self, place: Any, expected: Any, claimed: Any, symbols: Any) -> Any:
+    def _counterexample(
+        self, place: tuple[int, ...], expected: Any, claimed: Any, symbols: Sequence[sympy.Symbol]
+    ) -> Counterexample:
         """One product with a wrong coefficient, as integers: the first element clears the denominator."""
         product, _ = (claimed - expected).terms()[0]
         true, said = (dict(polynomial.terms()).get(product, Fraction(0)) for polynomial in (expected, claimed))
@@ -176,7 +180,7 @@ class Winograd:
         return Counterexample(sizes, {}, place, *values, f"{first} = {scale}, {second} = 1, others 0")
 
     @cached_property
-    def growth(self) -> Any:
+    def growth(self) -> sympy.Rational:
         """Largest Σ_p |AT[o, p]|·(Σ_k |G[p, k]|)·(Σ_u |BT[p, u]|) over the elements o of the result, a Rational.
 
         Along several axes it is the power: magnitudes and sums of a Kronecker product are products.
@@ -186,7 +190,7 @@ class Winograd:
         return max(result * sums[0].multiply_elementwise(sums[1])) ** self.rank
 
     @property
-    def amplification(self) -> Any:
+    def amplification(self) -> sympy.Rational:
         """How much further rounding errors can grow than in the direct sum: `growth` divided by the direct sum's.
 
         A sum of products in which every term meets at most K roundings is off by at most γ_K = K·u/(1 − K·u) times the
@@ -203,7 +207,7 @@ class Winograd:
         """
         return self.growth / int(self._products.max())
 
-    def error_bound(self, dtype: Any = "float32") -> Any:
+    def error_bound(self, dtype: npt.DTypeLike = "float32") -> float:
         """The factor c of |computed − exact| ≤ c·max|a|·max|b| in a float type, whatever the order of the sums.
 
         It counts the rounding of the matrices' entries too; overflow and underflow are left out.
@@ -238,22 +242,23 @@ class Winograd:
         return float(drift / (1 - drift) * self.growth)
 
     @cached_property
-    def _products(self) -> Any:
+    def _products(self) -> np.ndarray:
         """How many products the formula adds up in each element of the result."""
-        return self.formula(**{name: np.ones(shape, dtype=int) for name, shape in self.shapes.items()})
+        return self.formula.evaluate({name: np.ones(shape, dtype=int) for name, shape in self.shapes.items()}, {})
 
     @property
-    def direct_multiplications(self) -> Any:
+    def direct_multiplications(self) -> int:
         """Products of the formula for the same tile."""
         return int(self._products.sum())
 
     @property
-    def multiplications(self) -> Any:
+    def multiplications(self) -> int:
         """Products of a tile, the transforms' constant factors left out."""
-        return self.AT.cols**self.rank
+        products: int = self.AT.cols**self.rank
+        return products
 
     @property
-    def operations(self) -> Any:
+    def operations(self) -> dict[str, tuple[int, int]]:
         """``{transform: (additions, products with a constant other than ±1)}``, row by row as the matrices stand."""
         counts = {}
         for name, matrix in {"AT": self.AT, "G": self.G, "BT": self.BT}.items():
@@ -263,17 +268,17 @@ class Winograd:
         return counts
 
     @property
-    def additions(self) -> Any:
+    def additions(self) -> int:
         """Additions and subtractions of the three transforms together."""
         return sum(additions for additions, _ in self.operations.values())
 
     @property
-    def name(self) -> Any:
+    def name(self) -> str:
         """F(m, r), with the axes and the gradient it is for."""
         axes = "" if self.rank == 1 else f" along {self.rank} axes"
         return f"F({self.m}, {self.r}){axes}" + ("" if self.kind == "forward" else f", {self.kind} gradient")
 
-    def __str__(self) -> Any:
+    def __str__(self) -> str:
         products = f"{self.multiplications} multiplications instead of {self.direct_multiplications}"
         cost = f"{products}, {self.additions} additions, amplification {float(self.amplification):.3g}"
         lines = [f"{self.name}: {self.formula}", cost, f"points {', '.join(map(str, self.points))}"]
@@ -281,12 +286,12 @@ class Winograd:
             lines.append(f"{name} = " + matrix.table(StrPrinter(), rowsep="\n" + " " * len(f"{name} = "), colsep="  "))
         return "\n".join(lines)
 
-    def _repr_latex_(self) -> Any:
+    def _repr_latex_(self) -> str:
         return f"$${latex(self)}$$"
 
 
 @latex.register
-def _(obj: Winograd) -> Any:
+def _(obj: Winograd) -> str:
     result, first, second = (rf"\mathrm{{d}}{name[-1]}" if len(name) > 1 else name for name in KINDS[obj.kind])
     matrices = {r"A^\top": obj.AT, "G": obj.G, r"B^\top": obj.BT}
     at, g, bt = matrices if obj.rank == 1 else (rf"({name})^{{\otimes {obj.rank}}}" for name in matrices)
@@ -295,12 +300,12 @@ def _(obj: Winograd) -> Any:
     return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
 
 
-def _along(matrix: Any, array: Any) -> Any:
+def _along(matrix: np.ndarray, array: np.ndarray) -> np.ndarray:
     """The matrix applied along every axis of the array."""
     for axis in range(array.ndim):
         array = np.moveaxis(np.tensordot(matrix, array, (1, axis)), 0, axis)
     return array
 
 
-def _nonzero(row: Any) -> Any:
+def _nonzero(row: Iterable[sympy.Expr]) -> int:
     return sum(entry != 0 for entry in row)

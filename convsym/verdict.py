@@ -1,6 +1,8 @@
 """What a proof is: its status, what it rests on, and the counter-example of a refutation."""
 
 import json
+import os
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -32,7 +34,7 @@ class Obligation:
     name: str
     status: str
     seconds: float
-    smt: tuple[Any, ...] = field(default=(), repr=False)
+    smt: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ class Counterexample:
         "10**-9" where a value is no quotient of integers and is rounded.
     """
 
-    sizes: dict[Any, Any]
-    params: dict[Any, Any]
-    index: tuple[Any, ...]
+    sizes: dict[str, tuple[int, ...]]
+    params: dict[str, int]
+    index: tuple[int, ...]
     expected: int
     claimed: int
     fill: str
@@ -99,15 +101,15 @@ class Proof:
 
     statement: str
     status: str
-    obligations: tuple[Any, ...]
+    obligations: tuple[Obligation, ...]
     reason: str
     seconds: float
     counterexample: Counterexample | None = None
     geometries: int = 0
-    assumptions: tuple[Any, ...] = ()
-    question: dict[Any, Any] = field(default_factory=dict, repr=False)
+    assumptions: tuple[str, ...] = ()
+    question: dict[str, Any] = field(default_factory=dict, repr=False)
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write a certificate: statement, question, assumptions, SMT-LIB texts, solver and version, times, as JSON.
 
         Parameters
@@ -119,17 +121,17 @@ class Proof:
     def __bool__(self) -> bool:
         return self.status == "proved"
 
-    def __str__(self) -> Any:
+    def __str__(self) -> str:
         lines = [f"{self.status}: {self.statement}", f"  {self.reason}"]
         if self.geometries:
             lines.append(f"  exact integers agree on {self.geometries} small geometries")
         lines += [f"  {o.status:8} {o.name} ({1000 * o.seconds:.0f} ms)" for o in self.obligations]
         return "\n".join(lines)
 
-    def _repr_latex_(self) -> Any:
+    def _repr_latex_(self) -> str:
         return f"$${latex(self)}$$"
 
-    def _repr_html_(self) -> Any:
+    def _repr_html_(self) -> str:
         agreed = (("geometries", f"exact integers agree on {self.geometries} small ones"),) if self.geometries else ()
         rows = [("statement", self.statement), ("reason", self.reason), *agreed]
         rows += [(o.status, f"{o.name} ({1000 * o.seconds:.0f} ms)") for o in self.obligations]
@@ -137,12 +139,12 @@ class Proof:
         return f"<table><caption>{escape(self.status)}</caption><tbody>{cells}</tbody></table>"
 
 
-def worst(statuses: Any) -> Any:
+def worst(statuses: Collection[str]) -> str:
     """The status of a whole whose parts have these: one refuted part refutes, one open part leaves it unknown."""
     return next(s for s in STATUSES if s in statuses)
 
 
-def certificate(proof: Any) -> Any:
+def certificate(proof: Proof) -> dict[str, Any]:
     """A proof as plain data that can be checked again; see `Proof.save` and `convsym.certificates`."""
     return {
         "schema": CERTIFICATE,
@@ -161,7 +163,7 @@ def certificate(proof: Any) -> Any:
     }
 
 
-def proof_record(proof: Any) -> Any:
+def proof_record(proof: Proof) -> dict[str, Any]:
     """A proof as plain data."""
     found = proof.counterexample
     return {
@@ -187,5 +189,5 @@ def proof_record(proof: Any) -> Any:
 
 
 @latex.register
-def _(obj: Proof) -> Any:
+def _(obj: Proof) -> str:
     return rf"\text{{{text_latex(obj.status)}: }}\;\texttt{{{text_latex(obj.statement)}}}"

@@ -5,14 +5,14 @@ and the padding of each convention are derived from it.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
 import sympy
 
 from convsym import solver, theorems
 from convsym.expressions import floordiv, size, symbol, to_text
+from convsym.formula import Formula
 from convsym.kernels._generated import rules
 from convsym.ops import registry
 from convsym.specs.forms import as_convolution
@@ -55,7 +55,7 @@ def size_formulas(layer: Layer) -> tuple[str, ...]:
     return tuple(_size_text(layer.axis(number)) for number in range(layer.rank))
 
 
-def _size_text(axis: Any) -> Any:
+def _size_text(axis: Layer) -> str:
     axis = as_convolution(axis) or axis
     low, high, assumed = _padding(axis, theorems.TOTAL)
     if axis.transposed:  # a padding mode: what is folded back is what the zeros around would cut off
@@ -83,38 +83,38 @@ def proved_equal(this: Layer, other: Layer, budget: float = 5.0) -> tuple[str, i
     """
     if solver.z3() is None:
         return "unknown", None
-    both = [as_convolution(axis) for axis in (this, other)]
-    if any(axis is None or axis.padding_mode != "zeros" for axis in both):
+    first, second = as_convolution(this), as_convolution(other)
+    if first is None or second is None or {first.padding_mode, second.padding_mode} != {"zeros"}:
         return "unknown", None
     deadline = time.monotonic() + budget
-    for hypotheses, goal in _goals(*both):
+    for hypotheses, goal in _goals(first, second):
         verdict = solver.valid(hypotheses, goal, deadline)
         if verdict.status != "proved":
             return verdict.status, verdict.model.get(_SIZE.name)
     return "proved", None
 
 
-def _goals(this: Any, other: Any) -> Iterator[Any]:
+def _goals(this: Layer, other: Layer) -> Iterator[tuple[list[sympy.Basic], sympy.Basic]]:
     """What is to be proved of two convolutions of one axis: as many outputs, and the same meetings for every tap."""
     low, high, known = zip(*(_padding(axis, symbol(f"total{n}")) for n, axis in enumerate((this, other))), strict=True)
     counts = [_count(axis, *sides) for axis, *sides in zip((this, other), low, high, strict=True)]
-    known = [sympy.Ge(_SIZE, 1), *known[0], *known[1]]
+    hypotheses = [sympy.Ge(_SIZE, 1), *known[0], *known[1]]
     some = sympy.Or(*(sympy.Ge(count, 1) for count in counts))
-    yield [*known, some], sympy.Eq(*counts, evaluate=False)
+    yield [*hypotheses, some], sympy.Eq(*counts, evaluate=False)
     inside = [sympy.Ge(_OUTPUT, 0), sympy.Lt(_OUTPUT, counts[0]), sympy.Ge(_INPUT, 0), sympy.Lt(_INPUT, _SIZE)]
     for tap in range(this.kernel_size[0]):
         first, second = (_meeting(axis, tap, before) for axis, before in zip((this, other), low, strict=True))
-        yield [*known, *inside], sympy.Or(sympy.And(first, second), sympy.And(sympy.Not(first), sympy.Not(second)))
+        yield [*hypotheses, *inside], sympy.Or(sympy.And(first, second), sympy.And(sympy.Not(first), sympy.Not(second)))
 
 
-def _meeting(axis: Any, tap: Any, low: Any) -> Any:
+def _meeting(axis: Layer, tap: int, low: sympy.Expr) -> sympy.Basic:
     """Whether an output reads an input with a tap."""
     counted = axis.kernel_size[0] - 1 - tap if axis.flip else tap
     place = rules.read(_OUTPUT, counted, axis.stride[0], axis.dilation[0], low)
     return sympy.Eq(place, axis.input_dilation[0] * _INPUT, evaluate=False)
 
 
-def _padding(axis: Any, total: Any) -> Any:
+def _padding(axis: Layer, total: sympy.Symbol) -> tuple[sympy.Expr, sympy.Expr, tuple[sympy.Basic, ...]]:
     """Padding before and after as expressions in the size, and what is to be assumed of `total`."""
     if not isinstance(axis.padding, str):
         low, high = axis.padding[0]
@@ -128,14 +128,15 @@ def _padding(axis: Any, total: Any) -> Any:
     return low, high, (sympy.Ge(total, 0), sympy.Ge(total, needed), least)
 
 
-def _count(axis: Any, low: Any, high: Any) -> Any:
+def _count(axis: Layer, low: sympy.Expr, high: sympy.Expr) -> sympy.Expr:
     """Number of outputs for an input of a symbolic size; it is at least 0."""
-    (padding,) = _formula().symmetric
-    (count,) = _formula().output_size(registry["conv1d"].lane, high={padding: symbol("high")})
+    formula = _formula()
+    (padding,) = formula.symmetric
+    (count,) = formula.output_size(formula.terms[0].target[-1].name, high={padding: symbol("high")})
     return _with(count, {**_names(axis), symbol(padding): low, symbol("high"): high})
 
 
-def _names(axis: Any) -> Any:
+def _names(axis: Layer) -> dict[sympy.Symbol, int | sympy.Expr]:
     """The numbers of one axis by the symbols of the formula; the size is that of the dilated input."""
     extent = rules.transposed_size(_SIZE, 1, axis.input_dilation[0], 1, 0, 0)
     numbers = {"stride0": axis.stride[0], "dilation0": axis.dilation[0]}
@@ -143,11 +144,11 @@ def _names(axis: Any) -> Any:
     return {**{symbol(name): number for name, number in numbers.items()}, **sizes}
 
 
-def _formula() -> Any:
+def _formula() -> Formula:
     return registry["conv1d"].formula
 
 
-def _with(expr: Any, values: Any) -> Any:
+def _with(expr: sympy.Expr, values: Mapping[sympy.Symbol, int | sympy.Expr]) -> sympy.Expr:
     """An expression with other names and numbers in it, the arguments of floors multiplied out."""
-    filled = expr.xreplace({name: sympy.sympify(value) for name, value in values.items()})
+    filled = expr.xreplace({n: v if isinstance(v, sympy.Basic) else sympy.Integer(v) for n, v in values.items()})
     return filled.replace(floordiv, lambda top, by: sympy.expand(top) if by == 1 else floordiv(sympy.expand(top), by))
