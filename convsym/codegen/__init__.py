@@ -1,10 +1,10 @@
 """Formulas to source text: pure functions from the registry to file contents; nothing is written here."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from convsym.codegen.cython import HEADER, kernel_text
-from convsym.codegen.loops import nest
+from convsym.codegen.loops import Nest, nest
 from convsym.codegen.rules import rules_text
 from convsym.codegen.syntax import CTYPES, DTYPES
 from convsym.codegen.table import table_text
@@ -12,7 +12,7 @@ from convsym.codegen.table import table_text
 __all__ = ["generate", "nests"]
 
 
-def nests(ops: Iterator[Any] | list[Any]) -> tuple[Any, ...]:
+def nests(ops: Iterable[Any]) -> tuple[Nest, ...]:
     """Loop nests of every op that has kernels: its formula and each of its rules.
 
     Parameters
@@ -31,7 +31,7 @@ def nests(ops: Iterator[Any] | list[Any]) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def generate(registry: Any) -> dict[str, str]:
+def generate(registry: Mapping[str, Any]) -> dict[str, str]:
     """Contents of the generated files.
 
     Parameters
@@ -51,6 +51,6 @@ def generate(registry: Any) -> dict[str, str]:
     return {"kernels.pxi": _text(leveled, DTYPES), "plain.pxi": _text(plain, CTYPES, True), "rules.py": rules}
 
 
-def _text(made: tuple[Any, ...], dtypes: dict[str, str], flat: bool = False) -> str:
+def _text(made: tuple[Nest, ...], dtypes: Iterable[str], flat: bool = False) -> str:
     kernels = "\n\n".join(kernel_text(n, dtype, flat) for n in made for dtype in dtypes)
     return f"{HEADER}\n{kernels}"

@@ -1,16 +1,16 @@
 """Formula to the text of einsum, where it is one: a single product of accesses whose subscripts are bare indices."""
 
 from string import ascii_letters
-from typing import Any
 
 import sympy
 
 from convsym.codegen.safe import safe
 from convsym.errors import FormulaError
 from convsym.expressions import array_of, indices_of, is_access
+from convsym.formula import Formula
 
 
-def einsum(formula: Any) -> Any:
+def einsum(formula: Formula) -> tuple[str, tuple[str, ...]]:
     """The subscripts of einsum and the operands in their order.
 
     Parameters
@@ -57,7 +57,7 @@ def einsum(formula: Any) -> Any:
     return f"{','.join(groups)}->{''.join(letters[n] for n in written)}", tuple(array_of(a) for a in reads)
 
 
-def einsum_text(formula: Any) -> Any:
+def einsum_text(formula: Formula) -> str:
     """A formula as a line of Python that calls ``einsum``.
 
     Parameters
@@ -85,9 +85,9 @@ def einsum_text(formula: Any) -> Any:
     return f'{result} = einsum("{subscripts}", {", ".join(arrays)})'
 
 
-def _factors(formula: Any, body: Any) -> Any:
+def _factors(formula: Formula, body: sympy.Expr) -> list[sympy.Expr]:
     """The accesses of a product, each as often as it is a factor, in the formula's order."""
-    reads = []
+    reads: list[sympy.Expr] = []
     for factor in sympy.Mul.make_args(body):
         base, exponent = factor.as_base_exp()
         if not is_access(base) or not exponent.is_Integer or exponent < 1:
@@ -96,16 +96,15 @@ def _factors(formula: Any, body: Any) -> Any:
     return sorted(reads, key=lambda a: (formula.operands.index(array_of(a)), formula.show(a)))
 
 
-def _letters(formula: Any) -> Any:
+def _letters(formula: Formula) -> dict[str, str]:
     """A letter for each index."""
     own = {name: name for name in formula.indices if len(name) == 1 and name in ascii_letters}
     free = (letter for letter in ascii_letters if letter not in own)
-    found = {name: own.get(name) or next(free, None) for name in formula.indices}
-    if None in found.values():
+    if len(formula.indices) > len(ascii_letters):
         raise _refusal(formula, f"it has {len(formula.indices)} indices, and there are {len(ascii_letters)} letters")
-    return found
+    return {name: own.get(name) or next(free) for name in formula.indices}
 
 
-def _refusal(formula: Any, reason: Any) -> Any:
+def _refusal(formula: Formula, reason: str) -> FormulaError:
     hint = "einsum multiplies arrays at bare indices, e.g. a[i, j]*b[j, k]"
     return FormulaError(f"this is no einsum: {reason}", str(formula), None, hint)

@@ -4,13 +4,28 @@ The operator % of JavaScript has the sign of the dividend and Math.trunc rounds 
 remainder are functions that are printed with the text.
 """
 
-from typing import Any, ClassVar
+from collections.abc import Iterable
+from typing import ClassVar
 
 import sympy
 
 from convsym.codegen.safe import identifier, safe
-from convsym.codegen.statements import FOLDED, INDENT, Add, For, Inside, Let, Read, When, folds, statements, written
+from convsym.codegen.statements import (
+    FOLDED,
+    INDENT,
+    Add,
+    For,
+    Inside,
+    Let,
+    Read,
+    Statement,
+    When,
+    folds,
+    statements,
+    written,
+)
 from convsym.expressions import FUNCTIONS, RELATIONS, Text, array_of, is_access
+from convsym.formula import Formula
 
 RESERVED = frozenset("""
 abstract arguments async await boolean byte catch console const constructor data debugger delete document eval export
@@ -28,7 +43,7 @@ _HELPERS = {
 _NEEDS = {"floordiv": ("floormod",), "ceildiv": ("floordiv", "floormod")}
 
 
-def javascript_text(formula: Any, name: Any) -> Any:
+def javascript_text(formula: Formula, name: str) -> str:
     """A JavaScript function that adds a formula's value into its result, loop by loop, and what it calls.
 
     Parameters
@@ -79,11 +94,11 @@ def javascript_text(formula: Any, name: Any) -> Any:
     return "\n".join([*printer.helpers(), *modes, *lines]) + "\n"
 
 
-def _function(name: Any, arguments: Any, lines: Any) -> Any:
+def _function(name: str, arguments: str, lines: Iterable[str]) -> str:
     return "\n".join([f"function {name}({arguments}) {{", *(INDENT + line for line in lines), "}", ""])
 
 
-def _fold(printer: Any, name: Any, definition: Any) -> Any:
+def _fold(printer: Text, name: str, definition: tuple[tuple[sympy.Basic, sympy.Expr], ...]) -> str:
     """A boundary mode as a function."""
     *tests, (_, last) = definition
     lines = [f"if ({printer.show(condition)}) return {printer.show(value)};" for condition, value in tests]
@@ -93,22 +108,22 @@ def _fold(printer: Any, name: Any, definition: Any) -> Any:
 class _JavaScript(Text):
     """Statements and expressions in JavaScript; `used` are the helpers they call."""
 
-    functions: ClassVar = {function: f"Math.{name}" for name, function in FUNCTIONS.items()}
+    functions: ClassVar[dict[sympy.Basic, str]] = {function: f"Math.{name}" for name, function in FUNCTIONS.items()}
 
-    def __init__(self, order: Any, indices: Any) -> None:
+    def __init__(self, order: tuple[str, ...], indices: tuple[str, ...]) -> None:
         super().__init__(order, indices)
-        self.used = set()
+        self.used: set[str] = set()
 
-    def helpers(self) -> Any:
+    def helpers(self) -> list[str]:
         """Text of the helpers that were used."""
         wanted = self.used.union(*(_NEEDS.get(name, ()) for name in self.used))
         return [_function(name, parts[0], parts[1:]) for name, parts in _HELPERS.items() if name in wanted]
 
-    def helper(self, name: Any, *arguments: Any) -> Any:
+    def helper(self, name: str, *arguments: str) -> str:
         self.used.add(name)
         return f"{name}({', '.join(arguments)})"
 
-    def write(self, statement: Any) -> Any:
+    def write(self, statement: Statement) -> str:
         match statement:
             case For(index, extent):
                 return f"for (let {index} = 0; {index} < {self.show(extent)}; {index} += 1) {{"
@@ -126,10 +141,10 @@ class _JavaScript(Text):
 
     # ------------------------------------------------------------------------------- what is not as in formula text
 
-    def name(self, expr: Any) -> Any:
-        return f"{array_of(expr)}.data[0]" if is_access(expr) else expr.name
+    def name(self, expr: sympy.Symbol) -> str:
+        return f"{array_of(expr)}.data[0]" if is_access(expr) else super().name(expr)
 
-    def indexed(self, expr: Any) -> Any:
+    def indexed(self, expr: sympy.Expr) -> str:
         array, (first, *others) = array_of(expr), expr.indices
         offset = self.show(first)
         for axis, place in enumerate(others, 1):
@@ -137,7 +152,7 @@ class _JavaScript(Text):
             offset = f"{front}*{array}.shape[{axis}] + {self.show(place)}"
         return f"{array}.data[{offset}]"
 
-    def power(self, expr: Any) -> Any:
+    def power(self, expr: sympy.Expr) -> str:
         base, exponent = expr.args
         if exponent < 0:
             return "1/" + self.show(base**-exponent, 4)
@@ -145,25 +160,25 @@ class _JavaScript(Text):
         text = f"Math.sqrt({self.show(base)})" if root else self.show(base)
         return text if root and exponent.p == 1 else self.helper("power", text, str(exponent.p))
 
-    def floor(self, expr: Any) -> Any:
+    def floor(self, expr: sympy.Expr) -> str:
         return self.helper("floordiv", *map(self.show, expr.args))
 
-    def ceiling(self, expr: Any) -> Any:
+    def ceiling(self, expr: sympy.Expr) -> str:
         return self.helper("ceildiv", *map(self.show, expr.args))
 
-    def remainder(self, expr: Any) -> Any:
+    def remainder(self, expr: sympy.Expr) -> str:
         return self.helper("floormod", *map(self.show, expr.args))
 
-    def relation(self, expr: Any) -> Any:
+    def relation(self, expr: sympy.Basic) -> str:
         sign = {"==": "===", "!=": "!=="}.get(RELATIONS[type(expr)], RELATIONS[type(expr)])
         return f"{self.show(expr.lhs, 2)} {sign} {self.show(expr.rhs, 2)}"
 
-    def logic(self, expr: Any) -> Any:
+    def logic(self, expr: sympy.Basic) -> str:
         if isinstance(expr, sympy.Not):
             return f"!({self.show(expr.args[0])})"
         sign = " && " if isinstance(expr, sympy.And) else " || "
         return sign.join(sorted(self.show(a, 1) for a in expr.args))
 
 
-def _within(position: Any, length: Any) -> Any:
+def _within(position: str, length: sympy.Symbol) -> str:
     return f"0 <= {position} && {position} < {length}"

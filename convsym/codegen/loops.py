@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import count
-from typing import Any
 
 import sympy
 
@@ -32,7 +31,7 @@ class Loop:
 
     index: str
     extent: sympy.Expr
-    checks: tuple[Any, ...]
+    checks: tuple[Check, ...]
 
 
 @dataclass(frozen=True)
@@ -75,16 +74,16 @@ class Nest:
     """
 
     name: str
-    formula: object
-    owners: tuple[Any, ...]
-    checks: tuple[Any, ...]
-    loops: tuple[Any, ...]
+    formula: Formula
+    owners: tuple[tuple[str, int], ...]
+    checks: tuple[Check, ...]
+    loops: tuple[Loop, ...]
     lane: str
-    lower: tuple[Any, ...]
-    upper: tuple[Any, ...]
-    target: tuple[Any, ...]
+    lower: tuple[sympy.Expr, ...]
+    upper: tuple[sympy.Expr, ...]
+    target: tuple[sympy.Expr, ...]
     body: sympy.Expr
-    guard: tuple[Any, ...]
+    guard: tuple[sympy.Basic, ...]
     tiled: int | None
 
     @property
@@ -142,11 +141,13 @@ class _Lowering:
         if lane not in formula.loops(self.term):
             raise KernelError(f"{name}: the lane {lane!r} is no index of {formula}")
         self.fresh = (f"p{number}" for number in count())
-        self.positions = {}  # index expression -> name of the checked position
+        self.positions: dict[
+            tuple[sympy.Expr, sympy.Symbol], str
+        ] = {}  # index expression -> name of the checked position
         self.lower, self.upper = [sympy.S.Zero], [formula.range_of(lane)]
-        self.checks = []
+        self.checks: list[Check] = []
 
-    def run(self) -> Nest | None:
+    def run(self) -> Nest:
         target = self.term.target
         owners = tuple((e.name, axis) for axis, e in enumerate(target) if e.is_Symbol and e.name != self.lane)
         inner = [n for n in self.formula.loops(self.term) if n != self.lane and n not in dict(owners)]
@@ -197,7 +198,7 @@ class _Lowering:
                 return axis
         return None
 
-    def _place(self, array: str, indices: tuple[Any, ...]) -> tuple[sympy.Expr, ...]:
+    def _place(self, array: str, indices: tuple[sympy.Expr, ...]) -> tuple[sympy.Expr, ...]:
         """Index expressions of an access, every one that needs a check replaced by its checked position."""
         return tuple(self._position(e, size(array, axis)) for axis, e in enumerate(indices))
 
@@ -226,13 +227,12 @@ class _Lowering:
             raise KernelError(f"{self.name}: the guard {check.expr} depends on the lane {self.lane}")
         self.checks.append(check)
 
-    def _levels(self, known: list[str], inner: list[str]) -> dict[str | None, tuple[Check, ...]]:
+    def _levels(self, owners: list[str], inner: list[str]) -> dict[str | None, tuple[Check, ...]]:
         """Checks by the loop after which all their names are known; None is the owners' level."""
-        known = set(known)
-        levels, left = {}, list(self.checks)
+        levels: dict[str | None, tuple[Check, ...]] = {}
+        left, unknown = list(self.checks), set(self.formula.indices) - set(owners)
         for level in (None, *inner):
-            known |= {level} - {None}
-            unknown = set(self.formula.indices) - known
+            unknown -= {level}
             ready = [c for c in left if not names(c.expr) & unknown]
             levels[level] = tuple(ready)
             left = [c for c in left if c not in ready]

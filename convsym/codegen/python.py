@@ -1,11 +1,22 @@
 """Formula to plain Python loops: slow, exact on ints, Fractions and SymPy symbols, and made to be read."""
 
-from typing import Any
-
 import sympy
 
 from convsym.codegen.safe import identifier, safe
-from convsym.codegen.statements import FOLDED, INDENT, Add, For, Inside, Let, Read, When, folds, statements, written
+from convsym.codegen.statements import (
+    FOLDED,
+    INDENT,
+    Add,
+    For,
+    Inside,
+    Let,
+    Read,
+    Statement,
+    When,
+    folds,
+    statements,
+    written,
+)
 from convsym.expressions import FUNCTIONS, Text
 from convsym.formula import Formula
 
@@ -56,7 +67,7 @@ def python_text(formula: Formula, name: str) -> str:
     return "\n".join([*before, *lines]) + "\n"
 
 
-def _fold(printer: Any, name: Any, definition: Any) -> Any:
+def _fold(printer: Text, name: str, definition: tuple[tuple[sympy.Basic, sympy.Expr], ...]) -> str:
     """A boundary mode as a function."""
     *tests, (_, last) = definition
     lines = [f"def {name}({FOLDED[0]}, {FOLDED[1]}):"]
@@ -68,7 +79,7 @@ def _fold(printer: Any, name: Any, definition: Any) -> Any:
 class _Python(Text):
     """Statements in Python, whose expressions are those of formula text."""
 
-    def write(self, statement: Any) -> str:
+    def write(self, statement: Statement) -> str:
         match statement:
             case For(index, extent):
                 return f"for {index} in range({self.show(extent)}):"

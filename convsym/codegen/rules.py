@@ -65,7 +65,7 @@ class _Axis:
         self.read = read.xreplace(shared | {symbol(self.index): symbol("o"), symbol(tap): symbol("r")})
 
 
-def _reading(formula: Formula, index: str) -> tuple[Any, ...]:
+def _reading(formula: Formula, index: str) -> tuple[sympy.Expr, str, tuple[str, int]]:
     """The expression that moves with the output index, the other index in it, and the axis it reads."""
     for term in formula.terms:
         for reading in term.arrays():
@@ -76,7 +76,7 @@ def _reading(formula: Formula, index: str) -> tuple[Any, ...]:
     raise KernelError(f"{formula} has no axis that {index} slides over")
 
 
-def size_rules(op: Any) -> Iterator[Any]:
+def size_rules(op: Any) -> Iterator[str]:
     """Output size of the op's one spatial axis, the padding that keeps the size, and the size with so many outputs."""
     axis = _Axis(op.formula)
     yield _function(
@@ -121,7 +121,7 @@ def _least(count: sympy.Expr) -> sympy.Expr:
     return sympy.expand(solved)
 
 
-def read_rules(op: Any) -> Iterator[Any]:
+def read_rules(op: Any) -> Iterator[str]:
     """Where an output reads with a tap, and which outputs read inside with it: the op's access and its loop bounds."""
     axis = _Axis(op.formula)
     first, end = interval(axis.read, "o", symbol("i"))
@@ -148,7 +148,7 @@ def read_rules(op: Any) -> Iterator[Any]:
     )
 
 
-def padding_rules(op: Any) -> Iterator[Any]:
+def padding_rules(op: Any) -> Iterator[str]:
     """The padding (low, high) of each convention along the op's one spatial axis, and a table of them."""
     axis, chosen = _Axis(op.formula), conventions(op.formula)
     table = []
@@ -200,6 +200,6 @@ def _fold(name: str, mode: type[Any]) -> str:
     return "\n".join([*lines, f"    return {chosen}"]) + "\n"
 
 
-def _filled(value: Any) -> str:
+def _filled(value: sympy.Expr) -> str:
     """Text of a value as an array of the positions' shape."""
     return to_text(value) if names(value) & {_POSITION.name} else f"np.full_like({_POSITION}, {to_text(value)})"

@@ -2,7 +2,7 @@
 
 import keyword
 import re
-from typing import Any
+from collections.abc import Collection
 
 import sympy
 
@@ -44,7 +44,7 @@ def identifier(name: str) -> str:
     return name
 
 
-def safe(formula: Formula, words: frozenset[Any] = frozenset()) -> tuple[Any, ...]:
+def safe(formula: Formula, words: Collection[str] = ()) -> tuple[Formula, dict[str, str]]:
     """The formula with every name that generated code could mistake for its own changed by a trailing underscore.
 
     Parameters
@@ -77,7 +77,7 @@ def _renamed(formula: Formula, change: dict[str, str]) -> Formula:
     def word(name: str) -> str:
         return change.get(name, name)
 
-    def expression(expr: Any) -> Any:
+    def expression(expr: sympy.Basic) -> sympy.Basic:
         sizes = {
             s: sympy.Symbol(word(s.name.split(".")[0]) + s.name[s.name.index(".") :])
             for s in expr.atoms(sympy.Symbol)

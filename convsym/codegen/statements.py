@@ -4,10 +4,10 @@ For every term: loops over its indices, its conditions, the position and range t
 Every read lies inside its array when it happens, and so does the write.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import sympy
 
@@ -25,7 +25,7 @@ class For:
 
     index: str
     extent: sympy.Expr
-    opens: ClassVar = True
+    opens: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class When:
     """What follows happens only where a condition holds."""
 
     condition: sympy.Basic
-    opens: ClassVar = True
+    opens: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Let:
 
     name: str
     expr: sympy.Expr
-    opens: ClassVar = False
+    opens: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Inside:
 
     position: str
     length: sympy.Expr
-    opens: ClassVar = True
+    opens: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Read:
 
     name: str
     reading: sympy.Expr
-    tests: tuple[Any, ...]
-    opens: ClassVar = False
+    tests: tuple[tuple[str, sympy.Symbol], ...]
+    opens: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
@@ -70,10 +70,13 @@ class Add:
 
     target: sympy.Expr
     value: sympy.Expr
-    opens: ClassVar = False
+    opens: ClassVar[bool] = False
 
 
-def statements(formula: Formula) -> tuple[tuple[Any, ...], ...]:
+Statement = For | When | Let | Inside | Read | Add
+
+
+def statements(formula: Formula) -> tuple[tuple[Statement, ...], ...]:
     """The statements of every term, as a tuple of tuples.
 
     Parameters
@@ -90,7 +93,9 @@ def statements(formula: Formula) -> tuple[tuple[Any, ...], ...]:
     return tuple(tuple(_Lowering(formula, term, fresh).run()) for term in formula.terms)
 
 
-def written(statements: tuple[Any, ...], write: Callable[..., Any], depth: int = 1, close: Any = None) -> list[str]:
+def written(
+    statements: Iterable[Statement], write: Callable[[Statement], str], depth: int = 1, close: str | None = None
+) -> list[str]:
     """Lines of text, indented.
 
     Parameters
@@ -116,7 +121,7 @@ def written(statements: tuple[Any, ...], write: Callable[..., Any], depth: int =
     return lines
 
 
-def folds(formula: Formula) -> dict[Any, Any]:
+def folds(formula: Formula) -> dict[str, tuple[tuple[sympy.Basic, sympy.Expr], ...]]:
     """Definitions of the boundary modes in a formula: ``{name: ((condition, value), …)}`` in the names of `FOLDED`.
 
     The first condition that holds counts. An empty axis has no inside: the position -1 lies outside.
@@ -129,11 +134,12 @@ def folds(formula: Formula) -> dict[Any, Any]:
 class _Lowering:
     """The statements of one term."""
 
-    def __init__(self, formula: Formula, term: Term, fresh: dict[str, Any]) -> None:
+    def __init__(self, formula: Formula, term: Term, fresh: Mapping[str, Iterator[sympy.Symbol]]) -> None:
         self.formula, self.term, self.fresh = formula, term, fresh
-        self.positions, self.tested = {}, set()
+        self.positions: dict[tuple[sympy.Expr, str, int], sympy.Symbol] = {}
+        self.tested: set[sympy.Symbol] = set()
 
-    def run(self) -> Iterator[Any]:
+    def run(self) -> Iterator[Statement]:
         term, swap = self.term, {}
         for index in self.formula.loops(term):
             yield For(index, self.formula.range_of(index))
@@ -158,9 +164,12 @@ class _Lowering:
         """Whether a read outside leaves the point out; where the term does not vanish with it, the read is 0."""
         return vanishes(self.term.body, reading) and not any(reading in accesses(c) for c in self.term.guard)
 
-    def _places(self, array: str, indices: tuple[sympy.Expr, ...], cuts: bool) -> Iterator[Any]:
+    def _places(
+        self, array: str, indices: tuple[sympy.Expr, ...], cuts: bool
+    ) -> Generator[Statement, None, tuple[list[sympy.Expr], tuple[tuple[str, sympy.Symbol], ...]]]:
         """Names of an access's positions; yields what computes and tests them, returns the tests left to the read."""
-        places, tests = [], []
+        places: list[sympy.Expr] = []
+        tests: list[tuple[str, sympy.Symbol]] = []
         for axis, expr in enumerate(indices):
             if expr.is_Symbol and (array, axis) in self.formula.bare(expr.name):
                 places.append(expr)

@@ -1,6 +1,6 @@
 """Expressions in C syntax, as Cython reads it, and the types of array values."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import sympy
 
@@ -26,8 +26,8 @@ class Syntax(Ordering):
         order: tuple[str, ...],
         indices: tuple[str, ...],
         ctype: str | None = None,
-        reads: dict[sympy.Expr, str] | None = None,
-        promoted: Any = None,
+        reads: Mapping[sympy.Expr, str] | None = None,
+        promoted: str | None = None,
         flat: bool = False,
     ) -> None:
         super().__init__(order, indices)
@@ -38,15 +38,16 @@ class Syntax(Ordering):
         if is_access(expr):
             return self.reads.get(expr) or self.element(array_of(expr), indices_of(expr))
         if expr.is_Symbol:
-            return expr.name.replace(".shape[", "_shape[") if self.flat else expr.name
+            name: str = expr.name
+            return name.replace(".shape[", "_shape[") if self.flat else name
         if expr.is_Integer:
             number = str(expr) if self.ctype is None else f"<{self.ctype}>{abs(int(expr))}"
             return f"({number})" if expr < 0 and self.ctype is None else number if expr >= 0 else f"(-{number})"
         if type(expr) in _RELATIONS:
             return f"{self.show(expr.lhs)} {_RELATIONS[type(expr)]} {self.show(expr.rhs)}"
         if isinstance(expr, (floordiv, ceildiv, mod)):
-            name = {floordiv: "floordiv", ceildiv: "ceildiv", mod: "floormod"}[type(expr)]
-            return f"{name}({self.show(expr.args[0])}, {self.show(expr.args[1])})"
+            function = {floordiv: "floordiv", ceildiv: "ceildiv", mod: "floormod"}[type(expr)]
+            return f"{function}({self.show(expr.args[0])}, {self.show(expr.args[1])})"
         text = self.compound(expr)
         return f"({text})" if inner else text
 

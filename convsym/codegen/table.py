@@ -1,17 +1,20 @@
 """The table of kernels: what a caller has to know of each, derived from its loop nest."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import sympy
 
-from convsym.codegen.loops import FIRST, TILE
+from convsym.codegen.loops import FIRST, TILE, Check, Nest
 from convsym.errors import KernelError
 from convsym.expressions import accesses, array_of, ceildiv, floordiv, indices_of, mod, names, size, symbol
 
+# A coefficient, the names of parameters, and the arrays and axes of sizes.
+Monomial = tuple[int, tuple[str, ...], tuple[tuple[str, int], ...]]
 
-def table_text(ops: list[Any], nests: Callable[..., Any]) -> str:
+
+def table_text(ops: Iterable[Any], nests: Callable[[list[Any]], Sequence[Nest]]) -> str:
     """Text of the table.
 
     Parameters
@@ -24,17 +27,17 @@ def table_text(ops: list[Any], nests: Callable[..., Any]) -> str:
     -------
     str
     """
-    ops = {op.name: op for op in ops if op.lane is not None}
+    compiled = {op.name: op for op in ops if op.lane is not None}
     lines = [f"TILE = {TILE}\n", "KERNELS: dict[str, Kernel] = {"]
-    for op in ops.values():
-        made, wide = nests([op]), nests([ops[op.plain]]) if op.plain else ()
+    for op in compiled.values():
+        made, wide = nests([op]), nests([compiled[op.plain]]) if op.plain else ()
         for number, nest in enumerate(made):
-            lift = _lift(op, nest, ops[op.plain], wide[number]) if wide else None
+            lift = _lift(op, nest, compiled[op.plain], wide[number]) if wide else None
             lines.append(f"    {nest.name!r}: {_kernel(op, nest, lift)},")
     return "\n".join([*lines, "}\n"])
 
 
-def _kernel(op: Any, nest: Any, lift: str | None) -> str:
+def _kernel(op: Any, nest: Nest, lift: str | None) -> str:
     formula = nest.formula
     loops = [n for n, _ in nest.owners] + [loop.index for loop in nest.loops] + [nest.lane]
     fields = (
@@ -47,16 +50,16 @@ def _kernel(op: Any, nest: Any, lift: str | None) -> str:
         nest.tiled,
         tuple(map(formula.rank, (formula.output, *formula.operands))),
         formula.multipliers,
-        _reach(nest),
+        reach(nest),
         op.leveled,
     )
     return f"Kernel({', '.join(map(repr, fields))}, {lift})"
 
 
-def _lift(op: Any, nest: Any, wide: Any, wide_nest: Any) -> str:
+def _lift(op: Any, nest: Nest, wide: Any, wide_nest: Nest) -> str:
     """How the op's kernel is the one of more axes, where the first of those are of size 1 and neutral."""
     added = wide.rank - op.rank
-    values = {}
+    values: dict[str, int | str] = {}
     for name in nest.formula.parameters:
         family = name.rstrip("0123456789")
         values |= {f"{family}{axis}": op.defaults[family] for axis in range(added)}
@@ -79,13 +82,8 @@ def _first_spatial(op: Any, array: str) -> int:
     return spatial[0]
 
 
-def _reach(nest: Any) -> tuple[tuple[Any, ...], ...]:
-    """A sum of products of sizes and parameters that no number in the kernel's index arithmetic exceeds.
-
-    Every bound of it is made of sums, products and divisions by at least 1; with + for - and every index replaced by
-    its range, the largest coefficient of each monomial bounds them all. Sizes are at least 1 where a kernel computes
-    anything, and so are parameters that multiply: a monomial that is a part of another one is left out.
-    """
+def arithmetic(nest: Nest) -> tuple[list[sympy.Expr], dict[sympy.Symbol, sympy.Expr]]:
+    """What a kernel computes with integers: bounds, positions and indices; and the ranges of the names in them."""
     formula = nest.formula
     checks = [c for level in (nest.checks, *(loop.checks for loop in nest.loops)) for c in level]
     found = [*nest.lower, *nest.upper, *nest.target]
@@ -95,7 +93,18 @@ def _reach(nest: Any) -> tuple[tuple[Any, ...], ...]:
     ranges = {symbol(n): formula.range_of(n) for n in formula.indices} | _positions(checks)
     if nest.tiled is not None:
         ranges[FIRST] = size(formula.output, nest.tiled)
-    largest = Counter()
+    return found, ranges
+
+
+def reach(nest: Nest) -> tuple[Monomial, ...]:
+    """A sum of products of sizes and parameters that no number in the kernel's index arithmetic exceeds.
+
+    Every bound of it is made of sums, products and divisions by at least 1; with + for - and every index replaced by
+    its range, the largest coefficient of each monomial bounds them all. Sizes are at least 1 where a kernel computes
+    anything, and so are parameters that multiply: a monomial that is a part of another one is left out.
+    """
+    formula, (found, ranges) = nest.formula, arithmetic(nest)
+    largest: Counter[sympy.Expr] = Counter()
     for expr in found:
         for product, number in sympy.expand(_majorant(expr, ranges)).as_coefficients_dict().items():
             largest[product] = max(largest[product], int(number))
@@ -105,7 +114,7 @@ def _reach(nest: Any) -> tuple[tuple[Any, ...], ...]:
     return tuple(m for m in made if not any(n is not m and _within(m, n, formula.multipliers) for n in made))
 
 
-def _within(monomial: tuple[Any, ...], other: tuple[Any, ...], positive: tuple[str, ...]) -> bool:
+def _within(monomial: Monomial, other: Monomial, positive: tuple[str, ...]) -> bool:
     """Whether a monomial is never larger than another one."""
     (number, parameters, sizes), (above, more, wider) = monomial, other
     extra = Counter(more) - Counter(parameters)
@@ -117,12 +126,12 @@ def _within(monomial: tuple[Any, ...], other: tuple[Any, ...], positive: tuple[s
     )
 
 
-def _positions(checks: list[Any]) -> dict[sympy.Symbol, sympy.Symbol]:
+def _positions(checks: list[Check]) -> dict[sympy.Symbol, sympy.Expr]:
     """Checked positions lie inside their axes."""
     return {symbol(c.name): c.length for c in checks if c.name}
 
 
-def _majorant(expr: Any, ranges: dict[sympy.Symbol, sympy.Symbol]) -> sympy.Expr:
+def _majorant(expr: sympy.Expr, ranges: dict[sympy.Symbol, sympy.Expr]) -> sympy.Expr:
     """An expression without signs that no value of `expr` exceeds in size."""
     if expr in ranges:
         return ranges[expr]
@@ -140,13 +149,13 @@ def _majorant(expr: Any, ranges: dict[sympy.Symbol, sympy.Symbol]) -> sympy.Expr
     raise KernelError(f"no bound is known of {expr}")
 
 
-def _factors(product: sympy.Expr) -> Iterator[Any]:
+def _factors(product: sympy.Expr) -> Iterator[sympy.Expr]:
     for factor in sympy.Mul.make_args(product):
         base, exponent = factor.as_base_exp()
         yield from [base] * int(exponent)
 
 
-def _monomial(number: int, factors: Iterator[Any], axes: dict[sympy.Symbol, tuple[Any, ...]]) -> tuple[Any, ...]:
+def _monomial(number: int, factors: Iterator[sympy.Expr], axes: dict[sympy.Symbol, tuple[str, int]]) -> Monomial:
     """A coefficient, the names of parameters, and the places of sizes."""
     found = [f for f in factors if f != 1]
     parameters = tuple(sorted(f.name for f in found if f not in axes))
