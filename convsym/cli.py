@@ -10,11 +10,11 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from convsym._version import __version__
 from convsym.errors import ConvsymError, FormulaError, KernelError, ProofError
 from convsym.formula import Formula
+from convsym.verdict import Proof
 
 EXIT = {"proved": 0, "refuted": 1, "unknown": 3}
 FAILED, USAGE, INTERRUPTED, CLOSED = 1, 2, 130, 141
@@ -39,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="replace")  # where a sign such as δ cannot be encoded
     arguments = _parser().parse_args(argv)
     try:
-        code = arguments.run(arguments)
+        code: int = arguments.run(arguments)
         sys.stdout.flush()
         return code
     except ConvsymError as error:
@@ -57,19 +57,19 @@ def main(argv: list[str] | None = None) -> int:
         return FAILED
 
 
-def _parser() -> Any:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="convsym", description="Convolutions as one line of index notation: derived, proved, compiled, explained."
     )
     parser.add_argument("--version", action="version", version=f"convsym {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, run: Callable[..., Any], text: str) -> Any:
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=text, description=text)
         made.set_defaults(run=run)
         return made
 
-    def formula(made: Any, wrt_required: bool) -> None:
+    def formula(made: argparse.ArgumentParser, wrt_required: bool) -> None:
         made.add_argument(
             "formula",
             metavar="FORMULA|OP",
@@ -123,7 +123,7 @@ def _parser() -> Any:
     return parser
 
 
-def _seconds(text: Any) -> Any:
+def _seconds(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
@@ -133,7 +133,7 @@ def _seconds(text: Any) -> Any:
     return value
 
 
-def _count(text: Any) -> Any:
+def _count(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is not at least 1")
@@ -146,7 +146,7 @@ def _formula(text: str) -> Formula:
     return named(text)
 
 
-def _derive(arguments: Any) -> int:
+def _derive(arguments: argparse.Namespace) -> int:
     from convsym.codegen.formats import PRINTERS
     from convsym.derivation import vjp
 
@@ -155,7 +155,7 @@ def _derive(arguments: Any) -> int:
     return 0
 
 
-def _prove(arguments: Any) -> Any:
+def _prove(arguments: argparse.Namespace) -> int:
     from convsym.certificates import replay
     from convsym.derivation import vjp
     from convsym.proofs import prove
@@ -179,7 +179,7 @@ def _prove(arguments: Any) -> Any:
     return _report(proofs, arguments.json)
 
 
-def _prove_all(arguments: Any) -> Any:
+def _prove_all(arguments: argparse.Namespace) -> int:
     """Check the shipped certificates again, or write them."""
     from convsym.certificates import owed, replay, shipped, write
     from convsym.ops import registry
@@ -191,7 +191,7 @@ def _prove_all(arguments: Any) -> Any:
     return 0
 
 
-def _report(proofs: Any, as_json: Any) -> Any:
+def _report(proofs: list[Proof], as_json: bool) -> int:
     """Print proofs; the exit code is that of the worst."""
     from convsym.verdict import proof_record, worst
 
@@ -203,7 +203,7 @@ def _report(proofs: Any, as_json: Any) -> Any:
     return EXIT[worst(statuses)]
 
 
-def _check(arguments: Any) -> Any:
+def _check(arguments: argparse.Namespace) -> int:
     from convsym.proofs import check
     from convsym.verdict import proof_record
 
@@ -224,7 +224,7 @@ def _check(arguments: Any) -> Any:
     return EXIT[proof.status]
 
 
-def _check_file(arguments: Any) -> Any:
+def _check_file(arguments: argparse.Namespace) -> int:
     """One line for each claim; 0 if all are as expected, 3 if one is unknown, 1 otherwise."""
     from convsym.audit import audit
     from convsym.verdict import proof_record
@@ -243,14 +243,14 @@ def _check_file(arguments: Any) -> Any:
     return 0 if not wrong else EXIT["unknown"] if wrong == {"unknown"} else 1
 
 
-def _info(arguments: Any) -> Any:
+def _info(arguments: argparse.Namespace) -> int:
     from convsym.kernels import show_config
 
     show_config()
     return 0
 
 
-def _doc(arguments: Any) -> Any:
+def _doc(arguments: argparse.Namespace) -> int:
     from convsym import documents
 
     if arguments.check:
@@ -260,7 +260,7 @@ def _doc(arguments: Any) -> Any:
     return 0
 
 
-def _generate(arguments: Any) -> Any:
+def _generate(arguments: argparse.Namespace) -> int:
     from convsym.codegen import generate
     from convsym.ops import registry
 
@@ -275,14 +275,14 @@ def _generate(arguments: Any) -> Any:
     return 0
 
 
-def _stale(names: Any, directory: Any) -> Any:
+def _stale(names: list[str], directory: Path) -> int:
     """Name stale files; the exit code of a check."""
     for name in names:
         print(f"stale: {directory / name}", file=sys.stderr)
     return 1 if names else 0
 
 
-def _tour(arguments: Any) -> Any:
+def _tour(arguments: argparse.Namespace) -> int:
     from convsym import tour
 
     epochs = tour.EPOCHS if arguments.epochs is None else arguments.epochs

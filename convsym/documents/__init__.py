@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from convsym.documents.claims import needs_prover
 from convsym.documents.drawings import figure_files
@@ -72,7 +71,7 @@ def stale(directory: str | Path) -> list[str]:
     return _differing(Path(directory), pages())
 
 
-def _differing(directory: Any, made: Any) -> Any:
+def _differing(directory: Path, made: dict[str, str]) -> list[str]:
     there = {path.relative_to(directory).as_posix()
              for folder in FOLDERS for path in directory.glob(f"{folder}/**/*") if path.is_file()}  # fmt: skip
     differing = {path for path, text in made.items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 GRADIENTS, UNDERSTANDING = "convolution-and-its-gradients", "understanding-convolutions"
 
@@ -25,7 +26,7 @@ class Item:
         return f"seeds/{self.page}.md#item-{self.number}"
 
 
-def _items(page, *rows):
+def _items(page: str, *rows: Any) -> tuple[Item, ...]:
     return tuple(Item(number, title, page, *rest) for number, title, *rest in rows)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 from convsym import solver
 from convsym.claims import read_claim
@@ -14,7 +13,8 @@ from convsym.enumeration import Geometry, fill
 from convsym.errors import ProofError
 from convsym.formula import Formula
 from convsym.ops import registry
-from convsym.proofs import Proof, check, prove
+from convsym.proofs import check, prove
+from convsym.verdict import Counterexample, Proof
 
 BUDGET = 600.0  # seconds: pages must not depend on the speed of the machine, so nothing is cut short
 
@@ -134,7 +134,7 @@ def verdict(name: str) -> str:
     return blocks(head, math(claim.formula), _numbers(claim, proof.counterexample) if proof.counterexample else "")
 
 
-def _numbers(claim: Any, found: Any) -> Any:
+def _numbers(claim: Claim, found: Counterexample) -> str:
     """The counter-example: arrays filled as it states, the true value and the claimed one."""
     formula = registry[claim.op].formula
     arrays = fill(formula, Geometry(found.sizes, found.params))

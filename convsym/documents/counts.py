@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sympy
 
 from convsym.documents.claims import CLAIMS
@@ -31,7 +33,7 @@ def count_text(formula: Formula, expr: sympy.Expr) -> str:
     return formula.show(expr.xreplace(inner))
 
 
-def _outermost(expr):
+def _outermost(expr: sympy.Basic) -> list[sympy.Expr]:
     """The named functions in an expression that stand in no other one."""
     if type(expr) in _NAMES:
         return [expr]
@@ -48,7 +50,7 @@ def column_count(axis: int) -> sympy.Expr:
     return sympy.Max(0, inside)
 
 
-def counted(count: sympy.Expr, sizes: dict[str, tuple[int, ...]], **numbers: int) -> int:
+def counted(count: sympy.Expr, sizes: Mapping[str, tuple[int, ...]], **numbers: int) -> int:
     """A count at concrete sizes and parameters."""
     given = {size(name, axis): n for name, shape in sizes.items() for axis, n in enumerate(shape)}
     given |= {symbol(name): n for name, n in numbers.items()}

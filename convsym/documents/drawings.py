@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+
+import numpy as np
 
 from convsym import figures
 from convsym.documents.arrays import integers
@@ -18,7 +20,7 @@ def figure_files() -> dict[str, str]:
     return {f"seeds/figures/{name}.svg": text for name, text in sorted(made.items())}
 
 
-def _matrices() -> Any:
+def _matrices() -> dict[str, str]:
     x, w, y, _ = example()
     shapes = {"x": x.shape, "w": w.shape, "y": y.shape}
     relation = _axis("stacked_kernels", shapes, {}, 1, 1, 0)
@@ -34,7 +36,7 @@ def _matrices() -> Any:
     }
 
 
-def _signals() -> Any:
+def _signals() -> dict[str, str]:
     mono, stereo = integers(16), integers(2, 16)
     x, w = integers(1, 2, 8), integers(2, 2, 3, start=4)
     shapes = {"x": x.shape, "w": w.shape, "y": (1, 2, 6)}
@@ -46,7 +48,7 @@ def _signals() -> Any:
     }
 
 
-def _planes() -> Any:
+def _planes() -> dict[str, str]:
     shapes, moved = {"x": PLANE, "w": FILTER, "y": PLANE}, {"alpha": 2, "beta": 1}
     same = [_axis("same", shapes, REACH, axis, axis, axis) for axis in range(2)]
     shifted = registry["shifted_window"].formula
@@ -68,7 +70,7 @@ def _planes() -> Any:
     }  # fmt: skip
 
 
-def _boxes() -> Any:
+def _boxes() -> dict[str, str]:
     line, plane = ("channels", "samples"), ("channels", "rows", "columns")
     one = [("x", (1, 2, 64), ("signal", *line), INPUT), ("w", (16, 2, 3), ("kernels", "channels", "taps"), KERNEL),
            ("y", (1, 16, 62), ("signal", *line), OUTPUT)]  # fmt: skip
@@ -80,7 +82,14 @@ def _boxes() -> Any:
     }
 
 
-def _axis(op: Any, shapes: Any, parameters: Any, output: Any, kernel: Any, source: Any) -> Any:
+def _axis(
+    op: str,
+    shapes: Mapping[str, tuple[int, ...]],
+    parameters: Mapping[str, int],
+    output: int,
+    kernel: int,
+    source: int,
+) -> np.ndarray:
     """The index relation of one axis of an op with operands x and w and the result y."""
     return figures.axis_relation(
         registry[op].formula, shapes, parameters, output=("y", output), kernel=("w", kernel), input=("x", source)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from convsym.notation import latex
 
 
@@ -62,7 +64,7 @@ def figure(name: str, words: str) -> str:
     return f"![{words}](figures/{name}.svg)\n\n*{words}*"
 
 
-def array(values: object) -> str:
+def array(values: np.ndarray) -> str:
     """Numbers as they are typed: nested lists of integers."""
     return str(values.tolist())
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from convsym.derivation import Rule
+import sympy
+
 from convsym.documents.checklist import ITEMS
 from convsym.documents.claims import proof_of
 from convsym.documents.markdown import blocks, bullets, code, joined, link, math, numbered, page, prose, table
 from convsym.expressions import names
+from convsym.formula import Formula
 from convsym.kernels._generated.rules import KERNELS
 from convsym.op import Op
 from convsym.ops import registry
-from convsym.proofs import Proof
-from convsym.rule import LEMMAS
+from convsym.rule import LEMMAS, Rule
+from convsym.verdict import Proof
 
 # Every axis adds the same lines once more: an op with more than this many is in the index only.
 AXES = 2
@@ -77,7 +78,7 @@ def _facts(op: Op) -> Iterable[str]:
         yield f"{joined([f'`{name}`' for name in formula.symmetric])}: the far side is padded as much as the near side."
 
 
-def _size(formula: Any, axis: Any, expr: Any) -> str:
+def _size(formula: Formula, axis: int, expr: sympy.Expr) -> str:
     """How large one axis of the result is."""
     where = f"Size of `{formula.output}` on axis {axis}"
     if not (expr.is_Symbol and expr.name in formula.indices):
@@ -132,7 +133,7 @@ def _kernels(op: Op) -> str:
     return blocks(table(head, rows), f"{words} {grouped}".strip())
 
 
-def _names(found: Any) -> str:
+def _names(found: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in found) or "–"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 from convsym.documents.arrays import counting, integers
 from convsym.documents.claims import verdict
@@ -69,7 +70,7 @@ def shift() -> str:
     """Item 4."""
     shifted, moved, window = (registry[name].formula for name in ("shifted_window", "shift", "window"))
     x, w, small = counting(5, 5), counting(3, 3), counting(2, 2)
-    shifts = [{"alpha": a, "beta": b} for a, b in product(range(-4, 5), repeat=2)]
+    shifts: list[dict[str, Any]] = [{"alpha": a, "beta": b} for a, b in product(range(-4, 5), repeat=2)]
     values = [int(shifted(x=x, w=w, **by)) for by in shifts]
     plane = [int(window(x=x, w=moved(w=w, **by, sizes={"v": x.shape}))) for by in shifts]
     frame = [int(OWN_FRAME(x=x, w=w, **by)) for by in shifts]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from convsym.documents import gradients, matrices, products, same, signals
-from convsym.documents.checklist import GRADIENTS, ITEMS, UNDERSTANDING, item
+from convsym.documents.checklist import GRADIENTS, ITEMS, UNDERSTANDING, Item, item
 from convsym.documents.claims import CLAIMS
 from convsym.documents.markdown import blocks, bullets, link, page, prose, table
 
@@ -48,7 +48,7 @@ def seed_pages() -> dict[str, str]:
     }
 
 
-def _page(name: Any, title: Any, words: Any) -> Any:
+def _page(name: str, title: str, words: str) -> str:
     contents = bullets(f"{link(f'{number}. {item(number).title}', f'#item-{number}')}" for number in SECTIONS[name])
     return page(
         f"# {title}",
@@ -60,7 +60,7 @@ def _page(name: Any, title: Any, words: Any) -> Any:
     )
 
 
-def _section(entry: Any, body: Any) -> Any:
+def _section(entry: Item, body: Callable[[], str]) -> str:
     objects = ", ".join(link(f"`{name}`", f"../ops/{name}.md") for name in entry.ops)
     return blocks(
         f'<a id="item-{entry.number}"></a>',
@@ -71,7 +71,7 @@ def _section(entry: Any, body: Any) -> Any:
     )
 
 
-def _index() -> Any:
+def _index() -> str:
     rows = ((entry.number, link(entry.title, entry.place.removeprefix("seeds/")),
              ", ".join(link(f"`{name}`", f"../ops/{name}.md") for name in entry.ops) or "–",
              "to be completed" if entry.open else "", entry.correction) for entry in ITEMS)  # fmt: skip

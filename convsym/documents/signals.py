@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from textwrap import indent
+from typing import Any
+
+import numpy as np
 
 import convsym
 from convsym.documents.arrays import checksum, integers
 from convsym.documents.markdown import array, blocks, bullets, code, figure, link, math, prose, table
 from convsym.documents.written import counted_from, written_out
+from convsym.op import Op
 from convsym.ops import registry
 
 
@@ -48,7 +53,7 @@ def kernel_by_kernel() -> str:
 def reading_help() -> str:
     """Item 24."""
     function = convsym.conv1d
-    shown = inspect.getdoc(function).partition("\n\nParameters\n")[0]
+    shown = inspect.cleandoc(function.__doc__ or "").partition("\n\nParameters\n")[0]
     formula = registry["conv1d"].formula
     return blocks(
         prose("""In IPython, a question mark after a name shows its documentation; in plain Python,
@@ -60,13 +65,13 @@ def reading_help() -> str:
     )  # fmt: skip
 
 
-def _without_types(signature):
+def _without_types(signature: inspect.Signature) -> inspect.Signature:
     """Names, order and defaults of the arguments."""
     plain = [p.replace(annotation=inspect.Parameter.empty) for p in signature.parameters.values()]
     return inspect.Signature(plain)
 
 
-def _run(function, x, w, **options):
+def _run(function: Callable[..., np.ndarray], x: np.ndarray, w: np.ndarray, **options: Any) -> np.ndarray:
     """A convolution of integers as float64, by the algorithm that is exact on them."""
     return function(x.astype(float), w.astype(float), algorithm="direct", **options)
 
@@ -93,7 +98,7 @@ def one_dimensional() -> str:
     )
 
 
-def two_dimensional(padding=0):
+def two_dimensional(padding: int | tuple[int, int] = 0) -> list[object]:
     """Shapes and checksum of the 2-D example."""
     x, w = integers(1, 20, 64, 128), integers(16, 20, 3, 5, start=3)
     y = _run(convsym.conv2d, x, w, padding=padding)
@@ -125,7 +130,7 @@ def padded() -> str:
 def kernel_axes() -> str:
     """Item 28."""
 
-    def axes(op):
+    def axes(op: Op) -> list[object]:
         formula = op.formula
         return [op.rank, f"`{formula}`", formula.rank("w")]
 

@@ -41,7 +41,7 @@ def counted_from(formula: Formula, base: int) -> Formula:
         raise ValueError(f"base is {base!r}, but indices are counted from 0 or from 1")
     moved = {symbol(index): symbol(index) - base for index in formula.indices}
 
-    def subscripts(indices: Any) -> Any:
+    def subscripts(indices: Sequence[sympy.Expr]) -> tuple[sympy.Expr, ...]:
         return tuple((expr.xreplace(moved) + base).expand() for expr in indices)
 
     terms = []
@@ -52,10 +52,10 @@ def counted_from(formula: Formula, base: int) -> Formula:
     return Formula.of(formula.output, formula.operator, terms, like=formula, order=formula.order)
 
 
-def _tidy(condition: Any) -> Any:
+def _tidy(condition: sympy.Basic) -> sympy.Basic:
     """The same condition with no number added on the left of a comparison: i − 1 = j − 1 reads i = j."""
 
-    def move(comparison: Any) -> Any:
+    def move(comparison: sympy.Basic) -> sympy.Basic:
         number = comparison.lhs.as_coeff_Add()[0]
         return comparison.func(comparison.lhs - number, sympy.expand(comparison.rhs - number))
 
@@ -106,9 +106,9 @@ def written_out(
     return f"{_element(formula.output, place, base)} = " + (" + ".join(products) or "0")
 
 
-def _place(here: Any, array: Any, rank: Any) -> Any:
+def _place(here: Mapping[str, Any], array: str, rank: int) -> list[int]:
     return [int(here[f"{array}[{axis}]"]) for axis in range(rank)]
 
 
-def _element(array: Any, place: Any, base: Any) -> Any:
+def _element(array: str, place: Sequence[int], base: int) -> str:
     return array + ("_{" + ", ".join(str(i + base) for i in place) + "}" if place else "")

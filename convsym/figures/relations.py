@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import prod
+from typing import Any
 
 import numpy as np
 import sympy
@@ -56,7 +57,7 @@ def axis_relation(
     columns = [_index(formula, place) for place in (output, kernel, input)]
     used = set().union(*map(names, columns))
     loops = tuple(index for index in formula.indices if index in used)
-    env = {size(name, axis).name: n for name, shape in shapes.items() for axis, n in enumerate(shape)}
+    env: dict[str, Any] = {size(name, axis).name: n for name, shape in shapes.items() for axis, n in enumerate(shape)}
     env |= parameters
     extents = {index: int(evaluation.compiled(formula.range_of(index), True)(env)) for index in loops}
     env |= evaluation.points(loops, extents, 0, prod(extents.values()))

@@ -115,4 +115,5 @@ def prepared(images: np.ndarray) -> np.ndarray:
 
 def one_hot(labels: np.ndarray) -> np.ndarray:
     """Return targets (n, 10): 1 at the label, 0 elsewhere."""
-    return np.eye(CLASSES, dtype=np.float32)[labels]
+    targets: np.ndarray = np.eye(CLASSES, dtype=np.float32)[labels]
+    return targets
