@@ -71,7 +71,7 @@ def computed(dtype: object, name: str) -> np.dtype[Any]:
         It is not computed, or no dtype.
     """
     found: np.dtype[Any] = np.dtype(dtype)  # type: ignore[call-overload]  # NumPy says in a TypeError what is none
-    native = _COMPUTED.get(found.num)
+    native: np.dtype[Any] | None = _COMPUTED.get(found.num)
     if native is None:
         raise TypeError(f"{name} is {found}, and the dtypes computed are {_KNOWN}")
     return native
@@ -165,7 +165,7 @@ def _foreign(value: object, name: str) -> Array:
         try:
             return np.from_dlpack(value)
         except (BufferError, RuntimeError, TypeError, ValueError) as error:
-            fix = f", e.g. {name}.detach().cpu().float().numpy()" if hasattr(value, "detach") else ""
+            fix = f", e.g. {name}.detach().cpu(){_torch_fix(value)}.numpy()" if hasattr(value, "detach") else ""
             raise TypeError(
                 f"{name} is a {_known_type(value)} that NumPy cannot read ({error}); bring it to CPU memory, cut "
                 f"it off from its gradient and give it a dtype that NumPy has{fix}"
@@ -176,6 +176,13 @@ def _foreign(value: object, name: str) -> Array:
         except ValueError as error:
             raise TypeError(f"{name} is a memoryview that NumPy cannot read ({error}); make it anew") from None
     raise TypeError(_no_array(value, name))
+
+
+def _torch_fix(tensor: Any) -> str:
+    """What a tensor of torch needs before it is an array, beside memory of the CPU and no gradient."""
+    if hasattr(tensor, "is_conj") and tensor.is_conj():
+        return ".resolve_conj()"
+    return ".float()" if "bfloat16" in str(tensor.dtype) or "float8" in str(tensor.dtype) else ""
 
 
 def _no_array(value: object, name: str) -> str:

@@ -96,6 +96,10 @@ def test_subclasses_count_as_the_array_they_hold(tmp_path):
 
 STRUCTURED = np.zeros((1, 4, 6), [("re", "f8"), ("im", "f8")])
 TYPE_ERRORS = {
+    "needs": (
+        lambda: grad.conv_backward(np.ones((1, 6, 4)), X, W, groups=2, needs="input"),
+        "needs is the text 'input', and a sequence of texts is needed; give needs=('input',)",
+    ),
     "list": (
         lambda: conv1d([[1.0]], W),
         "input is a list, and a NumPy array is needed; convert it: np.asarray(input, dtype=np.float64)",

@@ -285,11 +285,19 @@ ZOO = {
         error=(
             TypeError,
             "cut it off from its gradient and give it a dtype that NumPy has, e.g. "
-            "{name}.detach().cpu().float().numpy()",
+            "{name}.detach().cpu().numpy()",
         ),
         out_error=NOT_OUT,
     ),
-    "torch bfloat16": Kind(torch_brain, package="torch", error=UNREADABLE, out_error=NOT_OUT),
+    "torch bfloat16": Kind(
+        torch_brain, package="torch", error=(TypeError, "{name}.detach().cpu().float().numpy()"), out_error=NOT_OUT
+    ),
+    "torch conjugate": Kind(
+        lambda a: torch_tensor(a.astype(np.complex128)).conj(),
+        package="torch",
+        error=(TypeError, "{name}.detach().cpu().resolve_conj().numpy()"),
+        out_error=NOT_OUT,
+    ),
     "torch bool": Kind(
         lambda a: torch_tensor(a > 1),
         package="torch",

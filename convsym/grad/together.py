@@ -255,6 +255,8 @@ def conv_transpose_double_backward(
 
 
 def _backward(op: Operation, grad_output: Any, input: Any, weight: Any, needs: Sequence[str]) -> Triple:
+    if isinstance(needs, str):
+        raise TypeError(f"needs is the text {needs!r}, and a sequence of texts is needed; give needs=({needs!r},)")
     for need in needs:
         one_of(need, "needs", NEEDS, "a sequence of ")
     arrays = accept_each(input=input, weight=weight, grad_output=grad_output)
