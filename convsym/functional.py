@@ -254,8 +254,8 @@ def conv(
     out : ndarray, optional
         Where the result goes, of its shape and dtype; it may overlap the inputs.
     axes : str or sequence of str, optional
-        Order of the axes, such as "NHWC": N the batch, C the channels, other letters the spatial axes; a second text
-        is for the weight ("HWIO"), a third for the output.
+        Order of the axes, such as "NHWC": N the batch, C the channels, other letters the spatial axes, whose order
+        `stride` and the like follow; a second text is for the weight ("HWIO"), a third for the output.
     same : {"symmetric", "tf", "lower"}
         Which "same" is meant: "symmetric" pads by dilation*(R - 1), the odd element at the end, as torch does; "tf"
         pads as little as needed (TensorFlow, JAX, ONNX SAME_UPPER), "lower" likewise with the odd element first.

@@ -14,7 +14,7 @@ import pytest
 from exact import bits
 
 import convsym
-from convsym import errors, explain, grad
+from convsym import errors, explain, grad, registry
 from convsym.kernels._generated import rules
 
 ROOT = Path(__file__).parents[1]
@@ -45,12 +45,21 @@ def test_a_promise_without_its_test_would_be_noticed():
     ]
 
 
-@pytest.mark.parametrize("page", ["coming-from.md"])
+@pytest.mark.parametrize("page", ["coming-from.md", "numeric.md"])
 def test_the_examples_of_a_page_run(page):
     text = re.sub("```(python)?", "", (ROOT / "docs" / page).read_text(encoding="utf-8"))
     test = doctest.DocTestParser().get_doctest(text, {}, page, page, 0)
     assert len(test.examples) > 20
     assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def test_the_formulas_of_the_numeric_page_are_the_registrys():
+    text = (ROOT / "docs" / "numeric.md").read_text(encoding="utf-8")
+    named = {name: registry[f"{name}1d"] for name in ("conv", "conv_transpose", "unfold", "avg_pool")}
+    stated = re.findall(r"^\| (?:`[\w/]+`, )?`(\w+)`(?: \| (\w+) \| `\w+`)? \| `(.*)` \|$", text, re.MULTILINE)
+    assert len(stated) == 9
+    for name, by, formula in stated:
+        assert formula == str(named[name].rules[{"input": "x", "weight": "w"}[by]].scatter if by else named[name].formula)
 
 
 # ---------------------------------------------------------------- the differences that docs/coming-from.md speaks of
