@@ -192,7 +192,7 @@ def bias_gradient(rank: int, grad_output: object, axes: Axes = None) -> Array:
     bytes_of_each = copied * 2 * prod(channels.shape[1:]) * max(dy.dtype.itemsize, 4)
 
     def work(part: Array) -> Array:
-        flat = _flat_spatial(gate.layout(gate.widened(np.moveaxis(part, 0, -rank - 1))), rank)
+        flat = execution.flat_spatial(gate.layout(gate.widened(np.moveaxis(part, 0, -rank - 1))), rank)
         if flat.dtype.kind != "c":
             return gate.narrowed(_channel_sums(flat), dy.dtype)
         parts = [_channel_sums(gate.layout(part)) for part in (flat.real, flat.imag)]
@@ -232,9 +232,7 @@ def _finished(
         room = _room(how.out, geometry.public_shapes[result], dtype, layout)
         if bias is not None and np.may_share_memory(room, bias):
             bias = bias.copy()
-    value = execution.compute(geometry, result, operands, how.algorithm, room)
-    if bias is not None:
-        value = _with_bias(value, gate.widened(bias), geometry.rank)
+    value = execution.compute(geometry, result, operands, how.algorithm, room, bias)
     return delivered(value, dtype, how.out, layout)
 
 
@@ -255,21 +253,6 @@ def delivered(value: Array, dtype: np.dtype[Any], out: Any, layout: Layout | Non
     if not np.may_share_memory(room, value):
         room[...] = value
     return out  # type: ignore[no-any-return]  # it has been accepted as an array
-
-
-def _with_bias(output: Array, bias: Array, rank: int) -> Array:
-    """bias[k] added to every output of channel k, in place, last; `output` is (…, K, o0, …)."""
-    if output.dtype.char in "fd" and output.flags.c_contiguous:
-        kernels.run("bias_y", _flat_spatial(output, rank), {"b": gate.layout(bias)}, {})
-    else:
-        output += bias.reshape(-1, *(1,) * rank)
-    return output
-
-
-def _flat_spatial(array: Array, rank: int) -> Array:
-    """A view (N, K, o) of a batched or unbatched contiguous array: the spatial axes as one."""
-    channels, *spatial = array.shape[-rank - 1 :]
-    return array.reshape(prod(array.shape[: -rank - 1]), channels, prod(spatial))
 
 
 def _standard(layouts: Layouts, arrays: dict[str, Array], name: str) -> Array:

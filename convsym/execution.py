@@ -9,7 +9,7 @@ of the op, so there is no code for any one rank.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite
+from math import isfinite, prod
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,12 @@ def check_algorithm(algorithm: str) -> None:
 
 
 def compute(
-    geometry: Geometry, result: str, operands: Operands, algorithm: str = "auto", room: Array | None = None
+    geometry: Geometry,
+    result: str,
+    operands: Operands,
+    algorithm: str = "auto",
+    room: Array | None = None,
+    bias: Array | None = None,
 ) -> Array:
     """One of the rules of a convolution.
 
@@ -45,19 +50,21 @@ def compute(
     algorithm : {"auto", "direct", "reference"}
     room : ndarray, optional
         Memory for the result, in the caller's shape. It may be left unused.
+    bias : ndarray, optional
+        One number for each channel of the result, added last; it shares no memory with `room`.
 
     Returns
     -------
     ndarray
-        In the caller's shape; of the operands' dtype, but float32 for float16, which is rounded once at the end.
+        In the caller's shape and the operands' dtype; float16 is rounded once, at the end.
     """
     check_algorithm(algorithm)
     needed = plans.workspace(geometry, result, operands)
     if memory.exceeds(needed):
-        return _in_slices(geometry, result, operands, algorithm, needed)
+        return _in_slices(geometry, result, operands, algorithm, room, bias, needed)
     shapes = geometry.shapes
     grouped = {name: gate.layout(gate.widened(array)).reshape(shapes[name]) for name, array in operands.items()}
-    place = None if room is None or geometry.flip else gate.usable(room, (*operands.values(),))
+    place = None if room is None or (geometry.flip and result == "dw") else gate.usable(room, (*operands.values(),))
     if place is not None:
         place = place.reshape(shapes[result])
     if geometry.flip and "w" in grouped:
@@ -65,10 +72,36 @@ def compute(
     value = _extended(geometry, result, grouped, algorithm, place)
     if geometry.flip and result == "dw":
         value = _flipped(value, geometry)
-    return value.reshape(geometry.public_shapes[result])
+    value = value.reshape(geometry.public_shapes[result])
+    if bias is not None:
+        value = _with_bias(value, gate.widened(bias), geometry.rank)
+    return gate.narrowed(value, next(iter(operands.values())).dtype)
 
 
-def _in_slices(geometry: Geometry, result: str, operands: Operands, algorithm: str, needed: int) -> Array:
+def _with_bias(output: Array, bias: Array, rank: int) -> Array:
+    """bias[k] added to every output of channel k, in place, last; `output` is (…, K, o0, …)."""
+    if output.dtype.char in "fd" and output.flags.c_contiguous:
+        kernels.run("bias_y", flat_spatial(output, rank), {"b": gate.layout(bias)}, {})
+    else:
+        output += bias.reshape(-1, *(1,) * rank)
+    return output
+
+
+def flat_spatial(array: Array, rank: int) -> Array:
+    """A view (N, K, o) of a batched or unbatched contiguous array: the spatial axes as one."""
+    channels, *spatial = array.shape[-rank - 1 :]
+    return array.reshape(prod(array.shape[: -rank - 1]), channels, prod(spatial))
+
+
+def _in_slices(
+    geometry: Geometry,
+    result: str,
+    operands: Operands,
+    algorithm: str,
+    room: Array | None,
+    bias: Array | None,
+    needed: int,
+) -> Array:
     """A call that needs too much workspace, cut along the batch or the groups, which do not see each other."""
     limit = memory.get_memory_limit()
     count, of = (geometry.groups, "groups") if result == "dw" or geometry.batch < 2 else (geometry.batch, "batch")
@@ -78,26 +111,45 @@ def _in_slices(geometry: Geometry, result: str, operands: Operands, algorithm: s
             "raise it with convsym.set_memory_limit, or give contiguous arrays and less padding"
         )
     step = max(1, min(count - 1, count * limit // needed))
-    dtype = gate.widened(next(iter(operands.values()))[:0]).dtype
-    value = np.empty(geometry.public_shapes[result], dtype)
+    while step > 1 and _needed_by_slice(geometry, of, step, result, operands) > limit:
+        step //= 2
+    if room is not None and not any(np.may_share_memory(room, array) for array in operands.values()):
+        value = room
+    else:
+        value = np.empty(geometry.public_shapes[result], next(iter(operands.values())).dtype)
     for start in range(0, count, step):
-        stop = min(start + step, count)
-        part = replace(geometry, batch=stop - start) if of == "batch" else replace(geometry, groups=stop - start)
-        places = _places(geometry, of, start, stop)
+        part, places = _slice(geometry, of, start, min(start + step, count))
         slices = {name: array[places[name]] for name, array in operands.items()}
-        value[places[result]] = compute(part, result, slices, algorithm)
+        added = None if bias is None else bias[places["b" + result[-1]]]
+        value[places[result]] = compute(part, result, slices, algorithm, value[places[result]], added)
     return value
 
 
+def _needed_by_slice(geometry: Geometry, of: str, step: int, result: str, operands: Operands) -> int:
+    """Bytes that a slice takes, and its result where that is made in no place of the whole."""
+    part, places = _slice(geometry, of, 0, step)
+    slices = {name: array[places[name]] for name, array in operands.items()}
+    own = prod(part.shapes[result]) * next(iter(operands.values())).dtype.itemsize
+    return plans.workspace(part, result, slices) + own
+
+
+def _slice(geometry: Geometry, of: str, start: int, stop: int) -> tuple[Geometry, dict[str, Any]]:
+    """A slice of the batch or of the groups, and where it lies in each of the caller's arrays."""
+    count = stop - start
+    part = replace(geometry, batch=count) if of == "batch" else replace(geometry, groups=count)
+    return part, _places(geometry, of, start, stop)
+
+
 def _places(geometry: Geometry, of: str, start: int, stop: int) -> dict[str, Any]:
-    """Where a slice of the batch or of the groups lies in each of the caller's arrays."""
+    """Where a slice of the batch or of the groups lies in each of the caller's arrays, and in a bias of x or y."""
     if of == "batch":
         every: Any = slice(None)
-        return {name: slice(start, stop) if name[-1] in "xy" else every for name in geometry.shapes}
+        places = {name: slice(start, stop) if name[-1] in "xy" else every for name in geometry.shapes}
+        return {**places, "bx": every, "by": every}
     before = (slice(None),) * geometry.batched
     into, out = (slice(start * size, stop * size) for size in geometry.channels)
     place = {"x": (*before, into), "y": (*before, out), "w": (out,)}
-    return {name: place[name[-1]] for name in geometry.shapes}
+    return {**{name: place[name[-1]] for name in geometry.shapes}, "bx": into, "by": out}
 
 
 def _flipped(array: Array, geometry: Geometry) -> Array:

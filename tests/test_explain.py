@@ -115,6 +115,40 @@ def test_a_small_memory_limit_changes_no_bit(seed):
             set_memory_limit(None)
 
 
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("given_room", [False, True], ids=["new", "out"])
+def test_a_call_in_slices_keeps_the_limit(seed, given_room):
+    x, w, _, knobs, _ = call(seed, size=(4000, 60))
+    x, knobs["groups"] = np.concatenate([x[:, :2]] * 8), 1
+    w, bias = w[:2], np.arange(2).astype(x.dtype)
+    dy = conv(x, w, **knobs)
+    rules = {"y": ({"x": x, "w": w}, dy.shape), "dx": ({"dy": dy, "w": w}, x.shape)}
+    for result, (operands, shape) in rules.items():
+        out = np.empty(shape, x.dtype) if given_room else None
+        if result == "y":
+            whole, make = conv(x, w, bias, **knobs), lambda out=out: conv(x, w, bias, out=out, **knobs)
+        else:
+            whole, make = grad.conv_input(x.shape, w, dy, **knobs), lambda out=out: grad.conv_input(
+                x.shape, w, dy, out=out, **knobs
+            )
+        geometry = resolve(w.ndim - 2, x.shape, w.shape, Parameters(**knobs))
+        needed, one = (plans.workspace(replace(geometry, batch=n), result, operands) for n in (16, 1))
+        for limit in (one + 2 * whole[0].nbytes, needed * 3 // 4):
+            set_memory_limit(limit)
+            try:
+                assert bits(make(), whole) == 0
+                tracemalloc.start()
+                made = make()
+                peak = tracemalloc.get_traced_memory()[1] - (0 if given_room else made.nbytes)
+                tracemalloc.stop()
+            except MemoryError:
+                assert needed * 3 // 4 < one + 2 * whole[0].nbytes
+                continue
+            finally:
+                set_memory_limit(None)
+            assert peak - SMALL_CHANGE <= 1.05 * limit
+
+
 def test_what_cannot_be_cut_is_said_beforehand():
     x, w = np.zeros((1, 1, 1000)), np.zeros((1, 1, 3))
     set_memory_limit(1000)

@@ -59,7 +59,8 @@ def test_the_formulas_of_the_numeric_page_are_the_registrys():
     stated = re.findall(r"^\| (?:`[\w/]+`, )?`(\w+)`(?: \| (\w+) \| `\w+`)? \| `(.*)` \|$", text, re.MULTILINE)
     assert len(stated) == 9
     for name, by, formula in stated:
-        assert formula == str(named[name].rules[{"input": "x", "weight": "w"}[by]].scatter if by else named[name].formula)
+        op = named[name]
+        assert formula == str(op.rules[{"input": "x", "weight": "w"}[by]].scatter if by else op.formula)
 
 
 # ---------------------------------------------------------------- the differences that docs/coming-from.md speaks of
