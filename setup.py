@@ -40,6 +40,7 @@ DIRECTIVES = {
     "initializedcheck": False,
     "cdivision": True,  # truncates: kernels divide only through _index.pxd
     "embedsignature": True,
+    "autotestdict": False,
     "binding": True,
     "freethreading_compatible": True,
 }

@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     command("info", _info, "print version, CPU levels, compiler, threads")
     doc = command("doc", _doc, "write the generated pages, or check that they are fresh")
     generate = command("generate", _generate, "write the generated kernels, or check that they are fresh")
-    for made, default in ((doc, "docs"), (generate, "convsym/kernels/_generated")):
+    for made, default in ((doc, "docs"), (generate, "convsym/kernels")):
         made.add_argument("directory", nargs="?", type=Path, default=Path(default), help=f"default: {default}")
         made.add_argument("--check", action="store_true", help="write nothing; exit 1 and name what is stale")
     tour = command("tour", _tour, "see the whole idea work, in under half a minute")
@@ -268,8 +268,8 @@ def _generate(arguments: argparse.Namespace) -> int:
     stale = [n for n, t in files.items() if not (directory / n).is_file() or (directory / n).read_text() != t]
     if arguments.check:
         return _stale(stale, directory)
-    directory.mkdir(parents=True, exist_ok=True)
     for name in stale:
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
         (directory / name).write_text(files[name], encoding="utf-8")
         print(directory / name)
     return 0

@@ -6,6 +6,7 @@ from typing import Any
 from convsym.codegen.cython import HEADER, kernel_text
 from convsym.codegen.loops import Nest, nest
 from convsym.codegen.rules import rules_text
+from convsym.codegen.stubs import stub_text
 from convsym.codegen.syntax import CTYPES, DTYPES
 from convsym.codegen.table import table_text
 
@@ -41,14 +42,21 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
     Returns
     -------
     dict
-        File name to text; the same registry gives the same bytes. ``kernels.pxi`` is compiled for every CPU level,
-        ``plain.pxi`` once, with the kernels of every dtype.
+        Text by path below ``convsym/kernels``; the same registry gives the same bytes. ``kernels.pxi`` is compiled for
+        every CPU level, ``plain.pxi`` once, with the kernels of every dtype; ``baseline.pyi`` and ``plain.pyi`` are the
+        stubs of the compiled modules.
     """
     ops = [registry[name] for name in sorted(registry)]
     leveled = nests(op for op in ops if op.leveled)
     plain = nests(op for op in ops if op.plain == op.name)
     rules = rules_text(table_text(ops, nests), registry["conv1d"])
-    return {"kernels.pxi": _text(leveled, DTYPES), "plain.pxi": _text(plain, CTYPES, True), "rules.py": rules}
+    return {
+        "_generated/kernels.pxi": _text(leveled, DTYPES),
+        "_generated/plain.pxi": _text(plain, CTYPES, True),
+        "_generated/rules.py": rules,
+        "baseline.pyi": stub_text(leveled, DTYPES),
+        "plain.pyi": stub_text(plain, CTYPES, True),
+    }
 
 
 def _text(made: tuple[Nest, ...], dtypes: Iterable[str], flat: bool = False) -> str:

@@ -6,6 +6,8 @@ only calls that cannot differ in meaning: plain ndarrays of the same shapes and 
 writeable, and parameters of the very same types and values.
 """
 
+cimport cython
+
 from math import isfinite
 
 from numpy import dtype, ndarray, vdot, zeros
@@ -17,6 +19,8 @@ cdef dict _plans = {}
 cdef int _closed = 0
 
 
+@cython.final
+@cython.auto_pickle(False)
 cdef class Plan:
     """One kind of call: the compiled kernel and everything it is called with, but for the arrays.
 

@@ -107,7 +107,7 @@ def _draw(
     sizes = {
         index: extents[index]
         for index in formula.indices
-        if formula.bare(index)[:1] in (((output, axis),) for axis in range(formula.rank(output)))
+        if [array for array, _ in formula.bare(index)[:1]] == [output]
         and not formula.output_size(index)
     }
     shapes[output] = formula(sizes=sizes, **arrays, **parameters).shape

@@ -95,7 +95,7 @@ def _toeplitz(found: Derivation) -> str:
     """The formula's matrix for a small signal, drawn from the relation that was proved."""
     parameters = {"stride": 1, "dilation": 1, "padding": 1}
     x, w = np.ones((1, 1, 8), int), np.ones((1, 1, 3), int)
-    y = found.formula(x=x, w=w, **parameters)
+    y = found.formula.evaluate({"x": x, "w": w, **parameters}, {})
     shapes = {"x": x.shape, "w": w.shape, "y": y.shape}
     relation = figures.axis_relation(
         found.formula, shapes, parameters, output=("y", 2), kernel=("w", 2), input=("x", 2)
@@ -138,7 +138,7 @@ def _window(found: KernelCheck) -> str:
     settings = {"stride": layer.stride, "dilation": 1, "padding": layer.padding}
     parameters = {f"{name}{axis}": value for name, value in settings.items() for axis in (0, 1)}
     x, w = np.ones((1, 1, 8, 8), int), np.ones((1, 1, *layer.shape[2:]), int)
-    y = formula(x=x, w=w, **parameters)
+    y = formula.evaluate({"x": x, "w": w, **parameters}, {})
     shapes = {"x": x.shape, "w": w.shape, "y": y.shape}
     relations = [
         figures.axis_relation(formula, shapes, parameters, output=("y", n), kernel=("w", n), input=("x", n))

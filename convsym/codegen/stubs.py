@@ -1,0 +1,36 @@
+"""Stubs of the compiled modules: the signatures that `convsym.codegen.cython` prints, for type checkers."""
+
+from collections.abc import Iterable
+
+from convsym.codegen.cython import HEADER
+from convsym.codegen.loops import Nest
+
+_TYPES = {"f32": "float32", "f64": "float64", "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64"}
+_IMPORTS = "import numpy as np\nfrom numpy.typing import NDArray\n"
+
+
+def stub_text(nests: Iterable[Nest], dtypes: Iterable[str], flat: bool = False) -> str:
+    """Text of the stub of a compiled module.
+
+    Parameters
+    ----------
+    nests : iterable of Nest
+    dtypes : iterable of str
+        As of `kernel_text`.
+    flat : bool
+        Whether the arrays are flat and followed by their shapes.
+
+    Returns
+    -------
+    str
+    """
+    functions = [_function(nest, dtype, flat) for nest in nests for dtype in dtypes]
+    return f"{HEADER}\n{_IMPORTS}\n{''.join(functions)}"
+
+
+def _function(nest: Nest, dtype: str, flat: bool) -> str:
+    arrays = (nest.formula.output, *nest.formula.operands)
+    arguments = [f"{name}: NDArray[np.{_TYPES[dtype]}]" for name in arrays]
+    arguments += [f"{name}_shape: NDArray[np.intp]" for name in arrays if flat]
+    arguments += [f"{name}: int" for name in (*nest.formula.parameters, "start", "stop", "threads")]
+    return f"def {nest.name}_{dtype}({', '.join(arguments)}) -> None: ...\n"
