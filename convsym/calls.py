@@ -211,7 +211,8 @@ def _channel_sums(dy: Array) -> Array:
 def _each_sample(geometry: Geometry, operands: dict[str, Array], how: How, layout: Layout | None) -> Array:
     """dw for each sample: the samples become groups, which do not see each other."""
     apart = replace(geometry, batch=1, groups=geometry.batch * geometry.groups)
-    value = execution.compute(apart, "dw", operands, how.algorithm)
+    grouped = {name: array.reshape(apart.public_shapes[name]) for name, array in operands.items()}
+    value = execution.compute(apart, "dw", grouped, how.algorithm)
     value = value.reshape(geometry.batch, *geometry.public_shapes["dw"])
     placed = None if layout is None else Layout((0, *(place + 1 for place in layout.places)))
     return delivered(value, next(iter(operands.values())).dtype, how.out, placed)

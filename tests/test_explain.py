@@ -149,6 +149,25 @@ def test_a_call_in_slices_keeps_the_limit(seed, given_room):
             assert peak - SMALL_CHANGE <= 1.05 * limit
 
 
+@pytest.mark.parametrize("transposed", [False, True], ids=["conv", "conv_transpose"])
+def test_gradients_of_single_samples_are_cut_along_the_samples(transposed):
+    fill = np.random.default_rng(0)
+    x, w = (fill.integers(-3, 4, shape).astype("e") for shape in ((6, 4, 300), (4, 2, 3)))
+    forward, by_weight = (
+        (conv_transpose, grad.conv_transpose_weight) if transposed else (conv, grad.conv_weight)
+    )
+    y = forward(x, w, groups=2)
+    whole = by_weight(x, w.shape, y, groups=2, reduce_batch=False)
+    set_memory_limit(x.nbytes)
+    try:
+        assert bits(by_weight(x, w.shape, y, groups=2, reduce_batch=False), whole) == 0
+        with pytest.raises(MemoryError, match="this call needs"):
+            set_memory_limit(x[0].nbytes // 4)
+            by_weight(x, w.shape, y, groups=2, reduce_batch=False)
+    finally:
+        set_memory_limit(None)
+
+
 def test_what_cannot_be_cut_is_said_beforehand():
     x, w = np.zeros((1, 1, 1000)), np.zeros((1, 1, 3))
     set_memory_limit(1000)
