@@ -16,7 +16,8 @@ def set_memory_limit(limit: int | None) -> None:
     """Set how many bytes of workspace a call may use.
 
     A call that needs more computes in slices of the batch or the groups, one over windows (`unfold`, `fold`, average
-    pooling) in slices of the batch or the channels; where one slice needs more still, it is a MemoryError before anything is computed. Results are the same bit for bit.
+    pooling) in slices of the batch or the channels; where one slice needs more still, it is a MemoryError before
+    anything is computed. Results are the same bit for bit.
 
     Parameters
     ----------

@@ -319,6 +319,10 @@ FORGERIES = {
     "a question of very many derivatives": (
         lambda r: changed(r, question=r["question"] | {"wrt": ["x"] * 999}), ("it differentiates 999 times",),
     ),
+    "a claim about two operands": (
+        lambda r: changed(r, question=r["question"] | {"wrt": ["x", "w"], "claim": "dx[i] += dy[i]"}),
+        ("cannot be asked: a claim is about one operand, not about 2",),
+    ),
     "a formula that is none": (
         lambda r: changed(r, question=r["question"] | {"formula": r["question"]["formula"] | {"formula": "import os"}}),
         ("cannot be asked: a formula assigns with += or =",),
