@@ -87,8 +87,8 @@ def test_the_transposed_size_is_the_least_with_as_many_outputs():
 
 def test_same_padding_keeps_the_size():
     for i, r, dilation in product(range(7), range(1, 6), range(1, 5)):
-        total = rules.same_padding(r, dilation)
-        assert rules.output_size(i, r, 1, dilation, total // 2, total - total // 2) == i
+        low, high = rules.PADDINGS["same"](i, r, 1, dilation)
+        assert rules.output_size(i, r, 1, dilation, low, high) == i
 
 
 def test_the_span_of_a_window():

@@ -9,7 +9,7 @@ from convsym.boundary import MODES, cases
 from convsym.codegen.cython import HEADER
 from convsym.elimination import interval
 from convsym.errors import KernelError
-from convsym.expressions import array_of, ceildiv, floordiv, indices_of, names, size, symbol, to_text
+from convsym.expressions import array_of, floordiv, indices_of, names, size, symbol, to_text
 from convsym.formula import Formula
 from convsym.theorems import TOTAL, conventions
 
@@ -77,7 +77,7 @@ def _reading(formula: Formula, index: str) -> tuple[sympy.Expr, str, tuple[str, 
 
 
 def size_rules(op: Any) -> Iterator[str]:
-    """Output size of the op's one spatial axis, the padding that keeps the size, and the size with so many outputs."""
+    """Output size of the op's one spatial axis, and the size with so many outputs."""
     axis = _Axis(op.formula)
     yield _function(
         "output_size",
@@ -86,30 +86,11 @@ def size_rules(op: Any) -> Iterator[str]:
         f"Size of the output along one axis: the largest {axis.index} range whose last read lies inside.",
     )
     yield _function(
-        "same_padding",
-        ("r", "dilation"),
-        to_text(_same(axis.count)),
-        "Total padding (both sides) with which the output keeps the input's size at stride 1.",
-    )
-    yield _function(
         "transposed_size",
         ("o", "r", "stride", "dilation", "low", "high"),
         to_text(_least(axis.count)),
         "The least input size with exactly o outputs, o >= 1; below 1 where the padding alone makes more of them.",
     )
-
-
-def _same(count: sympy.Expr) -> sympy.Expr:
-    """Solve ``count == i`` for the total padding at stride 1."""
-    low, high, i = symbol("low"), symbol("high"), symbol("i")
-    unit = count.xreplace({symbol("stride"): sympy.S.One}).replace(
-        floordiv, lambda a, b: a if b == 1 else floordiv(a, b)
-    )
-    total = symbol("total")
-    solved = sympy.solve(sympy.Eq(unit.xreplace({low: total - high}), i), total)
-    if len(solved) != 1 or solved[0].has(floordiv, ceildiv, i):
-        raise KernelError("the size rule has no padding that keeps the size")
-    return solved[0]
 
 
 def _least(count: sympy.Expr) -> sympy.Expr:

@@ -43,11 +43,6 @@ def output_size(i: int, r: int, stride: int, dilation: int, low: int, high: int)
     return max(0, (dilation + high + i + low - dilation*r - 1)//stride + 1)
 
 
-def same_padding(r: int, dilation: int) -> int:
-    """Total padding (both sides) with which the output keeps the input's size at stride 1."""
-    return (r - 1)*dilation
-
-
 def transposed_size(o: int, r: int, stride: int, dilation: int, low: int, high: int) -> int:
     """The least input size with exactly o outputs, o >= 1; below 1 where the padding alone makes more of them."""
     return dilation*r + o*stride + 1 - dilation - high - low - stride
