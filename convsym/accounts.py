@@ -195,9 +195,7 @@ def _shapes(
 def _copied(arrays: dict[str, gate.Array], input_role: str, rule: str) -> frozenset[str]:
     """Operands of the rule that do not lie as kernels read them."""
     roles = {"input": input_role, "weight": "w"}
-    apart = {
-        roles[name] for name, array in arrays.items() if not (array.flags.c_contiguous and array.flags.aligned)
-    }
+    apart = {roles[name] for name, array in arrays.items() if not gate.is_laid_out(array)}
     return frozenset(apart & set(OPERANDS[rule]))
 
 

@@ -120,7 +120,7 @@ def factor(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> float:
     if dtype.kind not in "fc":
         return 0.0
     sums = 2 if dtype.kind == "c" else 1  # a part of a complex result adds two sums, and is one part of two
-    value = _gamma(sums * products(geometry, result) + sums - 1, _unit(gate.widened(np.empty(0, dtype)).dtype))
+    value = _gamma(sums * products(geometry, result) + sums - 1, _unit(gate.sum_dtype(dtype)))
     if dtype.char == "e":
         rounding = _unit(dtype)
         value = value * (1 + rounding) + rounding

@@ -126,9 +126,8 @@ def operation(
 def forward(op: Operation, input: object, weight: object, bias: object = None) -> Array:
     """The output: the rule y of a convolution, dx of a transposed one; then the bias."""
     execution.check_algorithm(op.how.algorithm)
-    arrays = gate.accept_each(input=input, weight=weight)
-    if bias is not None:
-        arrays = gate.accept_each(input=input, weight=weight, bias=bias)
+    needed = {"input": input, "weight": weight}
+    arrays = gate.accept_each(**needed if bias is None else {**needed, "bias": bias})
     layouts = op.layouts()
     x, w = _standard(layouts, arrays, "input"), _standard(layouts, arrays, "weight")
     geometry = op.geometry(x.shape, w.shape, ("input", "weight"))
@@ -186,7 +185,7 @@ def bias_gradient(rank: int, grad_output: object, axes: Axes = None) -> Array:
     dy = gate.accept(grad_output, "grad_output")
     dy = _standard(read_axes(axes, rank), {"grad_output": dy}, "grad_output")
     check_rank(rank, dy.shape, "grad_output")
-    copied = dy.dtype.char == "e" or dy.dtype.kind == "c" or not (dy.flags.c_contiguous and dy.flags.aligned)
+    copied = dy.dtype.char == "e" or dy.dtype.kind == "c" or not gate.is_laid_out(dy)
     channels = np.moveaxis(dy, -rank - 1, 0)
     # Two copies at most: widened or in the order of the kernel, then the real or the imaginary parts.
     bytes_of_each = copied * 2 * prod(channels.shape[1:]) * max(dy.dtype.itemsize, 4)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convsym import memory
-from convsym.gate import Array
+from convsym.gate import Array, sum_dtype
 from convsym.geometry import Geometry
 from convsym.plans import extending
 
@@ -42,7 +42,7 @@ def laying_out(geometry: Geometry, dtype: np.dtype[Any]) -> Needs:
 
 def putting_back(geometry: Geometry, dtype: np.dtype[Any]) -> Needs:
     """What `sliding.put_back` needs, with windows of half precision widened for it and its result narrowed."""
-    wide = _wide(dtype)
+    wide = sum_dtype(dtype)
     once, each = _extension(geometry, wide)
     windows = prod(geometry.kernel) * prod(geometry.outputs)
     copies = (windows + prod(geometry.inputs)) * wide.itemsize if wide != dtype else 0
@@ -111,7 +111,7 @@ def _places(shape: tuple[int, ...], room: int) -> list[tuple[slice, ...]]:
 
 def _means(geometry: Geometry, dtype: np.dtype[Any], read: int, made: int) -> Needs:
     """Needs of means or of their adjoint, whose arrays have `read` elements and `made` elements for each channel."""
-    wide = _wide(dtype)
+    wide = sum_dtype(dtype)
     inner = geometry.on_extended() if geometry.mode != "zeros" else geometry
     once, each = _extension(geometry, wide)
     quotient = prod(geometry.outputs)
@@ -132,8 +132,3 @@ def _extension(geometry: Geometry, dtype: np.dtype[Any]) -> tuple[int, int]:
 def _buffers(dtype: np.dtype[Any]) -> int:
     """Bytes that NumPy puts aside to add arrays whose elements lie apart: for two operands and the result."""
     return 3 * np.getbufsize() * dtype.itemsize
-
-
-def _wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype that sums are made in."""
-    return np.dtype(np.float32) if dtype.char == "e" else dtype

@@ -133,8 +133,12 @@ def accept_out(out: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Arr
 
 def layout(array: Array) -> Array:
     """The array as a kernel reads it: C-contiguous and aligned, copied only if it is not."""
-    flags = array.flags
-    return array if flags.c_contiguous and flags.aligned else array.copy(order="C")
+    return array if is_laid_out(array) else array.copy(order="C")
+
+
+def is_laid_out(array: Array) -> bool:
+    """Whether a kernel can read the array where it is."""
+    return array.flags.c_contiguous and array.flags.aligned
 
 
 def usable(room: Array, operands: Iterable[Array]) -> Array | None:
@@ -145,7 +149,12 @@ def usable(room: Array, operands: Iterable[Array]) -> Array | None:
 
 def widened(array: Array) -> Array:
     """The array in the dtype that sums are made in: float32 for float16, its own for every other."""
-    return array.astype(np.float32) if array.dtype.char == "e" else array
+    return array.astype(sum_dtype(array.dtype), copy=False)
+
+
+def sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that sums of elements are made in."""
+    return np.dtype(np.float32) if dtype.char == "e" else dtype
 
 
 def narrowed(array: Array, dtype: np.dtype[Any]) -> Array:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from convsym import polyphase
-from convsym.gate import Array
+from convsym.gate import Array, is_laid_out, sum_dtype
 from convsym.geometry import Geometry, Shape
 from convsym.kernels._generated import rules
 
@@ -91,7 +91,7 @@ def steps_of(
     """What takes memory in one rule of a convolution; arguments as of `plan`."""
     sizes = {name: prod(shape) for name, shape in geometry.shapes.items()}
     names = OPERANDS[result]
-    wide = np.dtype(np.float32) if dtype.char == "e" else dtype
+    wide = sum_dtype(dtype)
     steps = []
 
     def step(purpose: str, elements: int, item: int = wide.itemsize) -> None:
@@ -123,9 +123,7 @@ def steps_of(
 def workspace(geometry: Geometry, result: str, operands: Mapping[str, Array]) -> int:
     """Bytes that a call with these operands takes beside its arguments and its result, at most."""
     dtype = next(iter(operands.values())).dtype
-    copied = frozenset(
-        name for name, array in operands.items() if not (array.flags.c_contiguous and array.flags.aligned)
-    )
+    copied = frozenset(name for name, array in operands.items() if not is_laid_out(array))
     plain = geometry.mode == "zeros" and not geometry.flip and not geometry.is_dilated and not geometry.margins
     if plain and not copied and dtype.kind != "c" and dtype.char != "e":
         return 0
