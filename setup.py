@@ -53,7 +53,7 @@ ABI3 = not sysconfig.get_config_var("Py_GIL_DISABLED")
 def extension(name, sources, flags=(), link_flags=()):
     macros = [("Py_LIMITED_API", "0x030B0000")] if ABI3 else []
     depends = sorted(
-        str(p) for pattern in ("*.pxd", "_generated/*.pxi") for p in Path("convsym/kernels").glob(pattern)
+        str(p) for pattern in ("*.pxd", "*.pxi", "_generated/*.pxi") for p in Path("convsym/kernels").glob(pattern)
     )
     return Extension(
         f"{PACKAGE}.{name}",

@@ -18,8 +18,8 @@ LINE = """
     solver presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
-    kernels arguments gate geometry meaning layouts margins polyphase memory plans cutting execution calls bounds
-    sliding windows averaging pooling signals functional transposed operators sparse cycles norms grad accounts specs
+    kernels arguments gate geometry meaning layouts margins polyphase memory taps direct plans cutting execution
+    calls bounds sliding windows averaging pooling signals functional transposed operators sparse cycles norms grad accounts specs
     figures documents digits tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])

@@ -6,9 +6,10 @@ from typing import Any
 from convsym.codegen.cython import HEADER, kernel_text
 from convsym.codegen.loops import Nest, nest
 from convsym.codegen.rules import rules_text
-from convsym.codegen.stubs import stub_text
+from convsym.codegen.stubs import driver_stubs, stub_text
 from convsym.codegen.syntax import CTYPES, DTYPES
 from convsym.codegen.table import table_text
+from convsym.codegen.tiles import LEVELS, tiles_text
 
 __all__ = ["generate", "nests"]
 
@@ -43,8 +44,8 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
     -------
     dict
         Text by path below ``convsym/kernels``; the same registry gives the same bytes. ``kernels.pxi`` is compiled for
-        every CPU level, ``plain.pxi`` once, with the kernels of every dtype; ``baseline.pyi`` and ``plain.pyi`` are the
-        stubs of the compiled modules.
+        every CPU level, ``plain.pxi`` once, with the kernels of every dtype, ``tiles_….pxi`` for its level;
+        ``baseline.pyi`` and ``plain.pyi`` are the stubs of the compiled modules.
     """
     ops = [registry[name] for name in sorted(registry)]
     leveled = nests(op for op in ops if op.leveled)
@@ -54,7 +55,8 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
         "_generated/kernels.pxi": _text(leveled, DTYPES),
         "_generated/plain.pxi": _text(plain, CTYPES, True),
         "_generated/rules.py": rules,
-        "baseline.pyi": stub_text(leveled, DTYPES),
+        **{f"_generated/tiles_{level}.pxi": tiles_text(level) for level in LEVELS},
+        "baseline.pyi": stub_text(leveled, DTYPES) + driver_stubs(DTYPES),
         "plain.pyi": stub_text(plain, CTYPES, True),
     }
 

@@ -28,6 +28,20 @@ def stub_text(nests: Iterable[Nest], dtypes: Iterable[str], flat: bool = False) 
     return f"{HEADER}\n{_IMPORTS}\n{''.join(functions)}"
 
 
+def driver_stubs(dtypes: Iterable[str]) -> str:
+    """Stubs of the drivers of the register tiles, which every CPU level has."""
+    arrays = {"fill": ("out", "x"), "turn": ("out", "dy"), "sweep": ("y", "a", "b"), "dot": ("dw", "a", "b")}
+    lines = []
+    for name, operands in arrays.items():
+        for dtype in dtypes:
+            given = [f"{operand}: NDArray[np.{_TYPES[dtype]}]" for operand in operands]
+            given += ["s: NDArray[np.intp]", "start: int", "stop: int", "threads: int"]
+            lines.append(f"def {name}_{dtype}({', '.join(given)}) -> None: ...\n")
+    lines.append("def lanes() -> dict[str, int]: ...\n")
+    lines.append("def shapes() -> tuple[dict[int, int], dict[int, int]]: ...\n")
+    return "".join(lines)
+
+
 def _function(nest: Nest, dtype: str, flat: bool) -> str:
     arrays = (nest.formula.output, *nest.formula.operands)
     arguments = [f"{name}: NDArray[np.{_TYPES[dtype]}]" for name in arrays]

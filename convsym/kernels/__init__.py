@@ -7,18 +7,24 @@ the number of threads nor the size of the blocks changes a bit of the result.
 
 from collections.abc import Callable, Mapping, Sequence
 
-from convsym.kernels.levels import door, in_use, using
+from convsym.kernels import tables
+from convsym.kernels.levels import door, in_use, load, using
 from convsym.kernels.preparation import Array, prepared, signature
 from convsym.kernels.report import config, show_config
+from convsym.kernels.tables import Driver
 from convsym.kernels.threads import get_num_threads, guard_fork, set_num_threads
 
-__all__ = ["config", "door", "get_num_threads", "in_use", "run", "set_num_threads", "show_config", "using"]
+__all__ = [
+    *("config", "door", "drive", "get_num_threads", "in_use", "run", "set_num_threads", "show_config", "tables", "using"),
+]
 
 # Multiply-adds of one thread in one block. Between blocks Python looks for signals, so this bounds the
 # answer to Ctrl-C (2**23 take about 10 ms); a block costs 2 µs of its own.
 BLOCK_WORK = 2**23
 # Multiply-adds from which a team of threads pays: about 50 µs of one thread, when waking another takes 5 to 40 µs.
 THREADED_WORK = 2**18
+# The same as BLOCK_WORK for register tiles, which are some twenty times as fast.
+TILED_WORK = 2**28
 
 
 def run(
@@ -102,3 +108,23 @@ def _team(threads: int, work: int, items: int) -> int:
         return 1
     guard_fork()
     return min(threads, items)
+
+
+def drive(driver: Driver, arrays: Sequence[Array | None], jobs: int, work: int, char: str) -> None:
+    """Run the jobs of a tile driver.
+
+    Parameters
+    ----------
+    driver : Driver
+    arrays : sequence of ndarray
+        Flat; the result first.
+    jobs : int
+    work : int
+        Multiply-adds of all jobs.
+    char : {"f", "d"}
+    """
+    compiled = getattr(load(in_use()), f"{driver.name}_{'f32' if char == 'f' else 'f64'}")
+    team = _team(get_num_threads(), work, jobs)
+    step = max(team, team * TILED_WORK * jobs // max(work, 1))
+    for start in range(0, jobs, step):
+        compiled(*arrays, driver.table, start, min(start + step, jobs), team)

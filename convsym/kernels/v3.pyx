@@ -2,3 +2,5 @@ from cython.parallel cimport prange
 from convsym.kernels._index cimport ceildiv, floordiv, floormod
 
 include "_generated/kernels.pxi"
+include "_generated/tiles_v3.pxi"
+include "_sweeps.pxi"

@@ -1,0 +1,99 @@
+"""The tables that the tile drivers take: numbers first, then where each table starts, then the tables.
+
+The drivers are in `_sweeps.pxi`; they read numbers and tables by their place in `FILL`, `TURN`, `SWEEP` and `DOT`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convsym.kernels.levels import load
+
+# Names of the numbers and of the tables, in the order in which the drivers count them.
+FILL = (
+    ("rows", "length", "step", "channels", "image", "channel", "source_image", "source_channel"),
+    ("source", "lead", "count"),
+)
+TURN = (("channels", "width", "positions", "block", "blocks", "source_image", "source_channel"), ())
+SWEEP = (
+    (
+        *("samples", "groups", "rows", "vectors", "pattern", "channels", "taps", "am", "ac", "bc", "bn", "yn", "ym"),
+        *("row_blocks", "vector_blocks", "vectors_first", "step", "repeats", "add", "widest"),
+    ),
+    (
+        *("aoff", "boff", "outer_pos", "outer_place", "pos", "start", "lane", "count", "place", "full"),
+        *("group_a", "group_b", "group_y", "repeat_a", "repeat_b"),
+    ),
+)
+DOT = (
+    (
+        *("rows", "columns", "groups", "row_blocks", "column_blocks", "lines", "vectors"),
+        *("group_a", "am", "al", "group_b", "bl"),
+    ),
+    ("repeat_a", "repeat_b", "boff"),
+)
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A driver with its table.
+
+    Attributes
+    ----------
+    name : {"fill", "turn", "sweep", "dot"}
+    table : ndarray
+    jobs : int
+        Jobs for each sample, or in all.
+    """
+
+    name: str
+    table: NDArray[np.intp]
+    jobs: int
+
+
+_LAYOUTS = {"fill": FILL, "turn": TURN, "sweep": SWEEP, "dot": DOT}
+
+
+def driver(name: str, jobs: int, **entries: Any) -> Driver:
+    """A driver with its numbers and tables, each given by name.
+
+    Raises
+    ------
+    KeyError
+        One is missing.
+    """
+    numbers, tables = _LAYOUTS[name]
+    arrays = [np.asarray(entries[key], np.intp) for key in tables]
+    offset = len(numbers) + len(tables)
+    starts = offset + np.cumsum([0, *(array.size for array in arrays)])[:-1] if arrays else []
+    head = [*(entries[key] for key in numbers), *starts]
+    return Driver(name, np.concatenate([np.array(head, np.intp), *arrays]), jobs)
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """The tiles of a level.
+
+    Attributes
+    ----------
+    rows : mapping
+        For each number of vectors, the most rows.
+    dots : mapping
+        For each number of rows, the most columns of a dot product.
+    lanes : mapping
+        Lanes of a vector by the character of the dtype.
+    """
+
+    rows: Mapping[int, int]
+    dots: Mapping[int, int]
+    lanes: Mapping[str, int]
+
+
+def shapes(level: str) -> Shapes:
+    """The tiles of a compiled level."""
+    module = load(level)
+    rows, dots = module.shapes()
+    return Shapes(rows, dots, module.lanes())

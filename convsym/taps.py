@@ -1,0 +1,257 @@
+"""Tap tables: a rule of a convolution lowered to integers that the register tiles take.
+
+Along an axis output o reads x at ``read(o, r)``, which is affine: with u = step·q + residue that is q = o + shift in the
+residue class of tap r. One such table serves all three rules: y reads the classes of x at o + shift; a class of dx reads dy
+at q − shift; dw multiplies both. Padding is where a class reaches beyond its array. No zeros are put between elements.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from convsym.geometry import Geometry
+from convsym.kernels._generated import rules
+
+Integers = NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Taps:
+    """The taps of one axis: with tap r, output o reads ``step*(o + shift[r]) + residue[r]``."""
+
+    step: int
+    shift: tuple[int, ...]
+    residue: tuple[int, ...]
+
+
+def taps_of(geometry: Geometry, axis: int) -> Taps:
+    """The taps of an axis, from the rule of what an output reads."""
+    own = (geometry.stride[axis], geometry.dilation[axis], geometry.padding[axis][0])
+    first = rules.read(0, np.arange(geometry.kernel[axis]), *own)
+    step = rules.read(1, 0, *own) - rules.read(0, 0, *own)
+    shift, residue = np.divmod(first, step)
+    return Taps(step, tuple(shift.tolist()), tuple(residue.tolist()))
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of an image: place j of a class holds element ``step*(first + j) + residue`` of the array, or 0.
+
+    Attributes
+    ----------
+    size : int
+        Of the array.
+    first, length : int
+        What the first place stands for, and how many there are.
+    step : int
+    residues : tuple of int
+        The classes.
+    """
+
+    size: int
+    first: int
+    length: int
+    step: int = 1
+    residues: tuple[int, ...] = (0,)
+
+    def inside(self, residue: int) -> tuple[int, int, int]:
+        """Of a class: places before the array's elements, elements, and the first element."""
+        start = rules.first_output(0, self.step, 1, -residue) - self.first
+        end = rules.end_output(self.size, 0, self.step, 1, -residue) - self.first
+        lead = min(max(start, 0), self.length)
+        count = max(min(end, self.length) - lead, 0)
+        return lead, count, rules.read(self.first + lead, 0, self.step, 1, -residue)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the array's own axis."""
+        return self.residues == (0,) and self.step == 1 and self.first == 0 and self.length == self.size
+
+
+@dataclass(frozen=True)
+class Image:
+    """A padded channel of an array, split into residue classes: class after class, each with the same axes."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def pitches(self) -> tuple[int, ...]:
+        """Distance of neighbors along each axis."""
+        lengths = [axis.length for axis in self.axes]
+        return tuple(prod(lengths[place + 1 :]) for place in range(len(lengths)))
+
+    @property
+    def plane(self) -> int:
+        """Elements of one class."""
+        return prod(axis.length for axis in self.axes)
+
+    @property
+    def size(self) -> int:
+        """Elements of a channel."""
+        return self.plane * prod(len(axis.residues) for axis in self.axes)
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is the array's own channel, so that nothing is copied."""
+        return all(axis.whole for axis in self.axes)
+
+    def start(self, residues: Sequence[int]) -> int:
+        """Where a class starts."""
+        number = 0
+        for axis, residue in zip(self.axes, residues, strict=True):
+            number = number * len(axis.residues) + axis.residues.index(residue)
+        return number * self.plane
+
+    def rows(self) -> tuple[Integers, Integers, Integers]:
+        """For each row of a channel: its first element in the array, places before it, elements."""
+        sizes = [axis.size for axis in self.axes]
+        pitches = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
+        parts = []
+        for residues in product(*(axis.residues for axis in self.axes)):
+            source, there = np.zeros(1, np.intp), np.ones(1, bool)
+            for axis, residue, pitch in zip(self.axes[:-1], residues, pitches, strict=False):
+                lead, count, element = axis.inside(residue)
+                place = np.arange(axis.length)
+                inside = (place >= lead) & (place < lead + count)
+                source = (source[:, None] + (element + axis.step * (place - lead)) * pitch).ravel()
+                there = (there[:, None] & inside).ravel()
+            lead, count, element = self.axes[-1].inside(residues[-1])
+            there = there & (count > 0)
+            parts.append((np.where(there, source + element, 0), np.where(there, lead, 0), np.where(there, count, 0)))
+        first, lead, count = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return first, lead, count
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of lanes that cover the positions of a result: a pattern, repeated over outer rows.
+
+    Attributes
+    ----------
+    outer_pos, outer_place : ndarray
+        Where each outer row starts in the image and in the result.
+    pos : ndarray
+        Where each vector of the pattern starts in the image.
+    start, lane, count, place : ndarray
+        Parts of the vectors that are stored: those of vector j are start[j] … start[j + 1]; of each the first lane, the
+        number of lanes, and where they go.
+    full : ndarray
+        Whether a vector is one part of all lanes.
+    """
+
+    outer_pos: Integers
+    outer_place: Integers
+    pos: Integers
+    start: Integers
+    lane: Integers
+    count: Integers
+    place: Integers
+    full: Integers
+
+    @property
+    def number(self) -> int:
+        """Vectors in all."""
+        return len(self.outer_pos) * len(self.pos)
+
+
+def grid(sizes: Sequence[int], pitches: Sequence[int]) -> Integers:
+    """Offsets of all points of a box, the last axis fastest."""
+    total = np.zeros(1, np.intp)
+    for size, pitch in zip(sizes, pitches, strict=True):
+        total = (total[:, None] + np.arange(size) * pitch).ravel()
+    return total
+
+
+def vectors_of(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int, work: int) -> Vectors:
+    """The vectors that cover a box of results.
+
+    Parameters
+    ----------
+    sizes : sequence of int
+        Of the box.
+    pitches, places : sequence of int
+        Distances of neighbors in the image and in the result.
+    lanes : int
+    work : int
+        Steps of a tile; where there are many of them, vectors across rows pay.
+
+    Returns
+    -------
+    Vectors
+    """
+    rows = _in_rows(sizes, pitches, places, lanes)
+    across = _across_rows(sizes, pitches, places, lanes)
+
+    def cost(vectors: Vectors) -> float:
+        parts = len(vectors.lane) + 8 * int((vectors.full == 0).sum())
+        return len(vectors.outer_pos) * (len(vectors.pos) * work + 2 * parts)
+
+    return min((rows, across), key=cost)
+
+
+def _in_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int) -> Vectors:
+    """Vectors within rows; the last one of a row begins earlier, so that it ends with the row."""
+    size = sizes[-1]
+    first = np.minimum(np.arange(0, size, lanes), max(size - lanes, 0))
+    return _made(sizes, pitches, places, 1, first, [[(0, min(lanes, size), f)] for f in first.tolist()], lanes)
+
+
+def _across_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int) -> Vectors:
+    """Vectors over the rows of a plane one after the other, with the places between rows that belong to no result."""
+    if len(sizes) < 2 or sizes[-1] > 16 * lanes:
+        return _in_rows(sizes, pitches, places, lanes)
+    depth, size = 2, sizes[-1]
+    height, pitch = sizes[-2], pitches[-2]
+    flat = (height - 1) * pitch + size
+    first = np.minimum(np.arange(0, flat, lanes), max(flat - lanes, 0))
+    parts = []
+    for f in first.tolist():
+        own = []
+        for row in range(f // pitch, min((f + lanes - 1) // pitch, height - 1) + 1):
+            begin, end = max(f, row * pitch), min(f + lanes, row * pitch + size)
+            if begin < end:
+                own.append((begin - f, end - begin, row * places[-2] + (begin - row * pitch) * places[-1]))
+        parts.append(own)
+    joined = [_joined(own) if places[-1] == 1 else own for own in parts]
+    return _made(sizes, pitches, places, depth, first, joined, lanes)
+
+
+def _joined(parts: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Parts that follow each other in lanes and in places become one."""
+    made: list[tuple[int, int, int]] = []
+    for lane, count, place in parts:
+        if made and made[-1][0] + made[-1][1] == lane and made[-1][2] + made[-1][1] == place:
+            made[-1] = (made[-1][0], made[-1][1] + count, made[-1][2])
+        else:
+            made.append((lane, count, place))
+    return made
+
+
+def _made(
+    sizes: Sequence[int],
+    pitches: Sequence[int],
+    places: Sequence[int],
+    depth: int,
+    first: Integers,
+    parts: list[list[tuple[int, int, int]]],
+    lanes: int,
+) -> Vectors:
+    flat = [part for own in parts for part in own]
+    lane, count, place = np.array(flat, np.intp).reshape(-1, 3).T
+    if depth == 1:
+        place = place * places[-1]
+    unit = places[-1] == 1
+    return Vectors(
+        grid(sizes[:-depth], pitches[:-depth]),
+        grid(sizes[:-depth], places[:-depth]),
+        first,
+        np.cumsum([0, *map(len, parts)]),
+        lane,
+        count,
+        place,
+        np.array([unit and len(own) == 1 and own[0][:2] == (0, lanes) for own in parts], np.intp),
+    )
