@@ -120,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
     tour.add_argument("--seed", type=int, default=0, help="of the first weights and the order of images (default: 0)")
     tour.add_argument("--epochs", type=_count, help="passes through the training images")
     tour.add_argument("--no-report", action="store_true", help="write no convsym-tour.html")
+    bench = command("bench", _bench, "measure speed against the libraries that are installed, in under a minute")
+    for name, text in (("set", "a set of layers (default: quick)"), ("peer", "a library to measure (default: all)")):
+        bench.add_argument(f"--{name}", action="append", default=[], metavar="NAME", help=f"{text}; may be repeated")
+    bench.add_argument("--threads", type=_count, metavar="N", help="threads of everybody (default: convsym's)")
+    bench.add_argument("--seconds", type=_seconds, metavar="S", help="time for each library and row (default: 0.06)")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the results to a file too")
     return parser
 
 
@@ -287,3 +293,10 @@ def _tour(arguments: argparse.Namespace) -> int:
 
     epochs = tour.EPOCHS if arguments.epochs is None else arguments.epochs
     return tour.main(arguments.output, seed=arguments.seed, epochs=epochs, report=not arguments.no_report)
+
+
+def _bench(arguments: argparse.Namespace) -> int:
+    from convsym.bench import command
+
+    seconds = command.SECONDS if arguments.seconds is None else arguments.seconds
+    return command.bench(arguments.set, arguments.threads, seconds, arguments.json, arguments.peer)

@@ -20,7 +20,7 @@ LINE = """
     codegen op ops audit certificates
     kernels arguments gate geometry meaning layouts margins polyphase memory taps direct plans cutting execution
     calls bounds sliding windows averaging pooling signals functional transposed operators sparse cycles norms grad accounts specs
-    figures documents digits tour cli __main__
+    figures bench documents digits tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])
 # algorithm="reference" evaluates the formula itself, so this one function reaches for the registry when it is called.
