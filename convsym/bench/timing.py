@@ -69,7 +69,7 @@ def race(
 
 def _turn(call: Call, batch: int, length: float, clock: Callable[[], float]) -> list[float]:
     """Seconds of one call, as often as fits."""
-    taken = []
+    taken: list[float] = []
     begin = now = clock()
     while not taken or now - begin < length:
         start = now
