@@ -257,21 +257,3 @@ def _reference(geometry: Geometry, result: str, operands: Operands, out: Array) 
         operands = {**operands, "x": margins.dilate(operands["x"], geometry)}
     value = rule(**operands, **geometry.parameters, sizes={result: stuffed.shapes[result]})
     out[...] = value[margins.kept(geometry)] if result == "dx" else value
-
-
-def remember(
-    geometry: Geometry,
-    x: Array,
-    w: Array,
-    stride: object,
-    padding: object,
-    dilation: object,
-    groups: object,
-) -> None:
-    """Leave a plan at the door for small forward calls of this kind."""
-    shapes = [geometry.shapes[name] for name in ("y", "x", "w")]
-    found = kernels.small(f"conv{geometry.rank}d_y", shapes, x.dtype.char, geometry.parameters)
-    if found is not None:
-        compiled, tail = found
-        plan = kernels.door().Plan(compiled, (*shapes, geometry.public_shapes["y"]), tail, bool(geometry.margins))
-        kernels.door().remember(geometry.rank, x, w, stride, padding, dilation, groups, plan)

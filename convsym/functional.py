@@ -6,13 +6,15 @@ not flipped unless ``flip=True`` asks for it.
 
 from typing import Any
 
+import numpy as np
+
 from convsym.arguments import Number, Padding, Parameters, PerAxis
 from convsym.calls import How, Operation, forward
-from convsym.execution import remember
 from convsym.gate import Array, accept
 from convsym.kernels import door
 from convsym.layouts import Axes
-from convsym.meaning import resolve, weight_rank
+from convsym.meaning import weight_rank
+from convsym.shortcuts import remember
 
 
 def conv1d(
@@ -71,14 +73,15 @@ def conv1d(
     >>> conv1d(x, w, padding=1, padding_mode="circular")
     array([[ 3., -2., -2., -2.,  3.]])
     """
-    plain = bias is None and out is None and axes is None and padding_mode == "zeros" and same == "symmetric"
-    if plain and flip is False and input_dilation == 1 and algorithm in ("auto", "direct"):
-        output: Array | None = door().enter(1, input, weight, stride, padding, dilation, groups)
-        if output is None:
-            return _first_call(1, input, weight, stride, padding, dilation, groups, algorithm)
-        return output
+    if algorithm != "reference":
+        output: Array | None = door().enter(
+            1, input, weight, bias, stride, padding, dilation, groups,
+            algorithm, padding_mode, input_dilation, flip, out, axes, same,
+        )  # fmt: skip
+        if output is not None:
+            return output
     parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
-    return forward(Operation(1, parameters, How(algorithm, out, axes)), input, weight, bias)
+    return _long_way(Operation(1, parameters, How(algorithm, out, axes)), input, weight, bias)
 
 
 def conv2d(
@@ -138,14 +141,15 @@ def conv2d(
     array([[[ 3.5,  8.5],
             [ 9.5, 20.5]]])
     """
-    plain = bias is None and out is None and axes is None and padding_mode == "zeros" and same == "symmetric"
-    if plain and flip is False and input_dilation == 1 and algorithm in ("auto", "direct"):
-        output: Array | None = door().enter(2, input, weight, stride, padding, dilation, groups)
-        if output is None:
-            return _first_call(2, input, weight, stride, padding, dilation, groups, algorithm)
-        return output
+    if algorithm != "reference":
+        output: Array | None = door().enter(
+            2, input, weight, bias, stride, padding, dilation, groups,
+            algorithm, padding_mode, input_dilation, flip, out, axes, same,
+        )  # fmt: skip
+        if output is not None:
+            return output
     parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
-    return forward(Operation(2, parameters, How(algorithm, out, axes)), input, weight, bias)
+    return _long_way(Operation(2, parameters, How(algorithm, out, axes)), input, weight, bias)
 
 
 def conv3d(
@@ -295,20 +299,14 @@ def _rank(weight: object) -> int:
     return weight_rank(accept(weight, "weight").shape)
 
 
-def _first_call(
-    rank: int,
-    input: Any,
-    weight: Any,
-    stride: PerAxis,
-    padding: Padding,
-    dilation: PerAxis,
-    groups: Number,
-    algorithm: str,
-) -> Array:
-    """A plain forward call the long way, which checks everything; it leaves a plan at the door for the next one."""
-    parameters = Parameters(stride, padding, dilation, groups)
-    output = forward(Operation(rank, parameters, How(algorithm)), input, weight)
-    if type(input) is type(weight) is type(output) and output.dtype.char in "fd":
-        geometry = resolve(rank, input.shape, weight.shape, parameters)
-        remember(geometry, input, weight, stride, padding, dilation, groups)
+def _long_way(op: Operation, input: Any, weight: Any, bias: Any) -> Array:
+    """A forward call that checks everything; where the door could have served it, it leaves a plan for the next one."""
+    output = forward(op, input, weight, bias)
+    asked, how = op.parameters, op.how
+    simple = bias is None and how.axes is None and asked.padding_mode == "zeros" and asked.same == "symmetric"
+    if simple and type(input) is type(weight) is np.ndarray and input.dtype is weight.dtype is output.dtype:
+        geometry = op.geometry(input.shape, weight.shape, ("input", "weight"))
+        remember(
+            geometry, input, weight, asked.stride, asked.padding, asked.dilation, asked.groups, how.algorithm
+        )
     return output

@@ -1,10 +1,17 @@
 """The door of small calls: what it remembers never changes what a call means."""
 
+import sys
+
 import numpy as np
 import pytest
 
 import convsym
 from convsym import ShapeError, kernels
+from convsym.arguments import Parameters
+from convsym.execution import compute
+from convsym.meaning import resolve
+from convsym.plans import OPERANDS
+from convsym.shortcuts import shortcut
 
 X = np.arange(-12, 13, dtype=np.float32).reshape(1, 5, 5)
 W = np.array([[[[1, -2], [3, 0]]]], dtype=np.float32)
@@ -20,11 +27,18 @@ def long_way(x, w, **parameters):
         kernels.door().close(False)
 
 
+def through_the_door(x, w, padding):
+    """The result that the door alone gives; None where it sends the call the long way."""
+    return kernels.door().enter(
+        2, x, w, None, 1, padding, 1, 1, "auto", "zeros", 1, False, None, None, "symmetric"
+    )
+
+
 @pytest.fixture
 def remembered():
     """A call whose plan is known, and that the door serves."""
     convsym.conv2d(X, W, **KNOWN)
-    assert kernels.door().enter(2, X, W, 1, 1, 1, 1) is not None
+    assert through_the_door(X, W, 1) is not None
 
 
 @pytest.mark.parametrize("x", [
@@ -74,9 +88,9 @@ def test_a_weight_that_is_not_finite_follows_the_formula(remembered):
 
 def test_a_level_that_is_asked_for_is_used(remembered):
     with kernels.using("baseline"):
-        assert kernels.door().enter(2, X, W, 1, 1, 1, 1) is None
+        assert through_the_door(X, W, 1) is None
         convsym.conv2d(X, W, **KNOWN)
-        assert kernels.door().enter(2, X, W, 1, 1, 1, 1) is None
+        assert through_the_door(X, W, 1) is None
 
 
 def test_results_are_new_arrays(remembered):
@@ -88,7 +102,7 @@ def test_results_are_new_arrays(remembered):
 def test_large_calls_leave_no_plan():
     x, w = np.ones((1, 1, 600, 600), np.float32), np.ones((1, 1, 3, 3), np.float32)
     convsym.conv2d(x, w)
-    assert kernels.door().enter(2, x, w, 1, 0, 1, 1) is None
+    assert through_the_door(x, w, 0) is None
 
 
 def test_the_plans_are_bounded():
@@ -96,3 +110,125 @@ def test_the_plans_are_bounded():
     for length in range(1, 5000):
         convsym.conv1d(np.ones((1, length), np.float32), w)
     assert convsym.conv1d(np.ones((1, 3), np.float32), w).shape == (1, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint16", "int32", "uint64"])
+@pytest.mark.parametrize("padding", [0, 1, (2, 0)])
+def test_the_second_call_gives_the_bits_of_the_first(dtype, padding):
+    numbers = np.random.default_rng(0)
+    x = (100 * numbers.standard_normal((2, 3, 7, 6))).astype(dtype)
+    w = (100 * numbers.standard_normal((4, 3, 3, 2))).astype(dtype)
+    want = long_way(x, w, padding=padding)
+    convsym.conv2d(x, w, padding=padding)
+    found = through_the_door(x, w, padding)
+    assert found.tobytes() == want.tobytes()
+    assert found.shape == want.shape and found.dtype is want.dtype
+
+
+@pytest.mark.parametrize("changed", [
+    {"same": "tf"}, {"same": "lower"}, {"padding_mode": "circular"}, {"flip": True}, {"input_dilation": 2},
+    {"axes": "NCHW"}, {"bias": np.ones(1, np.float32)}, {"algorithm": "reference"},
+], ids=lambda changed: next(iter(changed)))  # fmt: skip
+@pytest.mark.parametrize("first", [True, False])
+def test_what_plans_do_not_know_goes_the_long_way(changed, first):
+    x, w = X[None, :, :4], W
+    calls = [{"stride": 2, "padding": "same"}, {"stride": 2, "padding": "same", **changed}]
+    if "padding_mode" in changed:
+        calls = [{"padding": 1}, {"padding": 1, **changed}]
+    kernels.door().close(True)
+    kernels.door().close(False)
+    want = [long_way(x, w, **call) for call in calls]
+    for _ in range(2):
+        for call, expected in list(zip(calls, want, strict=True))[:: 1 if first else -1]:
+            assert np.array_equal(convsym.conv2d(x, w, **call), expected)
+
+
+def test_numbers_that_are_equal_but_other_objects_are_known(remembered):
+    big = 10**6
+    x, w = np.ones((1, 1, 3), np.float32), np.ones((1, 1, 1), np.float32)
+    for stride in (big, 10**6 + 0 * len(x), int("1000000")):
+        assert convsym.conv1d(x, w, stride=stride).shape == (1, 1, 1)
+    convsym.conv2d(X, W, padding=(1, int("0")))
+    assert through_the_door(X, W, tuple([1, 0])) is not None
+
+
+@pytest.mark.parametrize(("make", "served"), [
+    (lambda: np.empty((1, 6, 6), np.float32), True),
+    (lambda: np.empty((1, 6, 12), np.float32)[:, :, ::2], False),
+    (lambda: np.empty((1, 6, 6), np.float64), False),
+    (lambda: np.empty((6, 6), np.float32), False),
+    (lambda: np.frombuffer(bytes(144), np.float32).reshape(1, 6, 6), False),
+    (lambda: np.ma.masked_array(np.empty((1, 6, 6), np.float32)), False),
+    (lambda: [[0]], False),
+], ids=["fits", "strides", "dtype", "axes", "read-only", "masked", "list"])  # fmt: skip
+def test_an_out_is_filled_or_left_to_the_long_way(remembered, make, served):
+    out = make()
+    found = kernels.door().enter(2, X, W, None, 1, 1, 1, 1, "auto", "zeros", 1, False, out, None, "symmetric")
+    assert (found is out) if served else (found is None)
+    if served:
+        assert np.array_equal(out, long_way(X, W, padding=1))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_an_out_over_an_operand_goes_the_long_way(place):
+    memory = np.arange(1, 33, dtype=np.float64)
+    arrays = [memory[:16].reshape(1, 4, 4), memory[16:17].reshape(1, 1, 1, 1)]
+    want = long_way(*arrays)
+    convsym.conv2d(*arrays)
+    out = (memory[8:24] if place == 0 else memory[16:32]).reshape(1, 4, 4)
+    assert np.array_equal(convsym.conv2d(*arrays, out=out), want)
+
+
+def test_no_reference_is_lost_or_kept(remembered):
+    x, w, out = X.copy(), W.copy(), np.empty((1, 6, 6), np.float32)
+    convsym.conv2d(x, w, out=out, **KNOWN)
+    before = [sys.getrefcount(array) for array in (x, w, out)]
+    for _ in range(100):
+        convsym.conv2d(x, w, out=out, **KNOWN)
+        convsym.conv2d(x[:, ::-1], w, **KNOWN)
+        convsym.conv2d(x, w, **KNOWN)
+    assert [sys.getrefcount(array) for array in (x, w, out)] == before
+    x.resize((2, 2), refcheck=True)  # no view of its memory is left
+
+
+def test_a_kept_operand_is_served_like_any_other():
+    door = kernels.door()
+    geometry = resolve(2, X.shape, W.shape, Parameters(padding=1))
+    made = shortcut(geometry, "y", X.dtype)
+    want = long_way(X, W, padding=1)
+    kept, out = door.Kept(made, W), np.empty((1, 6, 6), np.float32)
+    assert made(X, W).tobytes() == kept(X).tobytes() == want.tobytes()
+    assert kept(X, out) is out and out.tobytes() == want.tobytes()
+    assert kept(X, out=X) is kept(X[:, ::-1]) is kept(X[None]) is kept(X.astype(np.float64)) is kept(None) is None
+    with pytest.raises(TypeError):
+        door.Kept(made, W.astype(np.float64))
+    with pytest.raises(ValueError):
+        door.Kept(made, W[0])
+    with pytest.raises(ValueError):
+        door.Plan(object(), (), (), X.dtype, -1, 1)
+
+
+@pytest.mark.parametrize("result", ["y", "dx", "dw"])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
+def test_every_rule_has_a_shortcut_with_the_bits_of_the_long_way(result, rank, dtype):
+    numbers = np.random.default_rng(rank)
+    geometry = resolve(rank, (2, 4, *(6, 5, 4)[:rank]), (6, 2, *(3, 2, 2)[:rank]), Parameters(1, 1, 1, 2))
+    operands = {
+        name: (9 * numbers.standard_normal(geometry.public_shapes[name])).astype(dtype) for name in OPERANDS[result]
+    }
+    found = shortcut(geometry, result, np.dtype(dtype))(*operands.values())
+    assert found.tobytes() == compute(geometry, result, operands).tobytes()
+
+
+@pytest.mark.parametrize(("result", "place"), [("y", 1), ("dw", 0)])
+def test_an_operand_that_is_not_finite_is_seen(result, place):
+    geometry = resolve(1, (1, 1, 5), (1, 1, 3), Parameters(padding=1))
+    made = shortcut(geometry, result, np.dtype(float))
+    operands = [np.ones(geometry.public_shapes[name]) for name in OPERANDS[result]]
+    assert made(*operands) is not None
+    for value in (np.nan, np.inf, -np.inf):
+        operands[place][0, 0, -1] = value
+        assert made(*operands) is None
+    operands[place][0, 0, -1], operands[1 - place][0, 0, 0] = 1, np.nan
+    assert np.isnan(made(*operands)).any()

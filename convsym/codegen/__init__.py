@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from convsym.codegen.cython import HEADER, kernel_text
+from convsym.codegen.cython import HEADER, entries_text, kernel_text
 from convsym.codegen.loops import Nest, nest
 from convsym.codegen.rules import rules_text
 from convsym.codegen.stubs import driver_stubs, stub_text
@@ -62,5 +62,6 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _text(made: tuple[Nest, ...], dtypes: Iterable[str], flat: bool = False) -> str:
-    kernels = "\n\n".join(kernel_text(n, dtype, flat) for n in made for dtype in dtypes)
-    return f"{HEADER}\n{kernels}"
+    kernels = {f"{n.name}_{dtype}": kernel_text(n, dtype, flat) for n in made for dtype in dtypes}
+    made_text = "\n\n".join([*kernels.values(), entries_text(kernels)])
+    return f"{HEADER}\n{made_text}"

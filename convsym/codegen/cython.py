@@ -1,12 +1,13 @@
 """Loop nest to Cython text.
 
-Arrays are typed memoryviews, the result first and added to; the body runs without the interpreter and owns the items
-it computes. Memoryviews have at most 7 axes, so plain kernels take flat ones, and the shapes beside them. Integer
-division is printed only as `floordiv`, `ceildiv` and `floormod`: with cdivision the operators truncate. Nothing here
-depends on SymPy's printing order.
+Every kernel has a body that computes one owner item from pointers and shapes, without the interpreter, and two ways in:
+a function for Python, which takes typed memoryviews, the result first and added to, and an entry for compiled callers
+(`convsym/kernels/_door.pyx`), which takes pointers and one row of numbers. Memoryviews have at most 7 axes, so plain
+kernels take flat ones, and the shapes beside them. Integer division is printed only as `floordiv`, `ceildiv` and
+`floormod`: with cdivision the operators truncate. Nothing here depends on SymPy's printing order.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import sympy
 
@@ -21,7 +22,7 @@ Pointer = tuple[str, sympy.Expr, sympy.Expr]  # its name, its step along the lan
 
 
 def kernel_text(nest: Nest, dtype: str, flat: bool = False) -> str:
-    """Cython text of one kernel for one dtype: the body of an owner item, and the Python function over items.
+    """Cython text of one kernel for one dtype: the body of an owner item, and the functions over items.
 
     Parameters
     ----------
@@ -53,7 +54,8 @@ class _Kernel:
         self.nest, self.dtype, self.ctype = nest, dtype, CTYPES[dtype]
         formula = nest.formula
         self.order = (*formula.indices, *formula.operands, *formula.order)
-        self.index = Syntax(self.order, formula.indices, flat=self.flat)
+        self.index = Syntax(self.order, formula.indices, flat=True)
+        self.outer = Syntax(self.order, formula.indices, flat=self.flat)
         self.lines: list[str] = []
 
     def emit(self, depth: int, line: str) -> None:
@@ -67,7 +69,10 @@ class _Kernel:
 
     def item_signature(self) -> str:
         """Parameters of the function of one item."""
-        return ", ".join([*self.views(), *self.scalars()])
+        formula = self.nest.formula
+        pointers = [f"{self.ctype}* {formula.output}", *(f"const {self.ctype}* {a}" for a in formula.operands)]
+        shapes = [f"const Py_ssize_t* {name}_shape" for name in self.arrays()]
+        return ", ".join([*pointers, *shapes, *self.scalars()])
 
     def signature(self) -> str:
         """Parameters of the function that Python calls."""
@@ -86,9 +91,11 @@ class _Kernel:
     def arrays(self) -> tuple[str, ...]:
         return (self.nest.formula.output, *self.nest.formula.operands)
 
-    def passed(self) -> Sequence[str]:
-        """What stands for the arrays in the call of an item."""
-        return self.arrays()
+    def passed(self) -> list[str]:
+        """What stands for the pointers and shapes in the call of an item."""
+        arrays = self.arrays()
+        first = {name: ", ".join("0" * self.nest.formula.rank(name)) for name in arrays}
+        return [*(f"&{name}[{first[name]}]" for name in arrays), *(f"&{name}.shape[0]" for name in arrays)]
 
     def text(self) -> str:
         name = f"{self.nest.name}_{self.dtype}"
@@ -97,10 +104,14 @@ class _Kernel:
         self.emit(0, "")
         self.emit(0, "")
         self.emit(0, f"def {name}({self.signature()}, Py_ssize_t start, Py_ssize_t stop, int threads):")
+        self.function(name)
+        self.emit(0, "")
+        self.emit(0, "")
         self.entry(name)
         return "\n".join(self.lines) + "\n"
 
-    def entry(self, name: str) -> None:
+    def function(self, name: str) -> None:
+        """The body of the function for Python."""
         formula = self.nest.formula
         self.emit(1, f'"""{formula}')
         self.emit(1, "")
@@ -112,12 +123,29 @@ class _Kernel:
         for index in formula.indices:
             first, *others = formula.bare(index)
             for place in others:
-                self.emit(1, f"if {self.size(*place)} != {self.size(*first)}:")
+                here, there = (self.outer.show(size(*each)) for each in (place, first))
+                self.emit(1, f"if {here} != {there}:")
                 self.emit(2, f'raise ValueError("{place[0]} and {first[0]} disagree in the size of {index}")')
         arguments = ", ".join((*self.passed(), *formula.parameters, "item"))
         # One thread runs through prange too: a serial branch makes gcc inline the body where it vectorises it worse.
         self.emit(1, 'for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):')
         self.emit(2, f"{name}_item({arguments})")
+
+    def entry(self, name: str) -> None:
+        """The entry for compiled callers: shapes, parameters and the number of items stand in one row of numbers."""
+        formula, arrays = self.nest.formula, self.arrays()
+        kinds = [self.ctype, *(f"const {self.ctype}" for _ in formula.operands)]
+        values = [f"<{kind}*>arrays[{place}]" for place, kind in enumerate(kinds)]
+        place = 0
+        for array in arrays:
+            values.append(f"numbers + {place}")
+            place += formula.rank(array)
+        values += [f"numbers[{place + number}]" for number in range(len(formula.parameters))]
+        place += len(formula.parameters)
+        self.emit(0, f"cdef void {name}_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:")
+        self.emit(1, "cdef Py_ssize_t item")
+        self.emit(1, f"for item in range(numbers[{place}]):")
+        self.emit(2, f"{name}_item({', '.join([*values, 'item'])})")
 
     # -------------------------------------------------------------------------------------------------- the body
 
@@ -275,15 +303,9 @@ class _Kernel:
 
 
 class _Flat(_Kernel):
-    """The same kernel on flat arrays, which the function of an item sees as pointers."""
+    """The same kernel for Python on flat arrays and their shapes."""
 
     flat = True
-
-    def item_signature(self) -> str:
-        formula = self.nest.formula
-        pointers = [f"{self.ctype}* {formula.output}", *(f"const {self.ctype}* {a}" for a in formula.operands)]
-        shapes = [f"const Py_ssize_t* {name}_shape" for name in self.arrays()]
-        return ", ".join([*pointers, *shapes, *self.scalars()])
 
     def view(self, array: str, const: bool) -> str:
         return f"{'const ' if const else ''}{self.ctype}[::1] {array}"
@@ -291,6 +313,18 @@ class _Flat(_Kernel):
     def views(self) -> list[str]:
         return [*super().views(), *(f"const Py_ssize_t[::1] {name}_shape" for name in self.arrays())]
 
-    def passed(self) -> Sequence[str]:
+    def passed(self) -> list[str]:
         arrays = self.arrays()
         return [f"&{name}[0]" for name in (*arrays, *(f"{name}_shape" for name in arrays))]
+
+
+def entries_text(names: Iterable[str]) -> str:
+    """Cython text of the dict `ENTRIES`: the entries for compiled callers by name, as capsules.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Kernels with their dtypes, such as ``"conv2d_y_f32"``.
+    """
+    made = "".join(f'    "{name}": PyCapsule_New(<void*>{name}_entry, "convsym.entry", NULL),\n' for name in names)
+    return f"from cpython.pycapsule cimport PyCapsule_New\n\nENTRIES = {{\n{made}}}\n"

@@ -25,7 +25,7 @@ def stub_text(nests: Iterable[Nest], dtypes: Iterable[str], flat: bool = False) 
     str
     """
     functions = [_function(nest, dtype, flat) for nest in nests for dtype in dtypes]
-    return f"{HEADER}\n{_IMPORTS}\n{''.join(functions)}"
+    return f"{HEADER}\n{_IMPORTS}\nENTRIES: dict[str, object]\n\n{''.join(functions)}"
 
 
 def driver_stubs(dtypes: Iterable[str]) -> str:

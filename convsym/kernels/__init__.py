@@ -5,7 +5,10 @@ that stand bare in the written access); each item is computed by one thread in o
 the number of threads nor the size of the blocks changes a bit of the result.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from convsym.kernels import tables
 from convsym.kernels.levels import door, in_use, load, using
@@ -77,29 +80,36 @@ def run(
 
 
 def small(
-    name: str, shapes: Sequence[tuple[int, ...]], char: str, parameters: Mapping[str, int]
-) -> tuple[Callable[..., None], tuple[int, ...]] | None:
-    """The compiled function and its last arguments for a call that one thread does in one block; None for others.
+    name: str,
+    shapes: Sequence[tuple[int, ...]],
+    public: tuple[tuple[int, ...], ...],
+    dtype: np.dtype[Any],
+    parameters: Mapping[str, int],
+    watched: int = -1,
+) -> Any:
+    """The plan of a call that one thread does in one block, for the door of small calls; None for a longer one.
 
     Parameters
     ----------
     name : str
-        A kernel of `KERNELS`.
+        A kernel of `KERNELS` with two operands.
     shapes : sequence of tuple
-        Shapes of the result and the operands.
-    char : str
-        Character of the dtype.
+        Shapes of the result and the operands, as the kernel takes them.
+    public : tuple of tuple
+        The same as the caller has them.
+    dtype : dtype
     parameters : mapping of str to int
+    watched : int
+        Operand that must be finite, 0 or 1; -1 for none.
 
     Returns
     -------
-    tuple or None
-        The function, and the arguments that follow the arrays. None also for kernels that take other views.
+    Plan or None
     """
-    plan = prepared(in_use(), name, char, *shapes)
-    if not 0 < plan.work < THREADED_WORK or plan.lift is not None:
+    made = prepared(in_use(), name, dtype.char, *shapes)
+    if not 0 < made.work < THREADED_WORK:
         return None
-    return plan.compiled, (*plan.scalars(parameters), 0, plan.items, 1)
+    return door().Plan(made.entry, made.numbers(parameters), public, dtype, watched, made.work)
 
 
 def _team(threads: int, work: int, items: int) -> int:

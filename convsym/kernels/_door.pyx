@@ -1,59 +1,243 @@
+# cython: binding=False
 """The door of small calls: what a call of these shapes and parameters does is remembered, and done again at once.
 
 A convolution of an 8×8 image is some hundred multiply-adds; looking at its arguments with Python costs several times
 that. The first call of its kind goes the long way, which checks everything, and leaves a plan here. A plan serves
-only calls that cannot differ in meaning: plain ndarrays of the same shapes and native dtype, C-contiguous, aligned and
-writeable, and parameters of the very same types and values.
+only calls that cannot differ in meaning: plain ndarrays of the same shapes and native dtype, C-contiguous and aligned,
+and parameters of the very same types and values. What differs is not judged here: None sends it the long way.
 """
 
 cimport cython
+from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
+from cpython.object cimport PyObject
+from cpython.pycapsule cimport PyCapsule_GetPointer
+from libc.math cimport isfinite
+from libc.string cimport memset
 
-from math import isfinite
+from numpy import empty, ndarray
 
-from numpy import dtype, ndarray, vdot, zeros
+cdef extern from "Python.h":
+    # Functions of NumPy take their arguments without a tuple, and this is how the limited API of 3.11 calls so.
+    object PyObject_CallFunctionObjArgs(object function, ...)
 
-cdef object FLOAT32 = dtype("float32")
-cdef object FLOAT64 = dtype("float64")
-cdef int LIMIT = 4096  # plans kept; more kinds of calls than that are no loop over small images
-cdef dict _plans = {}
+ctypedef void (*Entry)(void** arrays, const Py_ssize_t* numbers) noexcept nogil
+
+cdef enum:
+    AXES = 8  # of an array, group axis included
+    NUMBERS = 64  # shapes of three arrays, three parameters for each of five axes, number of items
+    LIMIT = 4096  # plans kept; more kinds of calls than that are no loop over small images
+    LONG = 8192  # multiply-adds from which other threads get the interpreter meanwhile
+
+cdef object EMPTY = empty
+cdef dict _known = {}
 cdef int _closed = 0
+
+
+cdef struct Size:
+    int axes
+    Py_ssize_t[AXES] shape
+    Py_ssize_t elements
+
+
+cdef Size _size(tuple shape) except *:
+    cdef Size size
+    cdef int axis
+    if len(shape) > AXES:
+        raise ValueError(f"a plan has at most {AXES} axes, and {shape} has {len(shape)}")
+    size.axes, size.elements = len(shape), 1
+    for axis in range(size.axes):
+        size.shape[axis] = shape[axis]
+        size.elements *= size.shape[axis]
+    return size
+
+
+cdef bint _serves(const Py_buffer* view, const Size* size, Py_ssize_t item) noexcept:
+    """Whether an array is of this shape, C-contiguous and aligned. The stride of an axis of one element says nothing."""
+    cdef Py_ssize_t step = item
+    cdef int axis
+    if view.ndim != size.axes or <Py_ssize_t>view.buf % item:
+        return False
+    for axis in range(size.axes - 1, -1, -1):
+        if view.shape[axis] != size.shape[axis] or (view.strides[axis] != step and size.shape[axis] != 1):
+            return False
+        step *= size.shape[axis]
+    return True
+
+
+cdef bint _is_of(object array, object kind) except -1:
+    return type(array) is ndarray and array.dtype is kind
+
+
+cdef bint _overlap(const Py_buffer* a, const Py_buffer* b) noexcept:
+    return <char*>a.buf < <char*>b.buf + b.len and <char*>b.buf < <char*>a.buf + a.len
+
+
+cdef bint _finite(const void* start, Py_ssize_t count, Py_ssize_t item) noexcept:
+    """Whether no element is NaN or infinite; the floats have 4 and 8 bytes."""
+    cdef Py_ssize_t i
+    for i in range(count):
+        if not isfinite((<const float*>start)[i] if item == 4 else (<const double*>start)[i]):
+            return False
+    return True
 
 
 @cython.final
 @cython.auto_pickle(False)
 cdef class Plan:
-    """One kind of call: the compiled kernel and everything it is called with, but for the arrays.
+    """One kind of small call: a compiled kernel and everything it is called with, but for the arrays.
 
     Parameters
     ----------
-    compiled : callable
-        Adds into its first argument.
-    shapes : tuple of tuple
-        Shapes of result and operands as the kernel takes them, then that of the result as the caller gets it.
-    tail : tuple of int
-        Parameters, first and last owner item, number of threads.
-    padded : bool
-        Whether reads fall outside of x, so that a weight that is not finite goes the long way.
+    entry : capsule
+        Of a module's `ENTRIES`; the kernel adds into its first array.
+    numbers : tuple of int
+        What the entry takes beside the arrays: shapes as the kernel sees them, parameters, number of items.
+    shapes : tuple of tuple of int
+        Of the result and the two operands as callers have them.
+    kind : dtype
+        Of all three.
+    watched : int
+        The operand, 0 or 1, that must be finite, because what it is multiplied with lies partly outside of its array;
+        -1 for none.
+    work : int
+        Multiply-adds.
     """
 
-    cdef object compiled, y_shape, x_shape, w_shape, public
-    cdef tuple tail
-    cdef bint padded
+    cdef object entry, kind
+    cdef tuple public
+    cdef Entry function
+    cdef Py_ssize_t[NUMBERS] numbers
+    cdef Size out, a, b
+    cdef Py_ssize_t item, work
+    cdef int watched
 
-    def __init__(self, compiled, tuple shapes, tuple tail, bint padded):
-        self.compiled, self.tail, self.padded = compiled, tail, padded
-        self.y_shape, self.x_shape, self.w_shape, self.public = shapes
+    def __cinit__(self, entry, tuple numbers, tuple shapes, kind, int watched, Py_ssize_t work):
+        cdef Py_ssize_t place
+        if len(numbers) > NUMBERS:
+            raise ValueError(f"a plan has at most {NUMBERS} numbers, and here are {len(numbers)}")
+        self.function = <Entry>PyCapsule_GetPointer(entry, "convsym.entry")
+        self.entry, self.kind, self.watched, self.work = entry, kind, watched, work
+        for place in range(len(numbers)):
+            self.numbers[place] = numbers[place]
+        self.public = shapes[0]
+        self.out, self.a, self.b = _size(shapes[0]), _size(shapes[1]), _size(shapes[2])
+        self.item = kind.itemsize
 
-    cdef object run(self, object x, object w, object kind):
-        if self.padded and not isfinite(vdot(w, w)):
+    def __call__(self, a, b, out=None):
+        # The result for two operands, in `out` or a new array; None for those that the plan does not serve.
+        cdef Py_buffer first, second
+        if not (_is_of(a, self.kind) and _is_of(b, self.kind)):
             return None
-        out = zeros(self.y_shape, kind)
-        self.compiled(out, x.reshape(self.x_shape), w.reshape(self.w_shape), *self.tail)
-        return out.reshape(self.public)
+        PyObject_GetBuffer(a, &first, PyBUF_STRIDES)
+        PyObject_GetBuffer(b, &second, PyBUF_STRIDES)
+        try:
+            return self.run(&first, &second, out)
+        finally:
+            PyBuffer_Release(&first)
+            PyBuffer_Release(&second)
+
+    cdef object run(self, const Py_buffer* a, const Py_buffer* b, object out):
+        if not (_serves(a, &self.a, self.item) and _serves(b, &self.b, self.item)):
+            return None
+        if self.watched == 0 and not _finite(a.buf, self.a.elements, self.item):
+            return None
+        if self.watched == 1 and not _finite(b.buf, self.b.elements, self.item):
+            return None
+        return self.fill(a, b, out)
+
+    cdef object fill(self, const Py_buffer* a, const Py_buffer* b, object out):
+        cdef Py_buffer result
+        cdef (void*)[3] arrays
+        cdef bint given = out is not None
+        if not given:
+            out = PyObject_CallFunctionObjArgs(EMPTY, <PyObject*>self.public, <PyObject*>self.kind, NULL)
+        elif not _is_of(out, self.kind):
+            return None
+        PyObject_GetBuffer(out, &result, PyBUF_STRIDES)
+        try:
+            if given and (result.readonly or not _serves(&result, &self.out, self.item)):
+                return None
+            if given and (_overlap(&result, a) or _overlap(&result, b)):
+                return None
+            arrays[0], arrays[1], arrays[2] = result.buf, a.buf, b.buf
+            memset(result.buf, 0, result.len)
+            if self.work < LONG:
+                self.function(arrays, self.numbers)
+            else:
+                with nogil:
+                    self.function(arrays, self.numbers)
+            return out
+        finally:
+            PyBuffer_Release(&result)
 
 
-cdef bint _same_kind(object value):
-    """Whether equal means the same: 1 == 1.0 == True, but only one of them is an integer here."""
+@cython.final
+@cython.auto_pickle(False)
+cdef class Kept:
+    """A plan with its second operand.
+
+    Parameters
+    ----------
+    plan : Plan
+    b : ndarray
+        Of the plan's shape and dtype, C-contiguous; nobody writes to it later.
+    """
+
+    cdef Plan plan
+    cdef Py_buffer b
+
+    def __cinit__(self, Plan plan, b):
+        if b.dtype is not plan.kind:
+            raise TypeError(f"the plan is for {plan.kind}, and the array is {b.dtype}")
+        PyObject_GetBuffer(b, &self.b, PyBUF_STRIDES)
+        self.plan = plan
+        if not _serves(&self.b, &plan.b, plan.item):
+            raise ValueError(f"the plan is not for an array of shape {b.shape} and strides {b.strides}")
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.b)  # nothing, if there is none
+
+    def __call__(self, a, out=None):
+        # The result for the first operand, in `out` or a new array; None for one that the plan does not serve.
+        cdef Py_buffer first
+        if not _is_of(a, self.plan.kind):
+            return None
+        PyObject_GetBuffer(a, &first, PyBUF_STRIDES)
+        try:
+            return self.plan.run(&first, &self.b, out)
+        finally:
+            PyBuffer_Release(&first)
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Kind:
+    """One kind of plain forward calls: what it is called with beside the arrays, and its plan, which knows these."""
+
+    cdef int rank
+    cdef object stride, padding, dilation, groups, algorithm
+    cdef Plan plan
+
+    cdef bint fits(
+        self, int rank, object stride, object padding, object dilation, object groups, object algorithm
+    ) except -1:
+        return (
+            rank == self.rank
+            and _same(stride, self.stride)
+            and _same(padding, self.padding)
+            and _same(dilation, self.dilation)
+            and _same(groups, self.groups)
+            and _same(algorithm, self.algorithm)
+        )
+
+
+cdef bint _same(object value, object mine) except -1:
+    """Whether parameters are the same; equal is not enough: 1 == 1.0 == True, but only one of them is an integer."""
+    return value is mine or (_is_plain(value) and type(value) is type(mine) and value == mine)
+
+
+cdef bint _is_plain(object value) noexcept:
+    """Whether a parameter is an integer, a word or a tuple of integers."""
     if type(value) is int or type(value) is str:
         return True
     if type(value) is not tuple:
@@ -64,36 +248,102 @@ cdef bint _same_kind(object value):
     return True
 
 
-def enter(int rank, object x, object w, object stride, object padding, object dilation, object groups):
-    """The result of a call whose plan is known, or None: then it goes the long way."""
+cdef bint _all_plain(object stride, object padding, object dilation, object groups, object algorithm) noexcept:
+    return (
+        _is_plain(stride) and _is_plain(padding) and _is_plain(dilation) and _is_plain(groups) and _is_plain(algorithm)
+    )
+
+
+cdef size_t _mixed(size_t key, size_t value) noexcept:
+    """One more number in a key; keys that are alike by chance cost time, no more."""
+    return (key ^ value) * <size_t>0x9E3779B97F4A7C15 ^ key >> 32
+
+
+cdef size_t _key(
+    const Py_buffer* x, const Py_buffer* w,
+    object stride, object padding, object dilation, object groups, object algorithm,
+) except? 0:
+    cdef size_t key = _mixed(x.itemsize, hash(algorithm))
+    cdef int axis
+    for axis in range(x.ndim):
+        key = _mixed(key, x.shape[axis])
+    for axis in range(w.ndim):
+        key = _mixed(key, w.shape[axis])
+    key = _mixed(_mixed(key, hash(stride)), hash(padding))
+    return _mixed(_mixed(key, hash(dilation)), hash(groups))
+
+
+def enter(
+    int rank, x, w, bias, stride, padding, dilation, groups,
+    algorithm, padding_mode, input_dilation, flip, out, axes, same,
+):
+    """The result of a forward call whose plan is known, or None: then it goes the long way."""
+    cdef Py_buffer first, second
     if _closed or type(x) is not ndarray or type(w) is not ndarray:
         return None
+    if not _is_simple(bias, padding_mode, input_dilation, flip, axes, same):
+        return None
+    if not _all_plain(stride, padding, dilation, groups, algorithm):
+        return None
     kind = x.dtype
-    if w.dtype is not kind or not (kind is FLOAT32 or kind is FLOAT64):
+    if w.dtype is not kind:
         return None
-    if not (_same_kind(stride) and _same_kind(padding) and _same_kind(dilation) and type(groups) is int):
-        return None
-    plan = _plans.get((rank, kind is FLOAT32, x.shape, w.shape, stride, padding, dilation, groups))
-    if plan is None:
-        return None
-    if not (x.flags.carray and w.flags.carray):
-        return None
-    return (<Plan>plan).run(x, w, kind)
+    PyObject_GetBuffer(x, &first, PyBUF_STRIDES)
+    PyObject_GetBuffer(w, &second, PyBUF_STRIDES)
+    try:
+        known = _known.get(_key(&first, &second, stride, padding, dilation, groups, algorithm))
+        if known is None or (<Kind>known).plan.kind is not kind:
+            return None
+        if not (<Kind>known).fits(rank, stride, padding, dilation, groups, algorithm):
+            return None
+        return (<Kind>known).plan.run(&first, &second, out)
+    finally:
+        PyBuffer_Release(&first)
+        PyBuffer_Release(&second)
 
 
-def remember(int rank, object x, object w, object stride, object padding, object dilation, object groups, Plan plan):
-    """Keep the plan of a call that went the long way, if calls of its kind may take the door."""
-    if _closed or type(x) is not ndarray or type(w) is not ndarray or not (x.dtype is FLOAT32 or x.dtype is FLOAT64):
+cdef bint _is_simple(
+    object bias, object padding_mode, object input_dilation, object flip, object axes, object same
+) except -1:
+    """Whether a call is what plans are for in all but its shapes and steps."""
+    return (
+        bias is None
+        and axes is None
+        and flip is False
+        and type(input_dilation) is int
+        and input_dilation == 1
+        and type(padding_mode) is str
+        and padding_mode == "zeros"
+        and type(same) is str
+        and same == "symmetric"
+    )
+
+
+def remember(int rank, x, w, stride, padding, dilation, groups, algorithm, Plan plan):
+    """Keep the plan of a simple call that went the long way, if calls of its kind may take the door."""
+    cdef Py_buffer first, second
+    cdef Kind made
+    if _closed or not (_is_of(x, plan.kind) and _is_of(w, plan.kind)):
         return
-    if not (_same_kind(stride) and _same_kind(padding) and _same_kind(dilation) and type(groups) is int):
+    if not _all_plain(stride, padding, dilation, groups, algorithm):
         return
-    if len(_plans) >= LIMIT:
-        _plans.clear()
-    _plans[rank, x.dtype is FLOAT32, x.shape, w.shape, stride, padding, dilation, groups] = plan
+    made = Kind.__new__(Kind)
+    made.rank, made.plan = rank, plan
+    made.stride, made.padding, made.dilation, made.groups = stride, padding, dilation, groups
+    made.algorithm = algorithm
+    if len(_known) >= LIMIT:
+        _known.clear()
+    PyObject_GetBuffer(x, &first, PyBUF_STRIDES)
+    PyObject_GetBuffer(w, &second, PyBUF_STRIDES)
+    try:
+        _known[_key(&first, &second, stride, padding, dilation, groups, algorithm)] = made
+    finally:
+        PyBuffer_Release(&first)
+        PyBuffer_Release(&second)
 
 
 def close(bint closed):
     """Close the door while a level other than the chosen one computes, and forget the plans; or open it again."""
     global _closed
     _closed += 1 if closed else -1
-    _plans.clear()
+    _known.clear()

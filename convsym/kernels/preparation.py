@@ -38,6 +38,8 @@ class Prepared:
     kernel : Kernel
     compiled : callable
         The function of a compiled module.
+    entry : capsule
+        The same for compiled callers, see `convsym.codegen.cython`.
     items, work : int
         Number of owner items and of multiply-adds.
     shapes : dict
@@ -54,6 +56,7 @@ class Prepared:
 
     kernel: Kernel
     compiled: Callable[..., None]
+    entry: object
     items: int
     work: int
     shapes: dict[str, tuple[int, ...]]
@@ -89,6 +92,11 @@ class Prepared:
         if self.unsigned is not None:
             arrays = [array.view(self.unsigned) for array in arrays]
         return [*arrays, *self.wide, *self.scalars(parameters)]
+
+    def numbers(self, parameters: Mapping[str, int]) -> tuple[int, ...]:
+        """The row of numbers that the entry is called with: shapes, parameters, number of items."""
+        shapes = self.wide or [self.shapes[name] for name in (self.kernel.result, *self.kernel.operands)]
+        return (*(int(size) for shape in shapes for size in shape), *self.scalars(parameters), self.items)
 
     def scalars(self, parameters: Mapping[str, int]) -> list[int]:
         """The parameters in the order of the compiled function, after a look at how far they lead."""
@@ -155,20 +163,23 @@ def prepared(level: str, name: str, char: str, *shapes: tuple[int, ...]) -> Prep
     work = prod(shape_of[array][axis] for array, axis in kernel.extents) if items else 0
     roomy = _reach(kernel, shape_of, common) < FARTHEST
     if kernel.leveled and char in _FLOATS:
-        compiled = getattr(load(level), f"{name}_{_FLOATS[char]}")
-        return Prepared(kernel, compiled, items, work, shape_of, roomy)
+        module, function = load(level), f"{name}_{_FLOATS[char]}"
+        return Prepared(
+            kernel, getattr(module, function), module.ENTRIES[function], items, work, shape_of, roomy
+        )
     dtype = np.dtype(char)
     suffix = f"{_KINDS.get(dtype.kind, '?')}{8 * dtype.itemsize}"
     lift = kernel.lift
     if lift is None or suffix not in _SUFFIXES:
         allowed = "float32 and float64" if lift is None else "float32, float64 and the integers of 8 to 64 bits"
         raise KernelError(f"{name} computes {allowed}, and {kernel.result} is {dtype}; convert the arrays")
-    compiled = getattr(load("plain"), f"{lift.kernel}_{suffix}")
+    module, function = load("plain"), f"{lift.kernel}_{suffix}"
     ones = (1,) * lift.axes
     wide = [shape[:place] + ones + shape[place:] for shape, place in zip(shapes, lift.places, strict=True)]
     unsigned = np.dtype(f"u{dtype.itemsize}") if dtype.kind == "i" else None
     widened = tuple(np.array(shape, np.intp) for shape in wide)
-    return Prepared(kernel, compiled, items, work, shape_of, roomy, lift, widened, unsigned)
+    compiled, entry = getattr(module, function), module.ENTRIES[function]
+    return Prepared(kernel, compiled, entry, items, work, shape_of, roomy, lift, widened, unsigned)
 
 
 def _check(name: str, array: Array, result: str, dtype: np.dtype[Any]) -> None:

@@ -81,6 +81,12 @@ def conv5d_y_f32(float[::1] y not None, const float[::1] x not None, const float
         conv5d_y_f32_item(&y[0], &x[0], &w[0], &y_shape[0], &x_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_y_f32_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_y_f32_item(<float*>arrays[0], <const float*>arrays[1], <const float*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_y_f64_item(double* y, const double* x, const double* w, const Py_ssize_t* y_shape, const Py_ssize_t* x_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t n, g, k, o0, o1, o2, o3, c, r0, r1, r2, r3, r4, p0, p1, p2, p3, o4, lower, upper
     cdef double a0
@@ -160,6 +166,12 @@ def conv5d_y_f64(double[::1] y not None, const double[::1] x not None, const dou
         raise ValueError("w and x disagree in the size of c")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_y_f64_item(&y[0], &x[0], &w[0], &y_shape[0], &x_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_y_f64_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_y_f64_item(<double*>arrays[0], <const double*>arrays[1], <const double*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
 
 
 cdef void conv5d_y_u8_item(unsigned char* y, const unsigned char* x, const unsigned char* w, const Py_ssize_t* y_shape, const Py_ssize_t* x_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
@@ -243,6 +255,12 @@ def conv5d_y_u8(unsigned char[::1] y not None, const unsigned char[::1] x not No
         conv5d_y_u8_item(&y[0], &x[0], &w[0], &y_shape[0], &x_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_y_u8_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_y_u8_item(<unsigned char*>arrays[0], <const unsigned char*>arrays[1], <const unsigned char*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_y_u16_item(unsigned short* y, const unsigned short* x, const unsigned short* w, const Py_ssize_t* y_shape, const Py_ssize_t* x_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t n, g, k, o0, o1, o2, o3, c, r0, r1, r2, r3, r4, p0, p1, p2, p3, o4, lower, upper
     cdef unsigned short a0
@@ -322,6 +340,12 @@ def conv5d_y_u16(unsigned short[::1] y not None, const unsigned short[::1] x not
         raise ValueError("w and x disagree in the size of c")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_y_u16_item(&y[0], &x[0], &w[0], &y_shape[0], &x_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_y_u16_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_y_u16_item(<unsigned short*>arrays[0], <const unsigned short*>arrays[1], <const unsigned short*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
 
 
 cdef void conv5d_y_u32_item(unsigned int* y, const unsigned int* x, const unsigned int* w, const Py_ssize_t* y_shape, const Py_ssize_t* x_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
@@ -405,6 +429,12 @@ def conv5d_y_u32(unsigned int[::1] y not None, const unsigned int[::1] x not Non
         conv5d_y_u32_item(&y[0], &x[0], &w[0], &y_shape[0], &x_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_y_u32_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_y_u32_item(<unsigned int*>arrays[0], <const unsigned int*>arrays[1], <const unsigned int*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_y_u64_item(unsigned long long* y, const unsigned long long* x, const unsigned long long* w, const Py_ssize_t* y_shape, const Py_ssize_t* x_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t n, g, k, o0, o1, o2, o3, c, r0, r1, r2, r3, r4, p0, p1, p2, p3, o4, lower, upper
     cdef unsigned long long a0
@@ -484,6 +514,12 @@ def conv5d_y_u64(unsigned long long[::1] y not None, const unsigned long long[::
         raise ValueError("w and x disagree in the size of c")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_y_u64_item(&y[0], &x[0], &w[0], &y_shape[0], &x_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_y_u64_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_y_u64_item(<unsigned long long*>arrays[0], <const unsigned long long*>arrays[1], <const unsigned long long*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
 
 
 cdef void conv5d_dx_f32_item(float* dx, const float* dy, const float* w, const Py_ssize_t* dx_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
@@ -575,6 +611,12 @@ def conv5d_dx_f32(float[::1] dx not None, const float[::1] dy not None, const fl
         conv5d_dx_f32_item(&dx[0], &dy[0], &w[0], &dx_shape[0], &dy_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_dx_f32_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dx_f32_item(<float*>arrays[0], <const float*>arrays[1], <const float*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_dx_f64_item(double* dx, const double* dy, const double* w, const Py_ssize_t* dx_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t n, g, c, i0, i1, i2, i3, k, r0, r1, r2, r3, r4, p0, p1, p2, p3, o4, lower, upper
     cdef double a0
@@ -662,6 +704,12 @@ def conv5d_dx_f64(double[::1] dx not None, const double[::1] dy not None, const 
         raise ValueError("w and dy disagree in the size of k")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_dx_f64_item(&dx[0], &dy[0], &w[0], &dx_shape[0], &dy_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_dx_f64_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dx_f64_item(<double*>arrays[0], <const double*>arrays[1], <const double*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
 
 
 cdef void conv5d_dx_u8_item(unsigned char* dx, const unsigned char* dy, const unsigned char* w, const Py_ssize_t* dx_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
@@ -753,6 +801,12 @@ def conv5d_dx_u8(unsigned char[::1] dx not None, const unsigned char[::1] dy not
         conv5d_dx_u8_item(&dx[0], &dy[0], &w[0], &dx_shape[0], &dy_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_dx_u8_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dx_u8_item(<unsigned char*>arrays[0], <const unsigned char*>arrays[1], <const unsigned char*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_dx_u16_item(unsigned short* dx, const unsigned short* dy, const unsigned short* w, const Py_ssize_t* dx_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t n, g, c, i0, i1, i2, i3, k, r0, r1, r2, r3, r4, p0, p1, p2, p3, o4, lower, upper
     cdef unsigned short a0
@@ -840,6 +894,12 @@ def conv5d_dx_u16(unsigned short[::1] dx not None, const unsigned short[::1] dy 
         raise ValueError("w and dy disagree in the size of k")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_dx_u16_item(&dx[0], &dy[0], &w[0], &dx_shape[0], &dy_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_dx_u16_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dx_u16_item(<unsigned short*>arrays[0], <const unsigned short*>arrays[1], <const unsigned short*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
 
 
 cdef void conv5d_dx_u32_item(unsigned int* dx, const unsigned int* dy, const unsigned int* w, const Py_ssize_t* dx_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
@@ -931,6 +991,12 @@ def conv5d_dx_u32(unsigned int[::1] dx not None, const unsigned int[::1] dy not 
         conv5d_dx_u32_item(&dx[0], &dy[0], &w[0], &dx_shape[0], &dy_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_dx_u32_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dx_u32_item(<unsigned int*>arrays[0], <const unsigned int*>arrays[1], <const unsigned int*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_dx_u64_item(unsigned long long* dx, const unsigned long long* dy, const unsigned long long* w, const Py_ssize_t* dx_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* w_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t n, g, c, i0, i1, i2, i3, k, r0, r1, r2, r3, r4, p0, p1, p2, p3, o4, lower, upper
     cdef unsigned long long a0
@@ -1018,6 +1084,12 @@ def conv5d_dx_u64(unsigned long long[::1] dx not None, const unsigned long long[
         raise ValueError("w and dy disagree in the size of k")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_dx_u64_item(&dx[0], &dy[0], &w[0], &dx_shape[0], &dy_shape[0], &w_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_dx_u64_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dx_u64_item(<unsigned long long*>arrays[0], <const unsigned long long*>arrays[1], <const unsigned long long*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
 
 
 cdef void conv5d_dw_f32_item(float* dw, const float* dy, const float* x, const Py_ssize_t* dw_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* x_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
@@ -1119,6 +1191,12 @@ def conv5d_dw_f32(float[::1] dw not None, const float[::1] dy not None, const fl
         conv5d_dw_f32_item(&dw[0], &dy[0], &x[0], &dw_shape[0], &dy_shape[0], &x_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_dw_f32_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dw_f32_item(<float*>arrays[0], <const float*>arrays[1], <const float*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_dw_f64_item(double* dw, const double* dy, const double* x, const Py_ssize_t* dw_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* x_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t g, k, c, r0, r1, r2, r3, r4, n, o0, o1, o2, o3, p0, p1, p2, p3, o4, lower, upper
     cdef Py_ssize_t lane
@@ -1214,6 +1292,12 @@ def conv5d_dw_f64(double[::1] dw not None, const double[::1] dy not None, const 
         raise ValueError("x and dy disagree in the size of n")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_dw_f64_item(&dw[0], &dy[0], &x[0], &dw_shape[0], &dy_shape[0], &x_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_dw_f64_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dw_f64_item(<double*>arrays[0], <const double*>arrays[1], <const double*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
 
 
 cdef void conv5d_dw_u8_item(unsigned char* dw, const unsigned char* dy, const unsigned char* x, const Py_ssize_t* dw_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* x_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
@@ -1315,6 +1399,12 @@ def conv5d_dw_u8(unsigned char[::1] dw not None, const unsigned char[::1] dy not
         conv5d_dw_u8_item(&dw[0], &dy[0], &x[0], &dw_shape[0], &dy_shape[0], &x_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_dw_u8_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dw_u8_item(<unsigned char*>arrays[0], <const unsigned char*>arrays[1], <const unsigned char*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_dw_u16_item(unsigned short* dw, const unsigned short* dy, const unsigned short* x, const Py_ssize_t* dw_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* x_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t g, k, c, r0, r1, r2, r3, r4, n, o0, o1, o2, o3, p0, p1, p2, p3, o4, lower, upper
     cdef Py_ssize_t lane
@@ -1412,6 +1502,12 @@ def conv5d_dw_u16(unsigned short[::1] dw not None, const unsigned short[::1] dy 
         raise ValueError("x and dy disagree in the size of n")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_dw_u16_item(&dw[0], &dy[0], &x[0], &dw_shape[0], &dy_shape[0], &x_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_dw_u16_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dw_u16_item(<unsigned short*>arrays[0], <const unsigned short*>arrays[1], <const unsigned short*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
 
 
 cdef void conv5d_dw_u32_item(unsigned int* dw, const unsigned int* dy, const unsigned int* x, const Py_ssize_t* dw_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* x_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
@@ -1513,6 +1609,12 @@ def conv5d_dw_u32(unsigned int[::1] dw not None, const unsigned int[::1] dy not 
         conv5d_dw_u32_item(&dw[0], &dy[0], &x[0], &dw_shape[0], &dy_shape[0], &x_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
 
 
+cdef void conv5d_dw_u32_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dw_u32_item(<unsigned int*>arrays[0], <const unsigned int*>arrays[1], <const unsigned int*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
 cdef void conv5d_dw_u64_item(unsigned long long* dw, const unsigned long long* dy, const unsigned long long* x, const Py_ssize_t* dw_shape, const Py_ssize_t* dy_shape, const Py_ssize_t* x_shape, Py_ssize_t stride0, Py_ssize_t dilation0, Py_ssize_t padding0, Py_ssize_t stride1, Py_ssize_t dilation1, Py_ssize_t padding1, Py_ssize_t stride2, Py_ssize_t dilation2, Py_ssize_t padding2, Py_ssize_t stride3, Py_ssize_t dilation3, Py_ssize_t padding3, Py_ssize_t stride4, Py_ssize_t dilation4, Py_ssize_t padding4, Py_ssize_t item) noexcept nogil:
     cdef Py_ssize_t g, k, c, r0, r1, r2, r3, r4, n, o0, o1, o2, o3, p0, p1, p2, p3, o4, lower, upper
     cdef Py_ssize_t lane
@@ -1608,3 +1710,33 @@ def conv5d_dw_u64(unsigned long long[::1] dw not None, const unsigned long long[
         raise ValueError("x and dy disagree in the size of n")
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         conv5d_dw_u64_item(&dw[0], &dy[0], &x[0], &dw_shape[0], &dy_shape[0], &x_shape[0], stride0, dilation0, padding0, stride1, dilation1, padding1, stride2, dilation2, padding2, stride3, dilation3, padding3, stride4, dilation4, padding4, item)
+
+
+cdef void conv5d_dw_u64_entry(void** arrays, const Py_ssize_t* numbers) noexcept nogil:
+    cdef Py_ssize_t item
+    for item in range(numbers[39]):
+        conv5d_dw_u64_item(<unsigned long long*>arrays[0], <const unsigned long long*>arrays[1], <const unsigned long long*>arrays[2], numbers + 0, numbers + 8, numbers + 16, numbers[24], numbers[25], numbers[26], numbers[27], numbers[28], numbers[29], numbers[30], numbers[31], numbers[32], numbers[33], numbers[34], numbers[35], numbers[36], numbers[37], numbers[38], item)
+
+
+from cpython.pycapsule cimport PyCapsule_New
+
+ENTRIES = {
+    "conv5d_y_f32": PyCapsule_New(<void*>conv5d_y_f32_entry, "convsym.entry", NULL),
+    "conv5d_y_f64": PyCapsule_New(<void*>conv5d_y_f64_entry, "convsym.entry", NULL),
+    "conv5d_y_u8": PyCapsule_New(<void*>conv5d_y_u8_entry, "convsym.entry", NULL),
+    "conv5d_y_u16": PyCapsule_New(<void*>conv5d_y_u16_entry, "convsym.entry", NULL),
+    "conv5d_y_u32": PyCapsule_New(<void*>conv5d_y_u32_entry, "convsym.entry", NULL),
+    "conv5d_y_u64": PyCapsule_New(<void*>conv5d_y_u64_entry, "convsym.entry", NULL),
+    "conv5d_dx_f32": PyCapsule_New(<void*>conv5d_dx_f32_entry, "convsym.entry", NULL),
+    "conv5d_dx_f64": PyCapsule_New(<void*>conv5d_dx_f64_entry, "convsym.entry", NULL),
+    "conv5d_dx_u8": PyCapsule_New(<void*>conv5d_dx_u8_entry, "convsym.entry", NULL),
+    "conv5d_dx_u16": PyCapsule_New(<void*>conv5d_dx_u16_entry, "convsym.entry", NULL),
+    "conv5d_dx_u32": PyCapsule_New(<void*>conv5d_dx_u32_entry, "convsym.entry", NULL),
+    "conv5d_dx_u64": PyCapsule_New(<void*>conv5d_dx_u64_entry, "convsym.entry", NULL),
+    "conv5d_dw_f32": PyCapsule_New(<void*>conv5d_dw_f32_entry, "convsym.entry", NULL),
+    "conv5d_dw_f64": PyCapsule_New(<void*>conv5d_dw_f64_entry, "convsym.entry", NULL),
+    "conv5d_dw_u8": PyCapsule_New(<void*>conv5d_dw_u8_entry, "convsym.entry", NULL),
+    "conv5d_dw_u16": PyCapsule_New(<void*>conv5d_dw_u16_entry, "convsym.entry", NULL),
+    "conv5d_dw_u32": PyCapsule_New(<void*>conv5d_dw_u32_entry, "convsym.entry", NULL),
+    "conv5d_dw_u64": PyCapsule_New(<void*>conv5d_dw_u64_entry, "convsym.entry", NULL),
+}
