@@ -60,6 +60,8 @@ _MODULE_OF = {
     "set_memory_limit": "memory",
     "get_num_threads": "kernels",
     "set_num_threads": "kernels",
+    "register_threadpoolctl": "kernels",
+    "threads": "kernels.threads",
     "ConvsymError": "errors",
     "FormulaError": "errors",
     "KernelError": "errors",

@@ -8,7 +8,8 @@ from convsym.errors import ConvsymError, FormulaError, KernelError, ProofError, 
 from convsym.formula import Formula
 from convsym.functional import conv, conv1d, conv2d, conv3d
 from convsym.jacobians import jacobian, jacobian_nnz, jacobian_pattern
-from convsym.kernels import config, get_num_threads, set_num_threads, show_config
+from convsym.kernels import config, get_num_threads, register_threadpoolctl, set_num_threads, show_config
+from convsym.kernels.threads import threads
 from convsym.memory import get_memory_limit, set_memory_limit
 from convsym.norms import spectral_norm
 from convsym.notation import latex, mathml
@@ -74,6 +75,7 @@ __all__ = [
     "linear_operator",
     "mathml",
     "prove",
+    "register_threadpoolctl",
     "registry",
     "residue_classes",
     "set_memory_limit",
@@ -81,6 +83,7 @@ __all__ = [
     "show_config",
     "size_theorems",
     "spectral_norm",
+    "threads",
     "toeplitz",
     "unfold",
     "vjp",

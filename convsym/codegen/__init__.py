@@ -6,7 +6,7 @@ from typing import Any
 from convsym.codegen.cython import HEADER, entries_text, kernel_text
 from convsym.codegen.loops import Nest, nest
 from convsym.codegen.rules import rules_text
-from convsym.codegen.stubs import driver_stubs, stub_text
+from convsym.codegen.stubs import driver_stubs, openmp_stub, stub_text
 from convsym.codegen.syntax import CTYPES, DTYPES
 from convsym.codegen.table import table_text
 from convsym.codegen.tiles import LEVELS, tiles_text
@@ -57,7 +57,7 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
         "_generated/rules.py": rules,
         **{f"_generated/tiles_{level}.pxi": tiles_text(level) for level in LEVELS},
         "baseline.pyi": stub_text(leveled, DTYPES) + driver_stubs(DTYPES),
-        "plain.pyi": stub_text(plain, CTYPES, True),
+        "plain.pyi": stub_text(plain, CTYPES, True) + openmp_stub(),
     }
 
 

@@ -42,6 +42,11 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
     return "".join(lines)
 
 
+def openmp_stub() -> str:
+    """Stub of the one function of the plain kernels' module that is no kernel."""
+    return "def openmp_threads() -> int: ...\n"
+
+
 def _function(nest: Nest, dtype: str, flat: bool) -> str:
     arrays = (nest.formula.output, *nest.formula.operands)
     arguments = [f"{name}: NDArray[np.{_TYPES[dtype]}]" for name in arrays]

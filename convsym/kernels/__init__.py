@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from convsym.kernels import tables
+from convsym.kernels.controller import register_threadpoolctl
 from convsym.kernels.levels import door, in_use, load, using
 from convsym.kernels.preparation import Array, prepared, signature
 from convsym.kernels.report import config, show_config
@@ -18,7 +19,18 @@ from convsym.kernels.tables import Driver
 from convsym.kernels.threads import get_num_threads, guard_fork, set_num_threads
 
 __all__ = [
-    *("config", "door", "drive", "get_num_threads", "in_use", "run", "set_num_threads", "show_config", "tables", "using"),
+    "config",
+    "door",
+    "drive",
+    "get_num_threads",
+    "in_use",
+    "register_threadpoolctl",
+    "run",
+    "set_num_threads",
+    "show_config",
+    "small",
+    "tables",
+    "using",
 ]
 
 # Multiply-adds of one thread in one block. Between blocks Python looks for signals, so this bounds the
@@ -72,7 +84,7 @@ def run(
     if plan.work == 0:  # nothing is added, but sizes that disagree are an error here too
         plan.compiled(*arguments, 0, 0, 1)
         return out
-    team = _team(get_num_threads() if threads is None else threads, plan.work, plan.items)
+    team = _team(threads, plan.work, plan.items)
     step = max(team, team * BLOCK_WORK * plan.items // plan.work)
     for start in range(0, plan.items, step):
         plan.compiled(*arguments, start, min(start + step, plan.items), team)
@@ -112,9 +124,12 @@ def small(
     return door().Plan(made.entry, made.numbers(parameters), public, dtype, watched, made.work)
 
 
-def _team(threads: int, work: int, items: int) -> int:
+def _team(threads: int | None, work: int, items: int) -> int:
     """Number of threads for a call: one where a team would cost more than it saves."""
-    if threads == 1 or work < THREADED_WORK:
+    if work < THREADED_WORK:
+        return 1
+    threads = get_num_threads() if threads is None else threads
+    if threads == 1:
         return 1
     guard_fork()
     return min(threads, items)
