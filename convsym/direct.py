@@ -6,7 +6,7 @@ A strip is filled into an image (padded, in residue classes), which stays in the
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, prod
 
 import numpy as np
@@ -16,10 +16,12 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated import rules
 from convsym.kernels.tables import Driver, Shapes, driver
-from convsym.taps import Axis, Image, Taps, Vectors, grid, taps_of, vectors_of
+from convsym.taps import Axis, Image, Integers, Taps, Vectors, all_sums, taps_of, vectors_of
 
 # Elements of an image that a strip is cut to: it stays in the second cache together with weights and results.
 STRIP = 2**18
+# Elements of an image that one job of its filling takes at most.
+FILLED = 2**12
 
 
 @dataclass(frozen=True)
@@ -102,20 +104,20 @@ def gather(geometry: Geometry, result: str, char: str, level: str) -> Gather:
     height = max(one.sizes[0] for one in classes)
     whole = _image(geometry, taps, forward, 0, height, classes)
     per_sample = geometry.groups * channels * whole.size
-    count = 1 if geometry.rank == 1 else ceil(per_sample / STRIP)
+    count = ceil(per_sample / STRIP)
     halo = whole.axes[0].length - height
     count = max(1, min(count, height // max(4 * halo, 1)))
     steps = [height * place // count for place in range(count + 1)]
     strips, largest = [], 0
     lanes = shapes.lanes[char]
     copies = count > 1 or not whole.whole or not _in_place(geometry, classes, lanes)
-    for begin, end in zip(steps, steps[1:], strict=False):
+    for begin, end in pairwise(steps):
         image = _image(geometry, taps, forward, begin, end, classes) if copies else whole
         strips.append(_strip(geometry, taps, forward, begin, end, classes, image, copies, lanes, shapes))
         largest = max(largest, image.size)
     size = geometry.groups * channels * largest
     samples = max(1, STRIP // size) if copies else 2**62
-    empty = any(not all(one.taps) for one in classes)
+    empty = not forward and any(len(axis.classes) < axis.step for axis in taps)
     return Gather("x" if forward else "dy", tuple(strips), size if copies else 0, samples, empty)
 
 
@@ -124,7 +126,7 @@ def _forward_classes(geometry: Geometry) -> Iterator[_Class]:
 
 
 def _gradient_classes(geometry: Geometry, taps: tuple[Taps, ...]) -> Iterator[_Class]:
-    for residues in product(*(range(axis.step) for axis in taps)):
+    for residues in product(*(axis.classes for axis in taps)):
         sizes = tuple(
             rules.end_output(size, 0, axis.step, 1, -residue)
             for size, axis, residue in zip(geometry.inputs, taps, residues, strict=True)
@@ -147,8 +149,7 @@ def _image(
         moved = axis.shift if forward else [-shift for shift in axis.shift]
         first, length = low + min(moved), high - low + max(moved) - min(moved)
         if forward:
-            residues = tuple(sorted(set(axis.residue)))
-            axes.append(Axis(geometry.inputs[number], first, length, axis.step, residues))
+            axes.append(Axis(geometry.inputs[number], first, length, axis.step, axis.classes))
         else:
             axes.append(Axis(geometry.outputs[number], first, length))
     return Image(tuple(axes))
@@ -180,7 +181,7 @@ def _strip(
     sweeps, work = [], 0
     for one in classes:
         top = min(end, one.sizes[0])
-        if top <= begin or not all(one.taps):
+        if top <= begin:
             continue
         box = (top - begin, *one.sizes[1:])
         steps = [1 if forward else axis.step for axis in taps]
@@ -224,7 +225,7 @@ def _strip(
         start = begin * places[0] + sum(residue * pitch for residue, pitch in zip(one.residues, pitches, strict=True))
         sweeps.append((made, start))
         work += geometry.groups * rows * prod(box) * channels * len(aoff)
-    return Strip(_fill(geometry.groups * channels, image, prod(read)) if copies else None, tuple(sweeps), work)
+    return Strip(fill_of(geometry.groups * channels, image, prod(read)) if copies else None, tuple(sweeps), work)
 
 
 def _vector_tables(vectors: Vectors) -> dict[str, Array]:
@@ -234,28 +235,26 @@ def _vector_tables(vectors: Vectors) -> dict[str, Array]:
 
 def _tables(
     taps: tuple[Taps, ...], forward: bool, begin: int, one: _Class, image: Image, kernel: tuple[int, ...]
-) -> tuple[list[int], list[int]]:
+) -> tuple[Integers, Integers]:
     """Offsets of the taps of a class, in the weights and in the image."""
     aoff, boff = [], []
-    strides = [prod(kernel[place + 1 :]) for place in range(len(kernel))]
-    for chosen in product(*one.taps):
-        aoff.append(sum(r * stride for r, stride in zip(chosen, strides, strict=True)))
-        residues = [axis.residue[r] if forward else 0 for axis, r in zip(taps, chosen, strict=True)]
-        offset = image.start(residues)
-        for number, (axis, r) in enumerate(zip(taps, chosen, strict=True)):
-            moved = axis.shift[r] if forward else -axis.shift[r]
-            low = begin if number == 0 else 0
-            offset += (low + moved - image.axes[number].first) * image.pitches[number]
-        boff.append(offset)
-    return aoff, boff
+    for number, (axis, chosen) in enumerate(zip(taps, one.taps, strict=True)):
+        tap = np.array(chosen)
+        aoff.append(tap * prod(kernel[number + 1 :]))
+        shift = np.array(axis.shift)[tap] * (1 if forward else -1)
+        place = (begin if number == 0 else 0) + shift - image.axes[number].first
+        classes = image.classes(number, np.array(axis.residue)[tap]) if forward else 0
+        boff.append(place * image.pitches[number] + classes)
+    return all_sums(aoff), all_sums(boff)
 
 
-def _fill(channels: int, image: Image, plane: int) -> Driver:
+def fill_of(channels: int, image: Image, plane: int) -> Driver:
     """The driver that makes images of the channels of samples."""
     first, lead, count = image.rows()
+    block = max(1, FILLED // image.axes[-1].length)
     return driver(
         "fill",
-        channels * len(first),
+        channels * ceil(len(first) / block),
         rows=len(first),
         length=image.axes[-1].length,
         step=image.axes[-1].step,
@@ -264,6 +263,7 @@ def _fill(channels: int, image: Image, plane: int) -> Driver:
         channel=image.size,
         source_image=channels * plane,
         source_channel=plane,
+        block=block,
         source=first,
         lead=lead,
         count=count,
@@ -290,7 +290,7 @@ def run(geometry: Geometry, result: str, operands: dict[str, Array], out: Array)
         part = read[begin * source :]
         for strip in made.strips:
             if strip.fill is not None:
-                kernels.drive(strip.fill, (image, part), count * strip.fill.jobs, count * strip.work // 16, char)
+                kernels.drive(strip.fill, (image, part), count, count * strip.work // 16, char)
             for sweep, start in strip.sweeps:
                 arrays = (flat[begin * images + start :], weights, part if image is None else image)
-                kernels.drive(sweep, arrays, count * sweep.jobs, count * strip.work, char)
+                kernels.drive(sweep, arrays, count, count * strip.work, char)

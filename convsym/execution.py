@@ -9,12 +9,12 @@ of the op, so there is no code for any one rank.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from math import isfinite, prod
+from math import prod
 from typing import Any
 
 import numpy as np
 
-from convsym import gate, kernels, margins, memory, plans, polyphase
+from convsym import gate, kernels, margins, memory, plans, polyphase, sums
 from convsym.arguments import one_of
 from convsym.errors import KernelError
 from convsym.gate import Array
@@ -196,21 +196,19 @@ def _by_algorithm(
         raise KernelError(
             "algorithm='direct' runs compiled loops, and there are none for dtype object; use algorithm='reference'"
         )
-    shape = geometry.shapes[result]
-    out = np.zeros(shape, dtype) if room is None else room
-    if room is not None:
-        out[...] = 0
+    out = np.empty(geometry.shapes[result], dtype) if room is None else room
     if dtype.kind == "O" or algorithm == "reference":
         _reference(geometry, result, operands, out)
     elif geometry.is_dilated:
         _by_phases(geometry, result, operands, out)
     else:
-        _direct(geometry, result, operands, out)
+        sums.run(geometry, result, operands, out)
     return out
 
 
 def _by_phases(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:
     """The dilation of the input taken away: one convolution of slices for each residue class."""
+    out[...] = 0
     for part, outputs, taps in polyphase.classes(geometry):
         mine, its = (..., *outputs), (..., *taps)
         places: dict[str, Any] = {"y": mine, "dy": mine, "w": its, "dw": its, "x": ..., "dx": ...}
@@ -219,28 +217,9 @@ def _by_phases(geometry: Geometry, result: str, operands: Operands, out: Array) 
 
 def _phase(part: Geometry, result: str, slices: Operands) -> Array:
     """The result of one residue class."""
-    value = np.zeros(part.shapes[result], next(iter(slices.values())).dtype)
-    _direct(part, result, {name: gate.layout(array) for name, array in slices.items()}, value)
+    value = np.empty(part.shapes[result], next(iter(slices.values())).dtype)
+    sums.run(part, result, {name: gate.layout(array) for name, array in slices.items()}, value)
     return value
-
-
-def _direct(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:
-    """The loop nest of the derived rule, compiled.
-
-    The nests leave out the points that lie outside of x, where the formula has the product of 0 and the other
-    factor. That is 0 as long as the other factor is finite; where it is not, the zeros are put around x.
-    """
-    if "x" in operands and geometry.margins and out.dtype.kind == "f":
-        other = next(array for name, array in operands.items() if name != "x")
-        if not _all_finite(other):
-            operands = {**operands, "x": np.pad(operands["x"], ((0, 0),) * 3 + geometry.margins)}
-            geometry = geometry.on_padded()
-    kernels.run(f"conv{geometry.rank}d_{result}", out, operands, geometry.parameters)
-
-
-def _all_finite(array: Array) -> bool:
-    """Whether no element is NaN or infinite; it may say no when the squares overflow."""
-    return isfinite(np.vdot(array, array))
 
 
 def _reference(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:

@@ -1,8 +1,9 @@
 """Tap tables: a rule of a convolution lowered to integers that the register tiles take.
 
-Along an axis output o reads x at ``read(o, r)``, which is affine: with u = step·q + residue that is q = o + shift in the
-residue class of tap r. One such table serves all three rules: y reads the classes of x at o + shift; a class of dx reads dy
-at q − shift; dw multiplies both. Padding is where a class reaches beyond its array. No zeros are put between elements.
+Along an axis output o reads x at ``read(o, r)``, which is affine: with u = step·q + residue that is q = o + shift in
+the residue class of tap r. One such table serves all three rules: y reads the classes of x at o + shift; a class of dx
+reads dy at q − shift; dw multiplies both. Padding is where a class reaches beyond its array. No zeros are put between
+elements.
 """
 
 from collections.abc import Sequence
@@ -18,14 +19,32 @@ from convsym.kernels._generated import rules
 
 Integers = NDArray[np.intp]
 
+PATTERN = 64  # vectors of a pattern, at most, where it stays within a row
+
 
 @dataclass(frozen=True)
 class Taps:
-    """The taps of one axis: with tap r, output o reads ``step*(o + shift[r]) + residue[r]``."""
+    """The taps of one axis.
+
+    Attributes
+    ----------
+    step : int
+        Distance of what neighboring outputs read.
+    first : tuple of int
+        What output 0 reads with each tap.
+    shift, residue : tuple of int
+        With tap r, output o reads ``step*(o + shift[r]) + residue[r]``.
+    """
 
     step: int
+    first: tuple[int, ...]
     shift: tuple[int, ...]
     residue: tuple[int, ...]
+
+    @property
+    def classes(self) -> tuple[int, ...]:
+        """The residues that taps have."""
+        return tuple(sorted(set(self.residue)))
 
 
 def taps_of(geometry: Geometry, axis: int) -> Taps:
@@ -34,7 +53,7 @@ def taps_of(geometry: Geometry, axis: int) -> Taps:
     first = rules.read(0, np.arange(geometry.kernel[axis]), *own)
     step = rules.read(1, 0, *own) - rules.read(0, 0, *own)
     shift, residue = np.divmod(first, step)
-    return Taps(step, tuple(shift.tolist()), tuple(residue.tolist()))
+    return Taps(step, tuple(first.tolist()), tuple(shift.tolist()), tuple(residue.tolist()))
 
 
 @dataclass(frozen=True)
@@ -99,12 +118,10 @@ class Image:
         """Whether it is the array's own channel, so that nothing is copied."""
         return all(axis.whole for axis in self.axes)
 
-    def start(self, residues: Sequence[int]) -> int:
-        """Where a class starts."""
-        number = 0
-        for axis, residue in zip(self.axes, residues, strict=True):
-            number = number * len(axis.residues) + axis.residues.index(residue)
-        return number * self.plane
+    def classes(self, number: int, residues: Integers) -> Integers:
+        """How much later classes start because of their residues along one axis."""
+        counts = [len(axis.residues) for axis in self.axes[number + 1 :]]
+        return np.searchsorted(self.axes[number].residues, residues) * (prod(counts) * self.plane)
 
     def rows(self) -> tuple[Integers, Integers, Integers]:
         """For each row of a channel: its first element in the array, places before it, elements."""
@@ -160,9 +177,14 @@ class Vectors:
 
 def grid(sizes: Sequence[int], pitches: Sequence[int]) -> Integers:
     """Offsets of all points of a box, the last axis fastest."""
+    return all_sums([np.arange(size) * pitch for size, pitch in zip(sizes, pitches, strict=True)])
+
+
+def all_sums(parts: Sequence[Integers]) -> Integers:
+    """Sums of one element of each array, those of the last array fastest."""
     total = np.zeros(1, np.intp)
-    for size, pitch in zip(sizes, pitches, strict=True):
-        total = (total[:, None] + np.arange(size) * pitch).ravel()
+    for part in parts:
+        total = (total[:, None] + part).ravel()
     return total
 
 
@@ -195,63 +217,60 @@ def vectors_of(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[in
 
 def _in_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int) -> Vectors:
     """Vectors within rows; the last one of a row begins earlier, so that it ends with the row."""
-    size = sizes[-1]
-    first = np.minimum(np.arange(0, size, lanes), max(size - lanes, 0))
-    return _made(sizes, pitches, places, 1, first, [[(0, min(lanes, size), f)] for f in first.tolist()], lanes)
+    pieces = _covering(sizes[-1], PATTERN * lanes)
+    size = min(sizes[-1], PATTERN * lanes)
+    first = _covering(size, lanes)
+    count = min(lanes, size)
+    return Vectors(
+        all_sums([grid(sizes[:-1], pitches[:-1]), pieces]),
+        all_sums([grid(sizes[:-1], places[:-1]), pieces * places[-1]]),
+        first,
+        np.arange(len(first) + 1),
+        np.zeros_like(first),
+        np.full_like(first, count),
+        first * places[-1],
+        np.full_like(first, int(count == lanes and places[-1] == 1)),
+    )
+
+
+def _covering(size: int, length: int) -> Integers:
+    """Where pieces start that cover an axis; the last one ends with the axis."""
+    return np.minimum(np.arange(0, size, length), max(size - length, 0))
 
 
 def _across_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int) -> Vectors:
     """Vectors over the rows of a plane one after the other, with the places between rows that belong to no result."""
-    if len(sizes) < 2 or sizes[-1] > 16 * lanes:
+    if len(sizes) < 2 or sizes[-1] > PATTERN * lanes // 4:
         return _in_rows(sizes, pitches, places, lanes)
-    depth, size = 2, sizes[-1]
-    height, pitch = sizes[-2], pitches[-2]
+    (height, size), pitch = sizes[-2:], pitches[-2]
     flat = (height - 1) * pitch + size
-    first = np.minimum(np.arange(0, flat, lanes), max(flat - lanes, 0))
-    parts = []
-    for f in first.tolist():
-        own = []
-        for row in range(f // pitch, min((f + lanes - 1) // pitch, height - 1) + 1):
-            begin, end = max(f, row * pitch), min(f + lanes, row * pitch + size)
-            if begin < end:
-                own.append((begin - f, end - begin, row * places[-2] + (begin - row * pitch) * places[-1]))
-        parts.append(own)
-    joined = [_joined(own) if places[-1] == 1 else own for own in parts]
-    return _made(sizes, pitches, places, depth, first, joined, lanes)
-
-
-def _joined(parts: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
-    """Parts that follow each other in lanes and in places become one."""
-    made: list[tuple[int, int, int]] = []
-    for lane, count, place in parts:
-        if made and made[-1][0] + made[-1][1] == lane and made[-1][2] + made[-1][1] == place:
-            made[-1] = (made[-1][0], made[-1][1] + count, made[-1][2])
-        else:
-            made.append((lane, count, place))
-    return made
-
-
-def _made(
-    sizes: Sequence[int],
-    pitches: Sequence[int],
-    places: Sequence[int],
-    depth: int,
-    first: Integers,
-    parts: list[list[tuple[int, int, int]]],
-    lanes: int,
-) -> Vectors:
-    flat = [part for own in parts for part in own]
-    lane, count, place = np.array(flat, np.intp).reshape(-1, 3).T
-    if depth == 1:
-        place = place * places[-1]
-    unit = places[-1] == 1
+    first = _covering(flat, lanes)
+    parts = [_parts(f, lanes, height, size, pitch, (places[-2], places[-1])) for f in first.tolist()]
+    lane, count, place = np.array([part for own in parts for part in own], np.intp).reshape(-1, 3).T
     return Vectors(
-        grid(sizes[:-depth], pitches[:-depth]),
-        grid(sizes[:-depth], places[:-depth]),
+        grid(sizes[:-2], pitches[:-2]),
+        grid(sizes[:-2], places[:-2]),
         first,
         np.cumsum([0, *map(len, parts)]),
         lane,
         count,
         place,
-        np.array([unit and len(own) == 1 and own[0][:2] == (0, lanes) for own in parts], np.intp),
+        np.array([places[-1] == 1 and len(own) == 1 and own[0][:2] == (0, lanes) for own in parts], np.intp),
     )
+
+
+def _parts(
+    first: int, lanes: int, height: int, size: int, pitch: int, places: tuple[int, int]
+) -> list[tuple[int, int, int]]:
+    """The parts of a vector that lie in rows: first lane, number of lanes, and place; neighbors are joined."""
+    made: list[tuple[int, int, int]] = []
+    for row in range(first // pitch, min((first + lanes - 1) // pitch, height - 1) + 1):
+        begin, end = max(first, row * pitch), min(first + lanes, row * pitch + size)
+        if begin >= end:
+            continue
+        lane, count, place = begin - first, end - begin, row * places[0] + (begin - row * pitch) * places[1]
+        if made and places[1] == 1 and made[-1][0] + made[-1][1] == lane and made[-1][2] + made[-1][1] == place:
+            made[-1] = (made[-1][0], made[-1][1] + count, made[-1][2])
+        else:
+            made.append((lane, count, place))
+    return made

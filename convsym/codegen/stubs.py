@@ -30,7 +30,8 @@ def stub_text(nests: Iterable[Nest], dtypes: Iterable[str], flat: bool = False) 
 
 def driver_stubs(dtypes: Iterable[str]) -> str:
     """Stubs of the drivers of the register tiles, which every CPU level has."""
-    arrays = {"fill": ("out", "x"), "turn": ("out", "dy"), "sweep": ("y", "a", "b"), "dot": ("dw", "a", "b")}
+    arrays = {"fill": ("out", "x"), "turn": ("out", "dy"), "settle": ("dw", "made")}
+    arrays |= {"sweep": ("y", "a", "b"), "dot": ("dw", "a", "b")}
     lines = []
     for name, operands in arrays.items():
         for dtype in dtypes:

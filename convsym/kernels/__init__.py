@@ -135,7 +135,7 @@ def _team(threads: int | None, work: int, items: int) -> int:
     return min(threads, items)
 
 
-def drive(driver: Driver, arrays: Sequence[Array | None], jobs: int, work: int, char: str) -> None:
+def drive(driver: Driver, arrays: Sequence[Array | None], samples: int, work: int, char: str) -> None:
     """Run the jobs of a tile driver.
 
     Parameters
@@ -143,12 +143,14 @@ def drive(driver: Driver, arrays: Sequence[Array | None], jobs: int, work: int, 
     driver : Driver
     arrays : sequence of ndarray
         Flat; the result first.
-    jobs : int
+    samples : int
+        How often its jobs are there.
     work : int
         Multiply-adds of all jobs.
     char : {"f", "d"}
     """
     compiled = getattr(load(in_use()), f"{driver.name}_{'f32' if char == 'f' else 'f64'}")
+    jobs = driver.jobs * samples
     team = _team(get_num_threads(), work, jobs)
     step = max(team, team * TILED_WORK * jobs // max(work, 1))
     for start in range(0, jobs, step):

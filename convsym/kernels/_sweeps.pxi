@@ -41,44 +41,48 @@ cdef inline Py_ssize_t widest(real* unused, Py_ssize_t rows, Py_ssize_t vectors)
 
 # ------------------------------------------------------------------------------------------------------------- fill
 
-cdef void fill_row(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t item) noexcept nogil:
-    """One row of one channel of a padded image, split into residue classes."""
-    cdef Py_ssize_t rows = s[0], length = s[1], step = s[2]
-    cdef Py_ssize_t row = floormod(item, rows), channel = floordiv(item, rows)
-    cdef Py_ssize_t image = floordiv(channel, s[3])
-    cdef const Py_ssize_t* source = s + s[8]
-    cdef Py_ssize_t lead = s[s[9] + row], count = s[s[10] + row], i
+cdef void fill_rows(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
+    """A block of rows of one channel of a padded image, split into residue classes."""
+    cdef Py_ssize_t rows = s[0], length = s[1], step = s[2], blocks = ceildiv(rows, s[8])
+    cdef Py_ssize_t row = floormod(job, blocks)*s[8], channel = floordiv(job, blocks), i, count, lead
+    cdef Py_ssize_t image = floordiv(channel, s[3]), end = min(row + s[8], rows)
+    cdef const Py_ssize_t* source = s + s[9]
+    cdef const Py_ssize_t* leads = s + s[10]
+    cdef const Py_ssize_t* counts = s + s[11]
+    cdef const real* here
     channel = floormod(channel, s[3])
     out += image*s[4] + channel*s[5] + row*length
-    x += image*s[6] + channel*s[7] + source[row]
-    for i in range(lead):
-        out[i] = 0
-    out += lead
-    if step == 1:
-        for i in range(count):
-            out[i] = x[i]
-    elif step == 2:
-        for i in range(count):
-            out[i] = x[2*i]
-    else:
-        for i in range(count):
-            out[i] = x[step*i]
-    for i in range(count, length - lead):
-        out[i] = 0
+    x += image*s[6] + channel*s[7]
+    for row in range(row, end):
+        here, lead, count = x + source[row], leads[row], counts[row]
+        for i in range(lead):
+            out[i] = 0
+        if step == 1:
+            for i in range(count):
+                out[lead + i] = here[i]
+        elif step == 2:
+            for i in range(count):
+                out[lead + i] = here[2*i]
+        else:
+            for i in range(count):
+                out[lead + i] = here[step*i]
+        for i in range(lead + count, length):
+            out[i] = 0
+        out += length
 
 
 def fill_f32(float[::1] out not None, const float[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
-    """Rows start ... stop of padded images."""
-    cdef Py_ssize_t item
-    for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        fill_row(&out[0], &x[0], &s[0], item)
+    """Blocks start ... stop of rows of padded images."""
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        fill_rows(&out[0], &x[0], &s[0], job)
 
 
 def fill_f64(double[::1] out not None, const double[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
-    """Rows start ... stop of padded images."""
-    cdef Py_ssize_t item
-    for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        fill_row(&out[0], &x[0], &s[0], item)
+    """Blocks start ... stop of rows of padded images."""
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        fill_rows(&out[0], &x[0], &s[0], job)
 
 
 # ------------------------------------------------------------------------------------------------------------- turn
@@ -114,6 +118,40 @@ def turn_f64(double[::1] out not None, const double[::1] dy not None, const Py_s
     cdef Py_ssize_t item
     for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         turn_block(&out[0], &dy[0], &s[0], item)
+
+
+cdef void settle_block(real* dw, const real* made, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
+    """A block of channels, turned back from being last; elements of one channel lie together again."""
+    cdef Py_ssize_t channels = s[0], width = s[1], elements = s[2], inner = s[3], outer = floordiv(elements, inner)
+    cdef Py_ssize_t blocks = ceildiv(channels, s[4]), lane, e, first, end, k, count, pitch
+    cdef Py_ssize_t g = floordiv(job, blocks)
+    cdef const real* here
+    cdef real* out
+    k = floormod(job, blocks)*s[4]
+    count = min(s[4], channels - k)
+    dw += (g*channels + k)*elements
+    made += (g*ceildiv(channels, width) + floordiv(k, width))*elements*width + floormod(k, width)
+    for first in range(outer):
+        for lane in range(count):
+            out = dw + lane*elements + first*inner
+            here = made + lane + (first*width if s[5] else first*inner*width)
+            pitch = outer*width if s[5] else width
+            for e in range(inner):
+                out[e] = here[e*pitch]
+
+
+def settle_f32(float[::1] dw not None, const float[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks start ... stop of channels."""
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        settle_block(&dw[0], &made[0], &s[0], job)
+
+
+def settle_f64(double[::1] dw not None, const double[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks start ... stop of channels."""
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        settle_block(&dw[0], &made[0], &s[0], job)
 
 
 # ------------------------------------------------------------------------------------------------------------ sweep
@@ -230,12 +268,12 @@ cdef void dot_job(real* dw, const real* a, const real* b, const Py_ssize_t* s, P
     columns = floordiv((j + 1)*s[1], s[4])
     j = floordiv(j*s[1], s[4])
     columns -= j
-    a += s[s[12] + job] + g*s[7] + m*s[8]
-    b += s[s[13] + job] + g*s[10]
+    a += s[s[11] + job] + g*s[6] + m*s[7]
+    b += s[s[12] + job] + g*s[9]
     if real is float:
-        choose_dot_f32(rows, columns)(s[5], s[6], a, s[8], s[9], b, s[11], s + s[14] + j, made)
+        choose_dot_f32(rows, columns)(s[s[13] + job], s[5], a, s[7], s[8], b, s[10], s + s[14] + j, made)
     else:
-        choose_dot_f64(rows, columns)(s[5], s[6], a, s[8], s[9], b, s[11], s + s[14] + j, made)
+        choose_dot_f64(rows, columns)(s[s[13] + job], s[5], a, s[7], s[8], b, s[10], s + s[14] + j, made)
     dw += (job*s[2] + g)*s[0]*s[1] + m*s[1] + j
     for at in range(rows*columns):
         width = lanes

@@ -1,6 +1,7 @@
 """The tables that the tile drivers take: numbers first, then where each table starts, then the tables.
 
-The drivers are in `_sweeps.pxi`; they read numbers and tables by their place in `FILL`, `TURN`, `SWEEP` and `DOT`.
+The drivers are in `_sweeps.pxi`; they read numbers and tables by their places in `FILL`, `TURN`, `SETTLE`, `SWEEP` and
+`DOT`.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,11 @@ from convsym.kernels.levels import load
 
 # Names of the numbers and of the tables, in the order in which the drivers count them.
 FILL = (
-    ("rows", "length", "step", "channels", "image", "channel", "source_image", "source_channel"),
+    ("rows", "length", "step", "channels", "image", "channel", "source_image", "source_channel", "block"),
     ("source", "lead", "count"),
 )
 TURN = (("channels", "width", "positions", "block", "blocks", "source_image", "source_channel"), ())
+SETTLE = (("channels", "width", "elements", "inner", "block", "inner_first"), ())
 SWEEP = (
     (
         *("samples", "groups", "rows", "vectors", "pattern", "channels", "taps", "am", "ac", "bc", "bn", "yn", "ym"),
@@ -30,10 +32,10 @@ SWEEP = (
 )
 DOT = (
     (
-        *("rows", "columns", "groups", "row_blocks", "column_blocks", "lines", "vectors"),
+        *("rows", "columns", "groups", "row_blocks", "column_blocks", "vectors"),
         *("group_a", "am", "al", "group_b", "bl"),
     ),
-    ("repeat_a", "repeat_b", "boff"),
+    ("repeat_a", "repeat_b", "repeat_lines", "boff"),
 )
 
 
@@ -43,7 +45,7 @@ class Driver:
 
     Attributes
     ----------
-    name : {"fill", "turn", "sweep", "dot"}
+    name : {"fill", "turn", "settle", "sweep", "dot"}
     table : ndarray
     jobs : int
         Jobs for each sample, or in all.
@@ -54,7 +56,7 @@ class Driver:
     jobs: int
 
 
-_LAYOUTS = {"fill": FILL, "turn": TURN, "sweep": SWEEP, "dot": DOT}
+_LAYOUTS = {"fill": FILL, "turn": TURN, "settle": SETTLE, "sweep": SWEEP, "dot": DOT}
 
 
 def driver(name: str, jobs: int, **entries: Any) -> Driver:

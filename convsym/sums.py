@@ -1,0 +1,90 @@
+"""The direct sum: by register tiles, or by the compiled loop nest of the rule where tiles do not pay or do not serve.
+
+Padding is read as explicit zeros, so a factor that is not finite makes NaN there, as the formula says. Where there is
+no term at all (a gradient's reads outside of dy), such a factor must leave nothing: the nest sees to that.
+"""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from math import isfinite, prod
+
+import numpy as np
+
+from convsym import direct, kernels, reduction
+from convsym.gate import Array
+from convsym.geometry import Geometry
+from convsym.taps import taps_of
+
+# Multiply-adds of a sample from which tables and an image pay.
+TILED_WORK = 2**13
+# Residue classes of a gradient that tiles are swept for, at most: each is a sweep of its own.
+CLASSES = 64
+
+
+def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
+    """Write a rule of a convolution into `out`.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        With zero padding, not flipped, its input not dilated.
+    result : {"y", "dx", "dw"}
+    operands : mapping of str to ndarray
+        As kernels take them: with group axis, C-contiguous, of one dtype.
+    out : ndarray
+        Of `geometry.shapes[result]` and the same dtype.
+    """
+    if out.dtype.char in "fd" and is_tiled(geometry, result) and _by_tiles(geometry, result, operands, out):
+        return
+    out[...] = 0
+    _by_nest(geometry, result, operands, out)
+
+
+@lru_cache(maxsize=1024)
+def is_tiled(geometry: Geometry, result: str) -> bool:
+    """Whether register tiles serve a geometry: there is enough to do, and images are not much larger than arrays."""
+    into, out = geometry.channels
+    dense = geometry.groups * into * out * prod(geometry.kernel) * prod(geometry.outputs)
+    if dense < TILED_WORK or not all(geometry.inputs) or not geometry.batch:
+        return False
+    taps = tuple(taps_of(geometry, axis) for axis in range(geometry.rank))
+    if prod(len(axis.classes) for axis in taps) > CLASSES:
+        return False
+    sizes = geometry.inputs if result == "dx" else geometry.outputs
+    spans = [
+        _span(axis.shift) + size if result == "dx" else _span(axis.first) + axis.step * size
+        for axis, size in zip(taps, sizes, strict=True)
+    ]
+    return prod(spans) <= 8 * (prod(geometry.inputs) + prod(geometry.outputs)) + TILED_WORK
+
+
+def _span(values: tuple[int, ...]) -> int:
+    return max(values) - min(values)
+
+
+def _by_tiles(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> bool:
+    """The sum by tiles; False where something that is not finite may have met places of no term."""
+    if result == "dw":
+        reduction.run(geometry, operands, out)
+        return all_finite(out)
+    direct.run(geometry, result, operands, out)
+    return result == "y" or all_finite(min(out, operands["w"], key=np.size))
+
+
+def _by_nest(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
+    """The loop nest of the derived rule, compiled.
+
+    The nests leave out the points that lie outside of x, where the formula has the product of 0 and the other
+    factor. That is 0 as long as the other factor is finite; where it is not, the zeros are put around x.
+    """
+    if "x" in operands and geometry.margins and out.dtype.kind == "f":
+        other = next(array for name, array in operands.items() if name != "x")
+        if not all_finite(other):
+            operands = {**operands, "x": np.pad(operands["x"], ((0, 0),) * 3 + geometry.margins)}
+            geometry = geometry.on_padded()
+    kernels.run(f"conv{geometry.rank}d_{result}", out, operands, geometry.parameters)
+
+
+def all_finite(array: Array) -> bool:
+    """Whether no element is NaN or infinite; it may say no when the squares overflow."""
+    return isfinite(np.vdot(array, array))
