@@ -2,12 +2,13 @@
 
 import gc
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from statistics import median
 
 Call = Callable[[], object]
 ROUNDS = 6
+LONG = 1e-2  # seconds: a call whose first run takes longer is no short one
 _BATCH = 1e-4  # seconds: shorter calls are timed several at a time, for the clock takes 0.05 microseconds itself
 
 
@@ -26,6 +27,7 @@ def race(
     *,
     rounds: int = ROUNDS,
     rest: float = 0.0,
+    long: Collection[str] = (),
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Timing]:
     """Time calls in turns.
@@ -42,6 +44,8 @@ def race(
     rounds : int
     rest : float
         Seconds of sleep before each turn, in which the threads of the one before stop spinning.
+    long : collection of str
+        Calls that are known to take longer than `LONG`: they are not tried once more before the first round.
     clock : callable
         Tells the time.
 
@@ -49,7 +53,7 @@ def race(
     -------
     dict of str to Timing
     """
-    batches = {name: _batch(call, clock) for name, call in calls.items()}
+    batches = {name: 1 if name in long else _batch(call, clock) for name, call in calls.items()}
     samples: dict[str, list[float]] = {name: [] for name in calls}
     names, begin = list(calls), clock()
     collecting = gc.isenabled()

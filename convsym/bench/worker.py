@@ -7,7 +7,8 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from convsym.bench import roof
 from convsym.bench.layers import Layer, LayerSet, load
 from convsym.bench.peers import OWN, Peer, Task, open_peers
 from convsym.bench.peers.peer import Call
-from convsym.bench.timing import race
+from convsym.bench.timing import LONG, Timing, race
 from convsym.gate import Array
 
 # Results must agree with convsym's to so much of the largest of them, before anything is timed. Winograd in float32
@@ -49,51 +50,64 @@ def main() -> None:
     emit({"event": "end"})
 
 
+@dataclass
+class Checked:
+    """What a first run of every competitor says: who is timed, who is not and why."""
+
+    calls: dict[str, Call] = field(default_factory=dict)
+    long: set[str] = field(default_factory=set)
+    left_out: dict[str, str] = field(default_factory=dict)
+
+
 def measure(
     layers: LayerSet, layer: Layer, kind: str, peers: Mapping[str, Peer], job: Mapping[str, Any], emit: Emit
 ) -> dict[str, Any]:
     """The record of one row: check every competitor once, then time those that agree."""
-    task, threads = Task(layer, kind), job["threads"]
-    calls: dict[str, Call] = {}
-    left_out: dict[str, str] = {}
-    truth: Array | None = None
-    for name, peer in peers.items():
-        reason = job["left_out"].get(name) or peer.lacks(task)
-        if not reason:
-            emit({"event": "trying", "peer": name, "layer": layer.name, "kind": kind})
-            call, result, reason = _tried(peer, task)
-            if name == OWN:
-                truth = result
-            if result is not None:
-                reason = disagreement(result, truth, layer.dtype)
-            if call is not None and not reason:
-                calls[name] = call
-        if reason:
-            left_out[name] = reason
+    checked = check(Task(layer, kind), peers, job["left_out"], emit)
     emit({"event": "timing", "layer": layer.name, "kind": kind})
-    found = race(calls, job["seconds"], rounds=job["rounds"], rest=REST if threads > 1 else 0.0) if OWN in calls else {}
+    found: dict[str, Timing] = {}
+    if OWN in checked.calls:
+        rest = REST if job["threads"] > 1 else 0.0
+        found = race(checked.calls, job["seconds"], rounds=job["rounds"], rest=rest, long=checked.long)
     return {
         "set": layers.name,
         "layer": layer.name,
         "kind": kind,
         "dtype": layer.dtype,
-        "threads": threads,
+        "threads": job["threads"],
         "flops": layer.flops,
         "bytes": layer.bytes,
         "best": {name: timing.best for name, timing in found.items()},
         "median": {name: timing.median for name, timing in found.items()},
-        "left_out": left_out,
+        "left_out": checked.left_out,
         "chain": layer.chain,
     }
 
 
-def _tried(peer: Peer, task: Task) -> tuple[Call | None, Array | None, str]:
-    """The call of a peer, its result, and why there is none."""
-    try:
-        call = peer.prepare(task)
-        return call, peer.array(call()), ""
-    except peer.failures() as error:
-        return None, None, f"failed: {type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+def check(task: Task, peers: Mapping[str, Peer], left_out: Mapping[str, str], emit: Emit) -> Checked:
+    """Run every competitor that can do a task once, convsym first, and compare the results with convsym's."""
+    made, truth = Checked(), None
+    for name, peer in peers.items():
+        reason = left_out.get(name) or peer.lacks(task)
+        if not reason:
+            emit({"event": "trying", "peer": name, "layer": task.layer.name, "kind": task.kind})
+            try:
+                call = peer.prepare(task)
+                begin = perf_counter()
+                returned = call()
+                if perf_counter() - begin > LONG:
+                    made.long.add(name)
+                result = peer.array(returned)
+            except peer.failures() as error:
+                reason = f"failed: {type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
+            else:
+                truth = result if name == OWN else truth
+                reason = disagreement(result, truth, task.layer.dtype)
+        if reason:
+            made.left_out[name] = reason
+        else:
+            made.calls[name] = call
+    return made
 
 
 def disagreement(result: Array, truth: Array | None, dtype: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from convsym.documents.claims import needs_prover
 from convsym.documents.drawings import figure_files
 from convsym.documents.operators import op_pages
+from convsym.documents.performance import performance_pages
 from convsym.documents.seeds import seed_pages
 
 __all__ = ["pages", "stale", "write"]
@@ -34,6 +35,8 @@ def pages() -> dict[str, str]:
 def write(directory: str | Path) -> list[str]:
     """Write the pages that are stale, and remove what no page is any more.
 
+    Beside `pages()` this is the page on speed, made from the newest measurement in ``../benchmarks/results``.
+
     Parameters
     ----------
     directory : str or Path
@@ -44,7 +47,7 @@ def write(directory: str | Path) -> list[str]:
     list of str
         The paths that were written or removed, below the directory.
     """
-    made = pages()
+    made = pages() | performance_pages(Path(directory))
     changed = _differing(Path(directory), made)
     for path in changed:
         target = Path(directory, path)
@@ -68,12 +71,12 @@ def stale(directory: str | Path) -> list[str]:
     list of str
         Paths below the directory, sorted; empty if everything is fresh.
     """
-    return _differing(Path(directory), pages())
+    return _differing(Path(directory), pages() | performance_pages(Path(directory)))
 
 
 def _differing(directory: Path, made: dict[str, str]) -> list[str]:
     there = {path.relative_to(directory).as_posix()
              for folder in FOLDERS for path in directory.glob(f"{folder}/**/*") if path.is_file()}  # fmt: skip
     differing = {path for path, text in made.items()
-                 if path not in there or (directory / path).read_bytes() != text.encode()}  # fmt: skip
+                 if not (directory / path).is_file() or (directory / path).read_bytes() != text.encode()}  # fmt: skip
     return sorted(differing | (there - made.keys()))

@@ -55,7 +55,8 @@ def open_peers(
             missing[name] = f"cannot be told to use {threads} of {default_threads} threads"
         else:
             opened[name] = peer
-    if Torch.name in opened and opened.pop(NumPy.name, None):
+    if Torch.name in opened and NumPy.name in opened:
+        del opened[NumPy.name]
         missing[NumPy.name] = "stands in where torch is not installed"
     return opened, missing
 

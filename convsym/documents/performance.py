@@ -1,0 +1,207 @@
+"""The page on speed, made from a committed measurement: every figure with its goal, losses as plainly as wins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from convsym.bench import charts, summary
+from convsym.bench.layers import KINDS, load, set_names
+from convsym.bench.peers import OWN
+from convsym.bench.results import Row, Run
+from convsym.bench.results import load as load_run
+from convsym.bench.summary import FLOORS, PLAN, Figure
+from convsym.bench.tables import duration
+from convsym.documents.markdown import blocks, bullets, page, prose, table
+
+RESULTS = Path("benchmarks", "results")  # beside the directory of documents
+COMMAND = "python benchmarks/run.py && convsym doc docs"
+_MEANT = {"y": "output", "dx": "gradient by the input", "dw": "gradient by the weight"}
+
+
+def performance_pages(directory: Path) -> dict[str, str]:
+    """The page and its charts, by path below the directory of documents, from the newest measurement beside it.
+
+    Parameters
+    ----------
+    directory : Path
+        The directory of documents; where no measurement lies in ``../benchmarks/results``, there is no page.
+
+    Returns
+    -------
+    dict
+    """
+    found = sorted((directory.resolve().parent / RESULTS).glob("*.json"))
+    if not found:
+        return {}
+    run = load_run(found[-1])
+    figures = dict(_figures(run))
+    return {"performance.md": _page(run, found[-1].name, figures)} | {f"figures/{n}.svg": t for n, t in figures.items()}
+
+
+def _figures(run: Run) -> Iterator[tuple[str, str]]:
+    for threads in _threads(run):
+        yield f"ratio-torch-{threads}", charts.ratio_chart(run, threads)
+        yield f"ratio-best-{threads}", charts.ratio_chart(run, threads, None)
+        yield f"limit-{threads}", charts.limit_chart(run, threads)
+        for kind in KINDS:
+            if any(kind == row.kind for row in run.rows.values() if row.set == "growth" and row.threads == threads):
+                yield f"growth-{kind}-{threads}", charts.growth_chart(run, threads, kind)
+
+
+def _threads(run: Run) -> list[int]:
+    return sorted({row.threads for row in run.rows.values()})
+
+
+def _page(run: Run, source: str, figures: dict[str, str]) -> str:
+    threads = _threads(run)
+    return page(
+        "# Speed",
+        prose(f"""Measured on {run.machine["date"]} on {run.machine["processor"]} with {run.machine["cpus"]} CPUs,
+            kernels of level {run.machine["level"]}. All competitors take turns in one process, with the same number of
+            threads; a result is compared with convsym's before it is timed. A ratio is the time of another library by
+            convsym's, the best run of each: **above 1 convsym is faster, below 1 it is slower.** convsym is called by
+            its public functions with plain arrays, nothing prepared, unless a row says plan; onnxruntime, OpenVINO and
+            ncnn have packed the weights beforehand."""),
+        prose(f"""Source: `{RESULTS.as_posix()}/{source}`; again on your machine: `{COMMAND}`, or `convsym bench` for a
+            short look."""),
+        "## Figures and goals",
+        table(["figure", "goal", *map(_number, threads)], _goals(run, threads)),
+        "## By set of layers",
+        *(_by_set(run, count) for count in threads),
+        "## What is slower than torch",
+        *(_losses(run, count) for count in threads),
+        "## What is slower than the best of the runtimes",
+        *(_behind_best(run, count) for count in threads),
+        "## Charts",
+        *(f"![{name}](figures/{name}.svg)" for name in figures),
+        "## Where doubled work costs more than it should",
+        *(_steep(run, count) for count in threads),
+        "## Every layer",
+        *(_all_rows(run, name, count) for name in set_names() for count in threads),
+        "## Conditions",
+        bullets(_conditions(run)),
+    )
+
+
+def _number(threads: int) -> str:
+    return "1 thread" if threads == 1 else f"{threads} threads"
+
+
+def _goals(run: Run, threads: list[int]) -> Iterator[list[str]]:
+    by_threads = [summary.figures(run, count) for count in threads]
+    for same in zip(*by_threads, strict=True):
+        first = same[0]
+        sign = "≤" if first.at_most else "≥"
+        goal = "–" if first.goal is None else f"{sign} {_value(first, first.goal)}"
+        yield [first.name, goal, *(_judged(figure) for figure in same)]
+
+
+def _judged(figure: Figure) -> str:
+    if figure.value is None:
+        return "not measured"
+    text = _value(figure, figure.value)
+    return text if figure.reached is None else f"{text} ✓" if figure.reached else f"**{text} ✗**"
+
+
+def _value(figure: Figure, value: float) -> str:
+    return f"{value:.0%}" if figure.percent else f"{value:.2f}"
+
+
+def _by_set(run: Run, threads: int) -> str:
+    """Geometric means of every set: against torch by result, against the best rival plain and by plan."""
+    columns = [
+        *(summary.means(run, threads, kind, summary.against("torch")) for kind in KINDS),
+        summary.means(run, threads, "y", summary.against_best()),
+        summary.means(run, threads, "y", summary.against_best(PLAN)),
+    ]
+    names = dict.fromkeys(name for column in columns for name in column)
+    rows = [[load(name).title, *(_ratio(column.get(name)) for column in columns)] for name in names]
+    head = [_number(threads), *(f"{kind} / torch" for kind in KINDS), "y / best rival", "y / best rival, by plan"]
+    return table(head, rows)
+
+
+def _ratio(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _losses(run: Run, threads: int) -> str:
+    """Every layer of the networks below the first floor, the worst first."""
+    parts = []
+    for kind in KINDS:
+        found = summary.below(run, threads, kind, FLOORS[0])
+        count = len(summary.rows_of(run, threads, kind))
+        words = f"**{_number(threads)}, {kind}** ({_MEANT[kind]}): {len(found)} of {count} layers below {FLOORS[0]}"
+        worst = sum(ratio < FLOORS[1] for _, ratio in found)
+        listed = "; ".join(f"{load(row.set).title}, {row.layer} {ratio:.2f}" for row, ratio in found)
+        parts.append(f"{words}, {worst} below {FLOORS[1]}{': ' + listed if listed else ''}.")
+    return bullets(parts)
+
+
+def _behind_best(run: Run, threads: int) -> str:
+    measure = summary.against_best()
+    rows = summary.rows_of(run, threads, "y")
+    pairs = [(row, value) for row in rows if (value := measure(row)) is not None]
+    slower = sorted(((row, value) for row, value in pairs if value < 1), key=lambda pair: pair[1])
+    who = {name: sum(_fastest(row) == name for row, _ in pairs) for name in (OWN, *summary.RIVALS)}
+    share = ", ".join(f"{name} {count}" for name, count in who.items())
+    listed = "; ".join(f"{load(row.set).title}, {row.layer} {value:.2f} ({_fastest(row)})" for row, value in slower)
+    return (
+        f"**{_number(threads)}**: fastest of all on so many layers: {share}. Slower than the best: {listed or 'none'}."
+    )
+
+
+def _fastest(row: Row) -> str:
+    return min((name for name in (OWN, *summary.RIVALS) if name in row.best), key=row.best.__getitem__)
+
+
+def _steep(run: Run, threads: int) -> str:
+    steps = [step for step in summary.growth(run, threads) if step.growth > summary.STEEP]
+    large = [step for step in summary.growth(run, threads) if step.flops >= 2 * summary.LARGE_WORK]
+    listed = "; ".join(
+        f"{step.layer}, {step.kind}: {step.growth:.2f} to {duration(step.seconds)} for {step.flops:.2g} flops"
+        for step in steps
+    )
+    words = f"**{_number(threads)}**: {len(large)} steps of doubled work from {summary.LARGE_WORK:.0e} flops on"
+    return f"{words}; steps that cost more than {summary.STEEP} times the one before, at any size: {listed or 'none'}."
+
+
+def _all_rows(run: Run, name: str, threads: int) -> str:
+    """The table of one set, folded."""
+    rows = [row for row in run.rows.values() if row.set == name and row.threads == threads]
+    if not rows:
+        return ""
+    peers = list(dict.fromkeys(peer for row in rows for peer in row.best if peer != OWN))
+    head = ["layer", "of", OWN, "median", "GFLOP/s", "of limit", *peers]
+    body = [[row.layer, row.kind, *_own(run, row), *(_ratio(row.ratio(peer)) for peer in peers)] for row in rows]
+    title = f"{load(name).title}, {_number(threads)} ({load(name).source})"
+    return blocks(f"<details><summary>{title}</summary>", table(head, body), _notes(rows), "</details>")
+
+
+def _own(run: Run, row: Row) -> list[str]:
+    taken, share = row.best.get(OWN), run.share_of_limit(row)
+    if taken is None:
+        return ["not timed", "–", "–", "–"]
+    limit = "–" if share is None else f"{share:.0%}"
+    return [duration(taken), duration(row.median[OWN]), f"{row.flops / taken / 1e9:.3g}", limit]
+
+
+def _notes(rows: Iterable[Row]) -> str:
+    """Who was left out for a reason that is news: a failure or a disagreement."""
+    news = ("failed", "disagrees", "ended")
+    return bullets(
+        f"{name}, {row.layer} {row.kind}: {reason}"
+        for row in rows
+        for name, reason in row.left_out.items()
+        if reason.startswith(news)
+    )
+
+
+def _conditions(run: Run) -> Iterator[str]:
+    for limits in run.limits.values():
+        peaks = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {dtype}" for dtype, value in limits.peak.items())
+        yield f"limits with {_number(limits.threads)}: {peaks}; {limits.bandwidth / 1e9:.1f} GB/s"
+    yield from (f"{name}: {value}" for name, value in run.conditions.items())
+    yield from (f"{name}: {value}" for name, value in run.machine.items() if value)
+    yield "versions: " + ", ".join(f"{name} {version}" for name, version in run.peers.items())
+    yield from (f"{name} took no part: {reason}" for name, reason in run.missing.items() if name not in run.peers)
