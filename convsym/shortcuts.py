@@ -1,14 +1,14 @@
 """Small calls at the door: a call that one thread does in one block needs no more than a kernel and its numbers.
 
 The door (`convsym.kernels`) serves what is laid out as kernels read it; its plans give the bits that
-`convsym.execution` gives, because they run the same kernel.
+`convsym.execution` gives, because they run the same kernel: what register tiles compute has no plan.
 """
 
 from typing import Any
 
 import numpy as np
 
-from convsym import kernels
+from convsym import kernels, sums
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.plans import OPERANDS
@@ -32,6 +32,8 @@ def shortcut(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: s
     """
     computed = dtype.kind in "iu" or dtype.char in "fd"
     if not computed or algorithm == "reference" or geometry.mode != "zeros" or geometry.flip or geometry.is_dilated:
+        return None
+    if dtype.kind == "f" and sums.is_tiled(geometry, result):
         return None
     names = (result, *OPERANDS[result])
     shapes = [geometry.shapes[name] for name in names]

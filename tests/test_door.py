@@ -12,6 +12,7 @@ from convsym.execution import compute
 from convsym.meaning import resolve
 from convsym.plans import OPERANDS
 from convsym.shortcuts import shortcut
+from convsym.sums import is_tiled
 
 X = np.arange(-12, 13, dtype=np.float32).reshape(1, 5, 5)
 W = np.array([[[[1, -2], [3, 0]]]], dtype=np.float32)
@@ -213,12 +214,18 @@ def test_a_kept_operand_is_served_like_any_other():
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int16"])
 def test_every_rule_has_a_shortcut_with_the_bits_of_the_long_way(result, rank, dtype):
     numbers = np.random.default_rng(rank)
-    geometry = resolve(rank, (2, 4, *(6, 5, 4)[:rank]), (6, 2, *(3, 2, 2)[:rank]), Parameters(1, 1, 1, 2))
+    geometry = resolve(rank, (2, 4, *(4, 3, 3)[:rank]), (6, 2, *(2, 2, 1)[:rank]), Parameters(1, 1, 1, 2))
     operands = {
         name: (9 * numbers.standard_normal(geometry.public_shapes[name])).astype(dtype) for name in OPERANDS[result]
     }
     found = shortcut(geometry, result, np.dtype(dtype))(*operands.values())
     assert found.tobytes() == compute(geometry, result, operands).tobytes()
+
+
+def test_what_tiles_compute_has_no_shortcut():
+    geometry = resolve(2, (1, 16, 9, 9), (16, 16, 3, 3), Parameters())
+    assert is_tiled(geometry, "y")
+    assert shortcut(geometry, "y", np.dtype(np.float32)) is None
 
 
 @pytest.mark.parametrize(("result", "place"), [("y", 1), ("dw", 0)])
