@@ -7,19 +7,10 @@ import numpy as np
 
 from convsym import arguments, bounds, execution, gate
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import How, operation
-from convsym.errors import ShapeError, nearest
+from convsym.calls import KINDS, How, named, split_name
 from convsym.geometry import Geometry
 from convsym.kernels import get_num_threads, in_use
-from convsym.meaning import RANKS, weight_rank
 from convsym.plans import OPERANDS, Plan, plan
-
-_KINDS = {
-    "": ("output", "y"),
-    "_input": ("gradient by the input", "dx"),
-    "_weight": ("gradient by the weight", "dw"),
-}
-_RANK_NAMES = ("", *(f"{rank}d" for rank in RANKS))
 
 
 @dataclass(frozen=True)
@@ -139,20 +130,16 @@ def explain(
       error      at most 8.94e-07 times the sum of absolute products
     """
     execution.check_algorithm(algorithm)
-    name, kind = _parsed(op)
+    name, kind = split_name(op)
     parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
     shapes, arrays, found = _shapes(input, weight, dtype)
-    transposed, count = name.startswith("conv_transpose"), name.rstrip("d")[-1:]
-    rank = weight_rank(shapes["weight"])
-    called = operation(rank, parameters, How(algorithm), transposed, output_padding)
-    if count.isdigit() and count != str(rank):
-        raise ShapeError(f"weight has shape {shapes['weight']}, which is one of a {rank}-d convolution, and op={op!r}")
+    called = named(op, shapes["weight"], parameters, How(algorithm), output_padding)
     geometry = called.geometry(shapes["input"], shapes["weight"], ("input", "weight"))
     shapes["output"] = geometry.public_shapes[called.roles.output]
-    full = f"conv_transpose{rank}d" if transposed else f"conv{rank}d"
-    rule = {"y": called.roles.output, "dx": called.roles.gradient, "dw": "dw"}[kind]
+    full = f"{name.rstrip('12345d')}{called.rank}d"
+    rule = called.roles.rule(kind)
     return Explanation(
-        f"{name}: {_KINDS[op[len(name):]][0]}",
+        f"{name}: {KINDS[kind]}",
         str(_rule(full, kind)),
         shapes,
         _sizes(full, shapes["output"], geometry),
@@ -162,18 +149,6 @@ def explain(
         in_use(),
         get_num_threads(),
     )
-
-
-def _parsed(op: object) -> tuple[str, str]:
-    """The op's name without its kind, and the rule that the kind is of a convolution."""
-    known = [
-        f"{base}{rank}{kind}" for base in ("conv", "conv_transpose") for rank in _RANK_NAMES for kind in _KINDS
-    ]
-    if op not in known:
-        raise ShapeError(f"op={op!r} is not known; {nearest(str(op), known)}")
-    name = str(op)
-    kind = next((kind for kind in ("_input", "_weight") if name.endswith(kind)), "")
-    return name.removesuffix(kind), _KINDS[kind][1]
 
 
 def _shapes(
@@ -214,7 +189,7 @@ def _rule(name: str, kind: str) -> object:
     from convsym.ops import registry
 
     op = registry[name]
-    return op.formula if kind == "y" else op.rules[kind.removeprefix("d")]
+    return op.rules[{"_input": "x", "_weight": "w"}[kind]] if kind else op.formula
 
 
 def _sizes(name: str, output: tuple[int, ...], geometry: Geometry) -> str:

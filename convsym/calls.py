@@ -13,11 +13,11 @@ import numpy as np
 
 from convsym import arguments, cutting, execution, gate, kernels
 from convsym.arguments import Parameters
-from convsym.errors import ShapeError
+from convsym.errors import ShapeError, nearest
 from convsym.gate import Array
 from convsym.geometry import Geometry, Shape
 from convsym.layouts import Axes, Layout, Layouts, in_standard_order, read_axes
-from convsym.meaning import check_rank, resolve, resolve_transposed
+from convsym.meaning import RANKS, check_rank, resolve, resolve_transposed, weight_rank
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,10 @@ class Roles:
     output: str
     cotangent: str
     gradient: str
+
+    def rule(self, kind: str) -> str:
+        """The rule that computes a result; `kind` is a key of `KINDS`."""
+        return {"": self.output, "_input": self.gradient, "_weight": "dw"}[kind]
 
 
 _DIRECT = Roles(input="x", output="y", cotangent="dy", gradient="dx")
@@ -123,18 +127,50 @@ def operation(
     return Operation(rank, parameters, how, further)
 
 
+KINDS = {"": "output", "_input": "gradient by the input", "_weight": "gradient by the weight"}
+_RANK_NAMES = ("", *(f"{rank}d" for rank in RANKS))
+
+
+def split_name(op: object) -> tuple[str, str]:
+    """The name of a convolution or a transposed one, and which of its results is meant: a key of `KINDS`.
+
+    Raises
+    ------
+    ShapeError
+        There is no such op.
+    """
+    known = [f"{base}{rank}{kind}" for base in ("conv", "conv_transpose") for rank in _RANK_NAMES for kind in KINDS]
+    if op not in known:
+        raise ShapeError(f"op={op!r} is not known; {nearest(str(op), known)}")
+    kind = next((kind for kind in ("_input", "_weight") if str(op).endswith(kind)), "")
+    return str(op).removesuffix(kind), kind
+
+
+def named(
+    op: str, weight_shape: Shape, parameters: Parameters, how: How, output_padding: object
+) -> Operation:
+    """The operation that an op's name and the shape of its weight mean."""
+    name, _ = split_name(op)
+    rank = weight_rank(weight_shape)
+    made = operation(rank, parameters, how, name.startswith("conv_transpose"), output_padding)
+    said = name.rstrip("d")[-1:]
+    if said.isdigit() and said != str(rank):
+        raise ShapeError(f"weight has shape {weight_shape}, which is one of a {rank}-d convolution, and op={op!r}")
+    return made
+
+
 def forward(op: Operation, input: object, weight: object, bias: object = None) -> Array:
     """The output: the rule y of a convolution, dx of a transposed one; then the bias."""
     execution.check_algorithm(op.how.algorithm)
     needed = {"input": input, "weight": weight}
     arrays = gate.accept_each(**needed if bias is None else {**needed, "bias": bias})
     layouts = op.layouts()
-    x, w = _standard(layouts, arrays, "input"), _standard(layouts, arrays, "weight")
+    x, w = standard(layouts, arrays, "input"), standard(layouts, arrays, "weight")
     geometry = op.geometry(x.shape, w.shape, ("input", "weight"))
     if bias is not None:
-        _check_bias(arrays["bias"], geometry, op)
+        check_bias(arrays["bias"], geometry, op)
     operands = {op.roles.input: x, "w": w}
-    return _finished(geometry, op.roles.output, operands, op.how, layouts.output, arrays.get("bias"))
+    return finished(geometry, op.roles.output, operands, op.how, layouts.output, arrays.get("bias"))
 
 
 def input_gradient(
@@ -147,12 +183,12 @@ def input_gradient(
     execution.check_algorithm(op.how.algorithm)
     arrays = gate.accept_each(weight=weight, grad_output=grad_output)
     layouts = op.layouts()
-    size = _standard_shape(layouts.input, input_size, name)
-    w, dy = _standard(layouts, arrays, "weight"), _standard(layouts, arrays, "grad_output")
+    size = standard_shape(layouts.input, input_size, name)
+    w, dy = standard(layouts, arrays, "weight"), standard(layouts, arrays, "grad_output")
     geometry = op.geometry(size, w.shape, (name, "weight"))
     _check_output(geometry, op, dy.shape)
     operands = {op.roles.cotangent: dy, "w": gate.adjoint(w)}
-    return _finished(geometry, op.roles.gradient, operands, op.how, layouts.input)
+    return finished(geometry, op.roles.gradient, operands, op.how, layouts.input)
 
 
 def weight_gradient(
@@ -170,20 +206,20 @@ def weight_gradient(
     execution.check_algorithm(op.how.algorithm)
     arrays = gate.accept_each(input=input, grad_output=grad_output)
     layouts = op.layouts()
-    size = _standard_shape(layouts.weight, weight_size, name)
-    x, dy = _standard(layouts, arrays, "input"), _standard(layouts, arrays, "grad_output")
+    size = standard_shape(layouts.weight, weight_size, name)
+    x, dy = standard(layouts, arrays, "input"), standard(layouts, arrays, "grad_output")
     geometry = op.geometry(x.shape, size, ("input", name))
     _check_output(geometry, op, dy.shape)
     operands = {op.roles.cotangent: dy, op.roles.input: gate.adjoint(x)}
     if arguments.flag(reduce_batch, "reduce_batch") or not geometry.batched:
-        return _finished(geometry, "dw", operands, op.how, layouts.weight)
+        return finished(geometry, "dw", operands, op.how, layouts.weight)
     return _each_sample(geometry, operands, op.how, layouts.weight)
 
 
 def bias_gradient(rank: int, grad_output: object, axes: Axes = None) -> Array:
     """The sum of dy over batch and spatial axes, of shape (K,)."""
     dy = gate.accept(grad_output, "grad_output")
-    dy = _standard(read_axes(axes, rank), {"grad_output": dy}, "grad_output")
+    dy = standard(read_axes(axes, rank), {"grad_output": dy}, "grad_output")
     check_rank(rank, dy.shape, "grad_output")
     copied = dy.dtype.char == "e" or dy.dtype.kind == "c" or not gate.is_laid_out(dy)
     channels = np.moveaxis(dy, -rank - 1, 0)
@@ -217,7 +253,7 @@ def _each_sample(geometry: Geometry, operands: dict[str, Array], how: How, layou
     return delivered(value, next(iter(operands.values())).dtype, how.out, placed)
 
 
-def _finished(
+def finished(
     geometry: Geometry,
     result: str,
     operands: dict[str, Array],
@@ -255,19 +291,19 @@ def delivered(value: Array, dtype: np.dtype[Any], out: Any, layout: Layout | Non
     return out  # type: ignore[no-any-return]  # it has been accepted as an array
 
 
-def _standard(layouts: Layouts, arrays: dict[str, Array], name: str) -> Array:
+def standard(layouts: Layouts, arrays: dict[str, Array], name: str) -> Array:
     """An argument in standard order."""
     layout = {"input": layouts.input, "weight": layouts.weight, "grad_output": layouts.output}[name]
     return arrays[name] if layout is None else layout.standard(arrays[name], name)
 
 
-def _standard_shape(layout: Layout | None, size: object, name: str) -> Shape:
+def standard_shape(layout: Layout | None, size: object, name: str) -> Shape:
     """A shape argument in standard order."""
     sizes = arguments.shape(size, name)
     return sizes if layout is None else layout.standard_shape(sizes, name)
 
 
-def _check_bias(bias: Array, geometry: Geometry, op: Operation) -> None:
+def check_bias(bias: Array, geometry: Geometry, op: Operation) -> None:
     into, out = (geometry.groups * size for size in geometry.channels)
     channels, place = (out, "weight.shape[0]") if op.roles is _DIRECT else (into, "weight.shape[1]*groups")
     if bias.shape != (channels,):
