@@ -10,6 +10,8 @@ from convsym.codegen.stubs import driver_stubs, openmp_stub, stub_text
 from convsym.codegen.syntax import CTYPES, DTYPES
 from convsym.codegen.table import table_text
 from convsym.codegen.tiles import LEVELS, tiles_text
+from convsym.codegen.transforms import growth_text, transforms_text
+from convsym.codegen.transposes import transposes_text
 
 __all__ = ["generate", "nests"]
 
@@ -44,7 +46,8 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
     -------
     dict
         Text by path below ``convsym/kernels``; the same registry gives the same bytes. ``kernels.pxi`` is compiled for
-        every CPU level, ``plain.pxi`` once, with the kernels of every dtype, ``tiles_….pxi`` for its level;
+        every CPU level, ``plain.pxi`` once, with the kernels of every dtype, ``tiles_….pxi`` and
+        ``transposes_….pxi`` for their level, ``transforms.pxi`` for every level, ``transforms.py`` says what is in it;
         ``baseline.pyi`` and ``plain.pyi`` are the stubs of the compiled modules.
     """
     ops = [registry[name] for name in sorted(registry)]
@@ -56,6 +59,9 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
         "_generated/plain.pxi": _text(plain, CTYPES, True),
         "_generated/rules.py": rules,
         **{f"_generated/tiles_{level}.pxi": tiles_text(level) for level in LEVELS},
+        **{f"_generated/transposes_{level}.pxi": transposes_text(level) for level in LEVELS},
+        "_generated/transforms.pxi": transforms_text(),
+        "_generated/transforms.py": growth_text(),
         "baseline.pyi": stub_text(leveled, DTYPES) + driver_stubs(DTYPES),
         "plain.pyi": stub_text(plain, CTYPES, True) + openmp_stub(),
     }

@@ -6,6 +6,14 @@ from convsym.codegen.cython import HEADER
 from convsym.codegen.loops import Nest
 
 _TYPES = {"f32": "float32", "f64": "float64", "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64"}
+# The drivers of Winograd's transforms: their arguments, and the types of those that do not follow the dtype.
+_FLAGS = {"bad": "NDArray[np.uint8]"}
+_MINIMAL = {
+    "blocks": {"y": "", "room": "", "x": "", "u": "", **_FLAGS},
+    "points": {"v": "", "room": "", "x": "", "first": "int"},
+    "results": {"y": "", "room": "", "v": "", "u": "", **_FLAGS, "first": "int"},
+    "weights": {"u": "", "w": ""},
+}
 _IMPORTS = "import numpy as np\nfrom numpy.typing import NDArray\n"
 
 
@@ -38,6 +46,11 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
             given = [f"{operand}: NDArray[np.{_TYPES[dtype]}]" for operand in operands]
             given += ["s: NDArray[np.intp]", "start: int", "stop: int", "threads: int"]
             lines.append(f"def {name}_{dtype}({', '.join(given)}) -> None: ...\n")
+    for name, operands in _MINIMAL.items():
+        for dtype in dtypes:
+            given = [f"{operand}: {kind or f'NDArray[np.{_TYPES[dtype]}]'}" for operand, kind in operands.items()]
+            given += ["s: NDArray[np.intp]", "start: int", "stop: int", "threads: int"]
+            lines.append(f"def minimal_{name}_{dtype}({', '.join(given)}) -> None: ...\n")
     lines.append("def lanes() -> dict[str, int]: ...\n")
     lines.append("def shapes() -> tuple[dict[int, int], dict[int, int]]: ...\n")
     return "".join(lines)

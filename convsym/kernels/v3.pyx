@@ -1,6 +1,10 @@
-from cython.parallel cimport prange
+from cython.parallel cimport prange, threadid
+from libc.string cimport memcpy, memset
 from convsym.kernels._index cimport ceildiv, floordiv, floormod
 
 include "_generated/kernels.pxi"
 include "_generated/tiles_v3.pxi"
+include "_generated/transforms.pxi"
+include "_generated/transposes_v3.pxi"
 include "_sweeps.pxi"
+include "_winograd.pxi"

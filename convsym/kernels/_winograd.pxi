@@ -1,0 +1,380 @@
+# The drivers of Winograd's transforms. Lanes are channels: a strip of tiles (a row of tiles of a sample, or a part of
+# one) is turned into channels last, lane by lane, transformed along its columns and along its rows, and kept point by
+# point as [point][tile][channel]; for every point a product of matrices by the register tiles sums over the channels.
+# Nothing that a job computes depends on the others, nor on how many tiles its block has. The numbers of a table are
+# those of convsym/minimal.py, by name.
+
+cdef struct Minimal:
+    Py_ssize_t groups, samples, heights, parts, part, widths  # strips: samples × rows of tiles × parts of a row
+    Py_ssize_t m, mr, n, nr  # outputs and points of a tile along a row and along a column; mr = nr = 1 for one axis
+    Py_ssize_t block, room, slab  # strips of a block; elements of scratch; elements of one point of a block
+    Py_ssize_t into, into_vectors, reach, reach_rows, into_transform  # channels read; elements of a tile read
+    Py_ssize_t first_row, first_column, image, group, plane, rows, columns, size
+    Py_ssize_t out, out_vectors, step, out_transform  # channels made; vectors of them in a step
+    Py_ssize_t out_image, out_group, out_plane, out_rows, out_columns
+    Py_ssize_t tile_rows, tile_vectors  # of a register tile, at most
+
+
+cdef struct MinimalWeights:
+    Py_ssize_t groups, into, out, out_vectors, step, chunk, n, nr, transform
+    Py_ssize_t group, along_out, along_into, first, row, column, size, taps
+
+
+cdef struct MinimalPairs:
+    Py_ssize_t groups, tiles, points, into_vectors, out, out_vectors, into_slab, out_slab, row_blocks, add
+    Py_ssize_t tile_rows, tile_vectors
+
+
+cdef struct MinimalKernel:
+    Py_ssize_t groups, into, into_vectors, out, n, nr, transform, taps
+
+
+cdef inline void transform(Py_ssize_t number, real* out, Py_ssize_t along, Py_ssize_t step, const real* x, Py_ssize_t xalong, Py_ssize_t xstep, Py_ssize_t count) noexcept nogil:
+    if real is float:
+        choose_transform_f32(number)(out, along, step, x, xalong, xstep, count)
+    else:
+        choose_transform_f64(number)(out, along, step, x, xalong, xstep, count)
+
+
+cdef inline void transpose(real* out, Py_ssize_t along, const real* x, Py_ssize_t xalong) noexcept nogil:
+    if real is float:
+        transpose_f32(out, along, x, xalong)
+    else:
+        transpose_f64(out, along, x, xalong)
+
+
+cdef inline void clear(real* out, Py_ssize_t count) noexcept nogil:
+    memset(out, 0, count*sizeof(real))
+
+
+# ------------------------------------------------------------------------------------------------ channels last
+
+cdef void turn_in(real* out, const real* x, Py_ssize_t along, Py_ssize_t channels, Py_ssize_t count, Py_ssize_t readable) noexcept nogil:
+    """``out[j, i] = x[i*along + j]`` for so many elements j of so many channels i, at most as many as lanes; others 0.
+
+    So many elements are readable from x on: a short row is read beyond its end where that is no end of the array.
+    """
+    cdef char[4096] room
+    cdef real* part = <real*>room
+    cdef Py_ssize_t lanes = lanes_of(out), i, j, at = 0
+    if channels == lanes and (count >= lanes or (lanes - 1)*along + lanes <= readable):
+        while at + lanes <= count:
+            transpose(out + at*lanes, lanes, x + at, along)
+            at += lanes
+        if at < count:
+            if count >= lanes:
+                at = count - lanes
+                transpose(out + at*lanes, lanes, x + at, along)
+            else:
+                transpose(part, lanes, x, along)
+                memcpy(out, part, count*lanes*sizeof(real))
+        return
+    for j in range(count):
+        for i in range(channels):
+            out[j*lanes + i] = x[i*along + j]
+        for i in range(channels, lanes):
+            out[j*lanes + i] = 0
+
+
+cdef void turn_out(real* out, Py_ssize_t along, const real* x, Py_ssize_t channels, Py_ssize_t count) noexcept nogil:
+    """``out[i*along + j] = x[j, i]`` for so many elements j of so many channels i, at most as many as lanes."""
+    cdef Py_ssize_t lanes = lanes_of(out), i, j, at = 0
+    if channels == lanes and count >= lanes:
+        while at + lanes <= count:
+            transpose(out + at, along, x + at*lanes, lanes)
+            at += lanes
+        if at < count:
+            at = count - lanes
+            transpose(out + at, along, x + at*lanes, lanes)
+        return
+    for i in range(channels):
+        for j in range(count):
+            out[i*along + j] = x[j*lanes + i]
+
+
+cdef bint finite_lanes(const real* x, Py_ssize_t vectors) noexcept nogil:
+    """Whether all numbers of so many vectors are finite: 0 times another number is not 0."""
+    cdef Py_ssize_t v = 0, i, lanes
+    cdef real total = 0
+    cdef lanes_f32 a0, a1, a2, a3
+    cdef lanes_f64 b0, b1, b2, b3
+    if real is float:
+        a0 = a1 = a2 = a3 = zero_f32
+        while v + 4 <= vectors:
+            a0 = a0 + (<const lanes_f32*>x)[v]*zero_f32
+            a1 = a1 + (<const lanes_f32*>x)[v + 1]*zero_f32
+            a2 = a2 + (<const lanes_f32*>x)[v + 2]*zero_f32
+            a3 = a3 + (<const lanes_f32*>x)[v + 3]*zero_f32
+            v += 4
+        while v < vectors:
+            a0 = a0 + (<const lanes_f32*>x)[v]*zero_f32
+            v += 1
+        a0 = (a0 + a1) + (a2 + a3)
+        for i in range(lanes_of(<real*>x)):
+            total += (<float*>&a0)[i]
+    else:
+        b0 = b1 = b2 = b3 = zero_f64
+        while v + 4 <= vectors:
+            b0 = b0 + (<const lanes_f64*>x)[v]*zero_f64
+            b1 = b1 + (<const lanes_f64*>x)[v + 1]*zero_f64
+            b2 = b2 + (<const lanes_f64*>x)[v + 2]*zero_f64
+            b3 = b3 + (<const lanes_f64*>x)[v + 3]*zero_f64
+            v += 4
+        while v < vectors:
+            b0 = b0 + (<const lanes_f64*>x)[v]*zero_f64
+            v += 1
+        b0 = (b0 + b1) + (b2 + b3)
+        for i in range(lanes_of(<real*>x)):
+            total += (<double*>&b0)[i]
+    return total == 0
+
+
+# --------------------------------------------------------------------------------------------------------- strips
+
+cdef inline Py_ssize_t tiles_of(const Minimal* s, Py_ssize_t strip) noexcept nogil:
+    return min(s.part, s.widths - floormod(strip, s.parts)*s.part)
+
+
+cdef void strip_in(real* v, real* room, const real* x, const Minimal* s, Py_ssize_t strip, Py_ssize_t group, Py_ssize_t c) noexcept nogil:
+    """Vector c of the channels of a strip to its points; v is where the strip begins."""
+    cdef Py_ssize_t lanes = lanes_of(<real*>x), place = floormod(strip, s.parts), up = floordiv(strip, s.parts)
+    cdef Py_ssize_t sample = floordiv(up, s.heights), tiles = tiles_of(s, strip)
+    up = floormod(up, s.heights)
+    cdef Py_ssize_t columns = (tiles - 1)*s.m + s.reach, row = up*s.mr + s.first_row
+    cdef Py_ssize_t column = place*s.part*s.m + s.first_column, channels = min(lanes, s.into - c*lanes)
+    cdef Py_ssize_t top = max(-row, 0), bottom = min(s.reach_rows, s.rows - row)
+    cdef Py_ssize_t left = max(-column, 0), right = min(columns, s.columns - column)
+    cdef Py_ssize_t width = s.into_vectors*lanes, wide = right - left, offset, i, t, p
+    cdef real* raw = room
+    cdef real* made
+    v += c*lanes
+    if top >= bottom or left >= right:
+        for p in range(s.nr*s.n):
+            for t in range(tiles):
+                clear(v + p*s.slab + t*width, lanes)
+        return
+    made = room + s.reach_rows*wide*lanes
+    if s.nr == 1:
+        raw = made + left*lanes
+    offset = sample*s.image + group*s.group + c*lanes*s.plane + (row + top)*s.columns + column + left
+    clear(raw, top*wide*lanes)
+    if wide == s.columns:
+        turn_in(raw + top*wide*lanes, x + offset, s.plane, channels, (bottom - top)*wide, s.size - offset)
+    else:
+        for i in range(top, bottom):
+            turn_in(raw + i*wide*lanes, x + offset, s.plane, channels, wide, s.size - offset)
+            offset += s.columns
+    clear(raw + bottom*wide*lanes, (s.reach_rows - bottom)*wide*lanes)
+    if s.nr > 1:
+        transform(s.into_transform, made + left*lanes, columns*lanes, lanes, raw, wide*lanes, lanes, wide)
+    for i in range(s.nr):
+        clear(made + i*columns*lanes, left*lanes)
+        clear(made + (i*columns + right)*lanes, (columns - right)*lanes)
+        transform(s.into_transform, v + i*s.n*s.slab, s.slab, width, made + i*columns*lanes, lanes, s.m*lanes, tiles)
+
+
+cdef void multiply(real* made, Py_ssize_t made_slab, const real* v, const real* u, const Minimal* s, Py_ssize_t vectors, Py_ssize_t tiles) noexcept nogil:
+    """The products of the points of so many tiles with a step of output channels, summed over input channels."""
+    cdef Py_ssize_t[MOST] steps
+    cdef Py_ssize_t[1] none
+    cdef Py_ssize_t lanes = lanes_of(<real*>v), width = s.into_vectors*lanes, p, k, j, t, b, end, blocks = ceildiv(tiles, s.tile_rows)
+    none[0] = 0
+    for j in range(MOST):
+        steps[j] = j*lanes
+    for p in range(s.nr*s.n):
+        k = 0
+        while k < vectors:
+            j = min(s.tile_vectors, vectors - k)
+            t = 0
+            for b in range(blocks):
+                end = floordiv((b + 1)*tiles, blocks)
+                run_tile(
+                    end - t, j, s.into, 1, v + p*s.slab + t*width, width, 1, none, u + k*lanes, vectors*lanes, none,
+                    steps, made + p*made_slab + (t*vectors + k)*lanes, vectors*lanes, steps,
+                )
+                t = end
+            k += j
+        u += s.into*vectors*lanes
+
+
+cdef bint strip_out(real* y, real* room, const real* made, Py_ssize_t made_slab, const Minimal* s, Py_ssize_t vectors, Py_ssize_t strip, Py_ssize_t group, Py_ssize_t k) noexcept nogil:
+    """Vector k of the output channels of a strip from its points, which begin at `made`; whether all is finite."""
+    cdef Py_ssize_t lanes = lanes_of(y), place = floormod(strip, s.parts), up = floordiv(strip, s.parts)
+    cdef Py_ssize_t sample = floordiv(up, s.heights), tiles = tiles_of(s, strip), columns = tiles*s.m, i
+    up = floormod(up, s.heights)*s.mr
+    place *= s.part*s.m
+    cdef Py_ssize_t rows = min(s.mr, s.out_rows - up), wide = min(columns, s.out_columns - place)
+    cdef Py_ssize_t channels = min(lanes, s.out - k*lanes)
+    cdef real* done = room
+    for i in range(s.nr):
+        transform(s.out_transform, room + i*columns*lanes, lanes, s.m*lanes, made + i*s.n*made_slab, made_slab, vectors*lanes, tiles)
+    if s.nr > 1:
+        done = room + s.nr*columns*lanes
+        transform(s.out_transform, done, wide*lanes, lanes, room, columns*lanes, lanes, wide)
+    y += sample*s.out_image + group*s.out_group + k*lanes*s.out_plane + up*s.out_columns + place
+    if wide == s.out_columns:
+        turn_out(y, s.out_plane, done, channels, rows*wide)
+    else:
+        for i in range(rows):
+            turn_out(y + i*s.out_columns, s.out_plane, done + i*wide*lanes, channels, wide)
+    return finite_lanes(done, rows*wide)
+
+
+cdef void step_out(real* y, real* room, const real* v, const real* u, unsigned char* bad, const Minimal* s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t group, Py_ssize_t number) noexcept nogil:
+    """A step of output channels of the strips first ... last, whose points are in v."""
+    cdef Py_ssize_t lanes = lanes_of(y), vectors = min(s.step, s.out_vectors - number*s.step), tiles = 0, strip, k
+    cdef Py_ssize_t width = s.into_vectors*lanes, made_slab
+    cdef Py_ssize_t total = s.samples*s.heights*s.parts, steps = ceildiv(s.out_vectors, s.step)
+    for strip in range(first, last):
+        tiles += tiles_of(s, strip)
+    made_slab = tiles*vectors*lanes
+    u += s.nr*s.n*s.into*lanes*(group*s.out_vectors + number*s.step)
+    multiply(room, made_slab, v, u, s, vectors, tiles)
+    tiles = 0
+    for strip in range(first, last):
+        for k in range(vectors):
+            if not strip_out(
+                y, room + s.nr*s.n*made_slab, room + (tiles*vectors + k)*lanes, made_slab, s, vectors, strip, group,
+                number*s.step + k,
+            ):
+                bad[(group*total + strip)*steps + number] = 1
+        tiles += tiles_of(s, strip)
+
+
+# ------------------------------------------------------------------------------------------------------- drivers
+
+cdef void blocks_job(real* y, real* room, const real* x, const real* u, unsigned char* bad, const Minimal* s, Py_ssize_t job) noexcept nogil:
+    """A block of strips of one group: points, products, results, one after the other in the cache of one thread."""
+    cdef Py_ssize_t lanes = lanes_of(y), group = floormod(job, s.groups), first = floordiv(job, s.groups)*s.block
+    cdef Py_ssize_t last = min(first + s.block, s.samples*s.heights*s.parts), strip, c, tiles = 0
+    cdef Py_ssize_t width = s.into_vectors*lanes
+    cdef real* free = room + s.nr*s.n*s.slab
+    for strip in range(first, last):
+        for c in range(s.into_vectors):
+            strip_in(room + tiles*width, free, x, s, strip, group, c)
+        tiles += tiles_of(s, strip)
+    for c in range(ceildiv(s.out_vectors, s.step)):
+        step_out(y, free, room, u, bad, s, first, last, group, c)
+
+
+def minimal_blocks_f32(float[::1] y not None, float[::1] room not None, const float[::1] x not None, const float[::1] u not None, unsigned char[::1] bad not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks start ... stop; every thread has its own scratch."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        blocks_job(&y[0], &room[threadid()*t.room], &x[0], &u[0], &bad[0], t, job)
+
+
+def minimal_blocks_f64(double[::1] y not None, double[::1] room not None, const double[::1] x not None, const double[::1] u not None, unsigned char[::1] bad not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks start ... stop; every thread has its own scratch."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        blocks_job(&y[0], &room[threadid()*t.room], &x[0], &u[0], &bad[0], t, job)
+
+
+cdef void points_job(real* v, real* room, const real* x, const Minimal* s, Py_ssize_t first, Py_ssize_t job) noexcept nogil:
+    """A vector of channels of one strip of a group."""
+    cdef Py_ssize_t c = floormod(job, s.into_vectors), tiles = 0, strip
+    job = floordiv(job, s.into_vectors)
+    cdef Py_ssize_t group = floormod(job, s.groups), last = floordiv(job, s.groups)
+    for strip in range(last):
+        tiles += tiles_of(s, first + strip)
+    v += group*s.nr*s.n*s.slab + tiles*s.into_vectors*lanes_of(<real*>v)
+    strip_in(v, room, x, s, first + last, group, c)
+
+
+def minimal_points_f32(float[::1] v not None, float[::1] room not None, const float[::1] x not None, Py_ssize_t first, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Points of the strips from `first` on, of all groups; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        points_job(&v[0], &room[threadid()*t.room], &x[0], t, first, job)
+
+
+def minimal_points_f64(double[::1] v not None, double[::1] room not None, const double[::1] x not None, Py_ssize_t first, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Points of the strips from `first` on, of all groups; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        points_job(&v[0], &room[threadid()*t.room], &x[0], t, first, job)
+
+
+cdef void results_job(real* y, real* room, const real* v, const real* u, unsigned char* bad, const Minimal* s, Py_ssize_t first, Py_ssize_t job) noexcept nogil:
+    """A step of output channels of one group, of the block of strips that begins with `first`."""
+    cdef Py_ssize_t steps = ceildiv(s.out_vectors, s.step), group = floordiv(job, steps)
+    cdef Py_ssize_t last = min(first + s.block, s.samples*s.heights*s.parts)
+    step_out(y, room, v + group*s.nr*s.n*s.slab, u, bad, s, first, last, group, floormod(job, steps))
+
+
+def minimal_results_f32(float[::1] y not None, float[::1] room not None, const float[::1] v not None, const float[::1] u not None, unsigned char[::1] bad not None, Py_ssize_t first, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Results of a block of strips, whose points are in v; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        results_job(&y[0], &room[threadid()*t.room], &v[0], &u[0], &bad[0], t, first, job)
+
+
+def minimal_results_f64(double[::1] y not None, double[::1] room not None, const double[::1] v not None, const double[::1] u not None, unsigned char[::1] bad not None, Py_ssize_t first, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Results of a block of strips, whose points are in v; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        results_job(&y[0], &room[threadid()*t.room], &v[0], &u[0], &bad[0], t, first, job)
+
+
+# ------------------------------------------------------------------------------------------------------- weights
+
+cdef enum:
+    CHUNK = 8  # input channels whose weights are transformed together
+    LARGEST_ROOM = CHUNK*9*64 + CHUNK*8*3*64  # bytes of their taps, and of the first transform of F(6, 3)
+
+
+cdef void weights_job(real* u, const real* w, const MinimalWeights* s, Py_ssize_t job) noexcept nogil:
+    """Points of a chunk of input channels for one vector of output channels, laid out as the products read them."""
+    cdef char[LARGEST_ROOM] room_of_bytes
+    cdef real* room = <real*>room_of_bytes
+    cdef Py_ssize_t lanes = lanes_of(u), chunks = ceildiv(s.into, CHUNK), c, i, place, offset, count
+    cdef Py_ssize_t first = floormod(job, chunks)*CHUNK
+    job = floordiv(job, chunks)
+    cdef Py_ssize_t k = floormod(job, s.out_vectors), group = floordiv(job, s.out_vectors)
+    cdef Py_ssize_t number = floordiv(k, s.step), vectors = min(s.step, s.out_vectors - number*s.step)
+    cdef Py_ssize_t channels = min(lanes, s.out - k*lanes)
+    cdef real* taps = room
+    cdef real* made = room + CHUNK*s.taps*lanes
+    count = min(CHUNK, s.into - first)
+    offset = group*s.group + k*lanes*s.along_out + first*s.along_into
+    if s.along_into == s.taps:
+        turn_in(taps, w + offset, s.along_out, channels, count*s.taps, s.size - offset)
+    else:
+        for c in range(count):
+            turn_in(taps + c*s.taps*lanes, w + offset, s.along_out, channels, s.taps, s.size - offset)
+            offset += s.along_into
+    u += s.nr*s.n*s.into*lanes*(group*s.out_vectors + number*s.step)
+    u += (first*vectors + k - number*s.step)*lanes
+    place = s.into*vectors*lanes
+    taps += s.first*lanes
+    if s.nr == 1:
+        transform(s.transform, u, place, vectors*lanes, taps, s.column*lanes, s.taps*lanes, count)
+        return
+    for c in range(count):
+        transform(s.transform, made + c*s.nr*3*lanes, 3*lanes, lanes, taps, s.row*lanes, s.column*lanes, 3)
+        taps += s.taps*lanes
+    for i in range(s.nr):
+        transform(s.transform, u + i*s.n*place, place, vectors*lanes, made + i*3*lanes, lanes, s.nr*3*lanes, count)
+
+
+def minimal_weights_f32(float[::1] u not None, const float[::1] w not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Transformed weights; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const MinimalWeights* t = <const MinimalWeights*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        weights_job(&u[0], &w[0], t, job)
+
+
+def minimal_weights_f64(double[::1] u not None, const double[::1] w not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Transformed weights; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const MinimalWeights* t = <const MinimalWeights*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        weights_job(&u[0], &w[0], t, job)
