@@ -56,6 +56,7 @@ _MODULE_OF = {
     "show_config": "kernels",
     "explain": "accounts",
     "error_bound": "bounds",
+    "plan": "kept",
     "get_memory_limit": "memory",
     "set_memory_limit": "memory",
     "get_num_threads": "kernels",

@@ -8,6 +8,7 @@ from convsym.errors import ConvsymError, FormulaError, KernelError, ProofError, 
 from convsym.formula import Formula
 from convsym.functional import conv, conv1d, conv2d, conv3d
 from convsym.jacobians import jacobian, jacobian_nnz, jacobian_pattern
+from convsym.kept import plan
 from convsym.kernels import config, get_num_threads, register_threadpoolctl, set_num_threads, show_config
 from convsym.kernels.threads import threads
 from convsym.memory import get_memory_limit, set_memory_limit
@@ -74,6 +75,7 @@ __all__ = [
     "latex",
     "linear_operator",
     "mathml",
+    "plan",
     "prove",
     "register_threadpoolctl",
     "registry",

@@ -110,6 +110,7 @@ cdef class Plan:
     cdef Size out, a, b
     cdef Py_ssize_t item, work
     cdef int watched
+    cdef bint shut  # made while a level other than the chosen one computed
 
     def __cinit__(self, entry, tuple numbers, tuple shapes, kind, int watched, Py_ssize_t work):
         cdef Py_ssize_t place
@@ -122,11 +123,12 @@ cdef class Plan:
         self.public = shapes[0]
         self.out, self.a, self.b = _size(shapes[0]), _size(shapes[1]), _size(shapes[2])
         self.item = kind.itemsize
+        self.shut = _closed > 0
 
     def __call__(self, a, b, out=None):
         # The result for two operands, in `out` or a new array; None for those that the plan does not serve.
         cdef Py_buffer first, second
-        if not (_is_of(a, self.kind) and _is_of(b, self.kind)):
+        if _closed or self.shut or not (_is_of(a, self.kind) and _is_of(b, self.kind)):
             return None
         PyObject_GetBuffer(a, &first, PyBUF_STRIDES)
         PyObject_GetBuffer(b, &second, PyBUF_STRIDES)
@@ -200,7 +202,7 @@ cdef class Kept:
     def __call__(self, a, out=None):
         # The result for the first operand, in `out` or a new array; None for one that the plan does not serve.
         cdef Py_buffer first
-        if not _is_of(a, self.plan.kind):
+        if _closed or self.plan.shut or not _is_of(a, self.plan.kind):
             return None
         PyObject_GetBuffer(a, &first, PyBUF_STRIDES)
         try:
