@@ -36,9 +36,9 @@ class Row:
     threads: int
     flops: int
     bytes: int
-    best: dict[str, float]
-    median: dict[str, float]
-    left_out: dict[str, str]
+    best: dict[str, float] = field(default_factory=dict)
+    median: dict[str, float] = field(default_factory=dict)
+    left_out: dict[str, str] = field(default_factory=dict)
     chain: str = ""
     first: dict[str, float] = field(default_factory=dict)
 

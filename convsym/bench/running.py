@@ -166,12 +166,14 @@ def events(job: Job) -> Iterator[dict[str, Any]]:
                     event = json.loads(line)
                     last = event["event"]
                     yield event
+                process.wait()
             finally:
-                process.kill()  # where nobody reads on; it has ended of itself otherwise
+                if process.poll() is None:  # nobody reads on
+                    process.kill()
         if last != "end":
             messages.seek(0)
             said = messages.read().strip().splitlines()
-            yield {"event": "died", "message": f"exit code {process.wait()}{': ' + said[-1] if said else ''}"}
+            yield {"event": "died", "message": f"exit code {process.returncode}{': ' + said[-1] if said else ''}"}
 
 
 def _line(row: Row) -> str:
