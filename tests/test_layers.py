@@ -18,9 +18,10 @@ LINE = """
     solver presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
-    kernels arguments gate geometry meaning layouts margins polyphase memory taps direct plans cutting execution shortcuts
-    calls bounds sliding windows averaging pooling signals functional transposed operators sparse cycles norms grad
-    accounts specs figures bench documents digits tour cli __main__
+    kernels arguments gate geometry meaning layouts margins polyphase memory taps direct reduction sums plans cutting
+    execution shortcuts calls bounds sliding windows averaging pooling signals functional transposed operators sparse
+    cycles norms grad
+    accounts kept specs figures bench documents digits tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])
 # algorithm="reference" evaluates the formula itself, so this one function reaches for the registry when it is called.
