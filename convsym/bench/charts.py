@@ -74,7 +74,8 @@ def ratio_chart(run: Run, threads: int, peer: str | None = "torch") -> str:
     values = [value for strips in groups.values() for strip in strips for value in strip.values] or [1.0]
     low, high = floor(log2(min(*values, 0.5))), ceil(log2(max(*values, 2.0)))
     step = ceil((high - low) / 12)
-    marks = {2.0**power: f"{2.0**power:g}" if power >= 0 else f"1/{2**-power}" for power in range(low, high + 1, step)}
+    powers = range(ceil(low / step) * step, high + 1, step)  # 1 is among them
+    marks = {2.0**power: f"{2.0**power:g}" if power >= 0 else f"1/{2**-power}" for power in powers}
     whom = peer or "the best of " + ", ".join(RIVALS)
     title = f"Time of {whom} by convsym's, {_number(threads)}"
     note = "A dot is a layer, a bar the geometric mean of its set. Right of 1 convsym is faster, left of it slower."

@@ -69,9 +69,9 @@ def _page(run: Run, source: str, figures: dict[str, str]) -> str:
         table(["figure", "goal", *map(_number, threads)], _goals(run, threads)),
         "## By set of layers",
         *(_by_set(run, count) for count in threads),
-        "## What is slower than torch",
+        "## Where torch is faster",
         *(_losses(run, count) for count in threads),
-        "## What is slower than the best of the runtimes",
+        "## Where onnxruntime, OpenVINO, ncnn or torch is faster",
         *(_behind_best(run, count) for count in threads),
         "## Charts",
         *(f"![{name}](figures/{name}.svg)" for name in figures),
@@ -130,25 +130,33 @@ def _losses(run: Run, threads: int) -> str:
     parts = []
     for kind in KINDS:
         found = summary.below(run, threads, kind, FLOORS[0])
-        count = len(summary.rows_of(run, threads, kind))
-        words = f"**{_number(threads)}, {kind}** ({_MEANT[kind]}): {len(found)} of {count} layers below {FLOORS[0]}"
+        count = sum(row.ratio("torch") is not None for row in summary.rows_of(run, threads, kind))
         worst = sum(ratio < FLOORS[1] for _, ratio in found)
-        listed = "; ".join(f"{load(row.set).title}, {row.layer} {ratio:.2f}" for row, ratio in found)
-        parts.append(f"{words}, {worst} below {FLOORS[1]}{': ' + listed if listed else ''}.")
-    return bullets(parts)
+        words = (
+            f"{_number(threads)}, {kind} ({_MEANT[kind]}): {len(found)} of {count} layers below {FLOORS[0]} of torch"
+        )
+        parts.append(_folded(f"{words}, {worst} below {FLOORS[1]}", ["torch / convsym", "of medians"], [
+            (row, [_ratio(ratio), _ratio(row.median["torch"] / row.median[OWN])]) for row, ratio in found
+        ]))  # fmt: skip
+    return blocks(*parts)
+
+
+def _folded(title: str, head: list[str], rows: list[tuple[Row, list[str]]]) -> str:
+    """A list of layers below its title, shut where it is long."""
+    if not rows:
+        return f"{title}."
+    lines = table(["set", "layer", *head], [[load(row.set).title, row.layer, *cells] for row, cells in rows])
+    return blocks(f"<details{' open' if len(rows) <= 12 else ''}><summary>{title}</summary>", lines, "</details>")
 
 
 def _behind_best(run: Run, threads: int) -> str:
     measure = summary.against_best()
-    rows = summary.rows_of(run, threads, "y")
-    pairs = [(row, value) for row in rows if (value := measure(row)) is not None]
+    pairs = [(row, value) for row in summary.rows_of(run, threads, "y") if (value := measure(row)) is not None]
     slower = sorted(((row, value) for row, value in pairs if value < 1), key=lambda pair: pair[1])
-    who = {name: sum(_fastest(row) == name for row, _ in pairs) for name in (OWN, *summary.RIVALS)}
-    share = ", ".join(f"{name} {count}" for name, count in who.items())
-    listed = "; ".join(f"{load(row.set).title}, {row.layer} {value:.2f} ({_fastest(row)})" for row, value in slower)
-    return (
-        f"**{_number(threads)}**: fastest of all on so many layers: {share}. Slower than the best: {listed or 'none'}."
-    )
+    first = {name: sum(_fastest(row) == name for row, _ in pairs) for name in (OWN, *summary.RIVALS)}
+    share = ", ".join(f"{name} on {count}" for name, count in first.items())
+    words = f"{_number(threads)}: {len(slower)} of {len(pairs)} layers; fastest of all: {share}"
+    return _folded(words, ["best / convsym", "the best"], [(row, [_ratio(v), _fastest(row)]) for row, v in slower])
 
 
 def _fastest(row: Row) -> str:
