@@ -18,7 +18,8 @@ LINE = """
     solver presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
-    kernels arguments gate geometry meaning layouts margins polyphase memory taps direct reduction sums plans cutting
+    kernels arguments gate geometry meaning layouts margins polyphase memory taps direct reduction sums fourier
+    plans cutting
     execution shortcuts calls bounds sliding windows averaging pooling signals functional transposed operators sparse
     cycles norms grad
     accounts kept specs figures bench documents digits tour cli __main__
