@@ -13,6 +13,8 @@ _MINIMAL = {
     "points": {"v": "", "room": "", "x": "", "first": "int"},
     "results": {"y": "", "room": "", "v": "", "u": "", **_FLAGS, "first": "int"},
     "weights": {"u": "", "w": ""},
+    "pairs": {"d": "", "dy": "", "x": ""},
+    "kernel": {"dw": "", "d": ""},
 }
 _IMPORTS = "import numpy as np\nfrom numpy.typing import NDArray\n"
 

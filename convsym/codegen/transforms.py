@@ -100,10 +100,14 @@ def growth_text() -> str:
     for kind in USED:
         for m in OUTPUTS:
             tile = winograd(m, TAPS, kind=kind)
-            longest = [max(sum(e != 0 for e in row) for row in t.matrix) for t in transforms() if (t.kind, t.m) == (kind, m)]
-            roundings = sum(1 + terms for terms in longest)
+            roundings = sum(1 + _longest(t.matrix) for t in transforms() if (t.kind, t.m) == (kind, m))
             lines.append(f"    ({kind!r}, {m}): ({tile.growth.p}, {tile.growth.q}, {roundings}),")
     return "\n".join([*lines, "}"]) + "\n"
+
+
+def _longest(matrix: Matrix) -> int:
+    """Most terms that a row has."""
+    return max(sum(map(bool, row)) for row in matrix)
 
 
 def _arguments(real: str) -> str:

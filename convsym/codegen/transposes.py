@@ -1,7 +1,7 @@
 """A block of as many rows as lanes, transposed in registers: the step between channels first and channels last.
 
-Rows i and i + d, for d = 1, 2, 4, …, change places in halves: of every 2·d lanes the one row keeps its first d and takes
-the first d of the other in place of its last, the other keeps its last d and takes the last of the one.
+Rows i and i + d, for d = 1, 2, 4, …, change places in halves: of every 2·d lanes the one row keeps its first d and
+takes the first d of the other in place of its last, the other keeps its last d and takes the last of the one.
 """
 
 from convsym.codegen.cython import HEADER

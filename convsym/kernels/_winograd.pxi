@@ -328,6 +328,8 @@ def minimal_results_f64(double[::1] y not None, double[::1] room not None, const
 cdef enum:
     CHUNK = 8  # input channels whose weights are transformed together
     LARGEST_ROOM = CHUNK*9*64 + CHUNK*8*3*64  # bytes of their taps, and of the first transform of F(6, 3)
+    LARGEST_KERNEL = 8*3*64 + 16*64  # bytes of the first transform of the points of dw, and of taps; rows are read whole
+    LARGEST_TAPS = 16*16*4 + 64  # bytes of the taps of a vector, and of the row that reaches beyond them
 
 
 cdef void weights_job(real* u, const real* w, const MinimalWeights* s, Py_ssize_t job) noexcept nogil:
@@ -378,3 +380,107 @@ def minimal_weights_f64(double[::1] u not None, const double[::1] w not None, co
     cdef const MinimalWeights* t = <const MinimalWeights*>&s[0]
     for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         weights_job(&u[0], &w[0], t, job)
+
+
+# ------------------------------------------------------------------------------------------------ weight gradient
+
+cdef void pairs_job(real* d, const real* dy, const real* x, const MinimalPairs* s, Py_ssize_t job) noexcept nogil:
+    """Products of a block of output channels with all input channels at one point, summed over the tiles of a block."""
+    cdef Py_ssize_t[MOST] steps
+    cdef Py_ssize_t[1] none
+    cdef char[LARGEST] room
+    cdef real* made = <real*>room
+    cdef Py_ssize_t lanes = lanes_of(d), blocks = s.row_blocks, k, c, m, b, j, i, end, last
+    cdef Py_ssize_t block = floormod(job, blocks), place = floordiv(job, blocks)
+    none[0] = 0
+    for j in range(MOST):
+        steps[j] = j*lanes
+    d += place*s.out*s.into_vectors*lanes
+    x += place*s.into_slab
+    dy += place*s.out_slab
+    last = floordiv((block + 1)*s.out, blocks)
+    c = 0
+    while c < s.into_vectors:
+        j = min(s.tile_vectors, s.into_vectors - c)
+        k = floordiv(block*s.out, blocks)
+        while k < last:
+            end = min(k + s.tile_rows, last)
+            m = end - k
+            if s.add:
+                run_tile(
+                    m, j, s.tiles, 1, dy + k, 1, s.out_vectors*lanes, none, x + c*lanes, s.into_vectors*lanes, none,
+                    steps, made, j*lanes, steps,
+                )
+                for b in range(m):
+                    for i in range(j*lanes):
+                        d[((k + b)*s.into_vectors + c)*lanes + i] += made[b*j*lanes + i]
+            else:
+                run_tile(
+                    m, j, s.tiles, 1, dy + k, 1, s.out_vectors*lanes, none, x + c*lanes, s.into_vectors*lanes, none,
+                    steps, d + (k*s.into_vectors + c)*lanes, s.into_vectors*lanes, steps,
+                )
+            k = end
+        c += j
+
+
+def minimal_pairs_f32(float[::1] d not None, const float[::1] dy not None, const float[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Products of the points of dy and x, summed over a block of tiles; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const MinimalPairs* t = <const MinimalPairs*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        pairs_job(&d[0], &dy[0], &x[0], t, job)
+
+
+def minimal_pairs_f64(double[::1] d not None, const double[::1] dy not None, const double[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Products of the points of dy and x, summed over a block of tiles; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const MinimalPairs* t = <const MinimalPairs*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        pairs_job(&d[0], &dy[0], &x[0], t, job)
+
+
+cdef void kernel_job(real* dw, const real* d, const MinimalKernel* s, Py_ssize_t job) noexcept nogil:
+    """The taps of one output channel for a vector of input channels."""
+    cdef char[LARGEST_KERNEL] room_of_bytes
+    cdef real* room = <real*>room_of_bytes
+    cdef Py_ssize_t lanes = lanes_of(dw), points = s.nr*s.n, place = s.out*s.into_vectors*lanes, i
+    cdef Py_ssize_t c = floormod(job, s.into_vectors), k = floordiv(job, s.into_vectors)
+    cdef Py_ssize_t group = floordiv(k, s.out), channels = min(lanes, s.into - c*lanes)
+    cdef real* made = room
+    d += (group*points*s.out + floormod(k, s.out))*s.into_vectors*lanes + c*lanes
+    for i in range(s.nr):
+        transform(s.transform, room + i*3*lanes, lanes, 0, d + i*s.n*place, place, 0, 1)
+    if s.nr > 1:
+        made = room + s.nr*3*lanes
+        transform(s.transform, made, 3*lanes, lanes, room, 3*lanes, lanes, 3)
+    turn_taps(dw + (k*s.into + c*lanes)*s.taps, made, channels, s.taps)
+
+
+cdef void turn_taps(real* out, const real* x, Py_ssize_t channels, Py_ssize_t taps) noexcept nogil:
+    """``out[i, j] = x[j, i]`` for the taps j of so many channels i: rows are written over the ends of those before."""
+    cdef char[LARGEST_TAPS] room
+    cdef real* part = <real*>room
+    cdef Py_ssize_t lanes = lanes_of(out), i, j
+    if channels == lanes and taps <= lanes:
+        transpose(part, taps, x, lanes)
+        memcpy(out, part, channels*taps*sizeof(real))
+        return
+    for i in range(channels):
+        for j in range(taps):
+            out[i*taps + j] = x[j*lanes + i]
+
+
+def minimal_kernel_f32(float[::1] dw not None, const float[::1] d not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """The weight gradient from its points; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const MinimalKernel* t = <const MinimalKernel*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        kernel_job(&dw[0], &d[0], t, job)
+
+
+def minimal_kernel_f64(double[::1] dw not None, const double[::1] d not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """The weight gradient from its points; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const MinimalKernel* t = <const MinimalKernel*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        kernel_job(&dw[0], &d[0], t, job)

@@ -1,0 +1,190 @@
+"""The rules y and dx by minimal filtering: dx is the y of dy and the turned kernel.
+
+Where there are many blocks, a thread does a whole block in its own cache; where there are few, all threads do one block
+together: first its points, then steps of its output channels.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import ceil, prod
+
+import numpy as np
+
+from convsym import kernels
+from convsym.gate import Array
+from convsym.geometry import Geometry
+from convsym.kernels._generated.transforms import NUMBERS
+from convsym.kernels.tables import Driver
+from convsym.minimal.strips import CHUNK, LINE, TAPS, Strips, aligned, minimal, reading, register_tile, strips_of
+
+# Bytes of a block's points and sums: with the weights of a step they stay in the second cache of one CPU.
+CACHE = 5 * 2**18
+
+
+@dataclass(frozen=True)
+class Filter:
+    """The rule y or dx, ready to be done.
+
+    Attributes
+    ----------
+    reads : {"x", "dy"}
+    driver : Driver
+        Of whole blocks; for the points and the results of a block its table serves too.
+    strips : Strips
+    block, steps, vectors : int
+        Strips of a block, steps of output channels, vectors of input channels.
+    room, points : int
+        Elements of a thread's scratch, and of the points of a block that threads share; 0 where they share none.
+    work : int
+        Multiply-adds of the products.
+    """
+
+    reads: str
+    driver: Driver
+    strips: Strips
+    block: int
+    steps: int
+    vectors: int
+    room: int
+    points: int
+    work: int
+
+
+@lru_cache(maxsize=512)
+def filter_of(geometry: Geometry, result: str, m: int, char: str, level: str, threads: int) -> Filter:
+    """How the rule y or dx is done with tiles of m outputs along an axis."""
+    shapes, strips = kernels.tables.shapes(level), strips_of(geometry, result, m)
+    lanes = shapes.lanes[char]
+    reads = "x" if result == "y" else "dy"
+    numbers = {**strips.numbers(), **reading(geometry, reads, strips, lanes)}
+    vectors, out = numbers["into_vectors"], geometry.channels[1 if result == "y" else 0]
+    out_vectors = ceil(out / lanes)
+    tile_vectors, tile_rows = register_tile(shapes.rows, out_vectors)
+    step = tile_vectors
+    points = strips.points
+    each = points * strips.part * (vectors + step) * lanes * np.dtype(char).itemsize
+    block, shared = _block(strips.number, geometry.groups, max(1, round(CACHE / each)), threads)
+    slab = (block * strips.part * vectors + 1) * lanes
+    wide = (strips.part - 1) * m + strips.n
+    lines = max((strips.nr + strips.mr) * strips.part * m, 2 * strips.nr * wide)
+    room = lines * lanes + points * (block * strips.part * step * lanes + (0 if shared else slab))
+    room = ceil(room / LINE) * LINE
+    rows, columns = (1, *(geometry.outputs if result == "y" else geometry.inputs))[-2:]
+    numbers |= {
+        "groups": geometry.groups,
+        "samples": geometry.batch,
+        "block": block,
+        "room": room,
+        "slab": slab,
+        "reach": strips.n,
+        "reach_rows": strips.nr,
+        "into_transform": NUMBERS["forward", m, "x"],
+        "first_row": strips.first[0],
+        "first_column": strips.first[1],
+        "out": out,
+        "out_vectors": out_vectors,
+        "step": step,
+        "out_transform": NUMBERS["forward", m, "y"],
+        "out_image": geometry.groups * out * rows * columns,
+        "out_group": out * rows * columns,
+        "out_plane": rows * columns,
+        "out_rows": rows,
+        "out_columns": columns,
+        "tile_rows": tile_rows,
+        "tile_vectors": tile_vectors,
+    }
+    tiles = geometry.batch * strips.heights * strips.widths
+    return Filter(
+        reads,
+        minimal("blocks", ceil(strips.number / block) * geometry.groups, numbers),
+        strips,
+        block,
+        ceil(out_vectors / step),
+        vectors,
+        room,
+        geometry.groups * points * slab if shared else 0,
+        geometry.groups * tiles * points * numbers["into"] * out_vectors * lanes,
+    )
+
+
+def _block(strips: int, groups: int, fitting: int, threads: int) -> tuple[int, bool]:
+    """Strips of a block, and whether threads share blocks: where blocks of their own would leave some of them idle."""
+    block = min(strips, fitting)
+    jobs = ceil(strips / block) * groups
+    if threads > 1 and jobs < 4 * threads:
+        block = max(1, min(block, ceil(strips * groups / threads)))
+        jobs = ceil(strips / block) * groups
+    if threads > 1 and jobs < 0.85 * threads * ceil(jobs / threads):
+        return min(strips, 2 * fitting), True
+    return block, False
+
+
+@lru_cache(maxsize=512)
+def weights_of(geometry: Geometry, result: str, m: int, char: str, level: str) -> tuple[Driver, int]:
+    """How the weights of the rule y or dx are transformed, and how many elements that makes."""
+    shapes, strips = kernels.tables.shapes(level), strips_of(geometry, result, m)
+    lanes, taps = shapes.lanes[char], prod(geometry.kernel)
+    forward = result == "y"
+    into, out = geometry.channels if forward else geometry.channels[::-1]
+    out_vectors, turn = ceil(out / lanes), 1 if forward else -1
+    numbers = {
+        "groups": geometry.groups,
+        "into": into,
+        "out": out,
+        "out_vectors": out_vectors,
+        "step": register_tile(shapes.rows, out_vectors)[0],
+        "chunk": CHUNK,
+        "n": strips.n,
+        "nr": strips.nr,
+        "transform": NUMBERS["forward", m, "w"],
+        "group": into * out * taps,
+        "along_out": into * taps if forward else taps,
+        "along_into": taps if forward else out * taps,
+        "first": 0 if forward else taps - 1,
+        "row": turn * TAPS,
+        "column": turn,
+        "size": geometry.groups * into * out * taps,
+        "taps": taps,
+    }
+    jobs = geometry.groups * out_vectors * ceil(into / CHUNK)
+    return minimal("weights", jobs, numbers), geometry.groups * strips.points * into * out_vectors * lanes
+
+
+def prepare_weights(geometry: Geometry, result: str, weight: Array, m: int) -> Array:
+    """The transformed weights of the rule y or dx, which depend on nothing but the weights, m and the CPU level."""
+    char = weight.dtype.char
+    driver, size = weights_of(geometry, result, m, char, kernels.in_use())
+    u = aligned(size, weight.dtype)
+    kernels.drive(driver, (u, weight.reshape(-1)), 1, size * 4, char)
+    return u
+
+
+def run(
+    geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array, m: int, weights: Array | None
+) -> Array:
+    """Write the rule y or dx into `out`; which strips of which groups came out with a number that is not finite."""
+    char, threads = out.dtype.char, kernels.get_num_threads()
+    made = filter_of(geometry, result, m, char, kernels.in_use(), threads)
+    u = prepare_weights(geometry, result, operands["w"], m) if weights is None else weights
+    read, flat = operands[made.reads].reshape(-1), out.reshape(-1)
+    bad = np.zeros((geometry.groups, made.strips.number, made.steps), np.uint8)
+    room = aligned(threads * made.room, out.dtype)
+    if made.points:
+        _together(geometry.groups, made, (flat, room, read, u, bad.reshape(-1)))
+    else:
+        kernels.drive(made.driver, (flat, room, read, u, bad.reshape(-1)), 1, made.work, char)
+    return bad.any(axis=-1)
+
+
+def _together(groups: int, made: Filter, arrays: tuple[Array, ...]) -> None:
+    """Block by block, each done by all threads: its points, then steps of its output channels."""
+    out, room, read, u, bad = arrays
+    v = aligned(made.points, out.dtype)
+    for first in range(0, made.strips.number, made.block):
+        count = min(made.block, made.strips.number - first)
+        work = made.work * count // made.strips.number
+        points = replace(made.driver, name="minimal_points", jobs=groups * count * made.vectors)
+        results = replace(made.driver, name="minimal_results", jobs=groups * made.steps)
+        kernels.drive(points, (v, room, read, first), 1, work // 8, out.dtype.char)
+        kernels.drive(results, (out, room, v, u, bad, first), 1, work, out.dtype.char)
