@@ -1,6 +1,6 @@
 """The whole measurement: every set of layers against every library that is installed, with one thread and with all.
 
-    python benchmarks/run.py [--threads 1 2] [--set NAME ...] [--seconds 0.25] [--output FILE]
+    python benchmarks/run.py [--threads 1 2] [--set NAME ...] [--seconds 0.12] [--output FILE]
 
 It writes ``benchmarks/results/DATE-MACHINE.json`` (after every set, so that nothing is lost), from which
 ``convsym doc docs`` makes docs/performance.md and its charts. With ``--keep`` the rows that the file has already stay,
@@ -26,10 +26,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=sorted({1, default_count()}))
     parser.add_argument("--set", nargs="+", default=[*set_names("network"), *set_names("figure")], dest="sets")
     parser.add_argument("--peer", nargs="+", default=list(PEERS), dest="peers")
-    parser.add_argument("--seconds", type=float, default=0.25, help="for each competitor and row")
+    parser.add_argument("--seconds", type=float, default=0.12, help="for each competitor and row")
     parser.add_argument("--output", type=Path, help="default: benchmarks/results/DATE-MACHINE.json")
     parser.add_argument("--keep", action="store_true", help="keep the rows that the output has already")
     parser.add_argument("--once", action="store_true", help="do not measure slow rows again")
+    parser.add_argument("--note", help="a sentence that the page begins with")
     arguments = parser.parse_args()
     for name in arguments.sets:
         load(name)  # a wrong name is said now
@@ -39,6 +40,8 @@ def main() -> None:
         run = results.load(path)
         again = {*arguments.sets}
         run.rows = {key: row for key, row in run.rows.items() if row.set not in again}
+    if arguments.note:
+        run.conditions["note"] = arguments.note
     path.parent.mkdir(parents=True, exist_ok=True)
     begin = time.monotonic()
 
@@ -46,9 +49,9 @@ def main() -> None:
         run.save(path)
         print(f"\n{tables.layer_table(run, job.set, job.threads)}\n{time.monotonic() - begin:.0f} s\n", flush=True)
 
-    jobs = [Job(name, threads, arguments.seconds, tuple(arguments.peers))
+    jobs = [Job(name, threads, arguments.seconds, tuple(arguments.peers), again=not arguments.once)
             for threads in arguments.threads for name in arguments.sets]  # fmt: skip
-    measure(run, jobs, lambda line: print(line, flush=True), finished, again=not arguments.once)
+    measure(run, jobs, lambda line: print(line, flush=True), finished)
     for threads in arguments.threads:
         print(f"\n{threads} thread(s)")
         for figure in summary.figures(run, threads):

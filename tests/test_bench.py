@@ -6,6 +6,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -298,18 +299,14 @@ def test_a_process_that_never_begins_is_an_error(monkeypatch):
         running.measure(Run({}, {}), [running.Job("small", 1, 0.1)], print, print)
 
 
-def test_rows_below_torch_are_measured_again_with_more_rounds(monkeypatch):
-    names = [layer.name for layer in load("small").layers]
-    rows = [row_event(name, kind, convsym=1.0, torch=2.0) for name in names for kind in KINDS]
-    rows[4] = row_event(names[1], "dx", convsym=1.0, torch=0.9)
-    again = row_event(names[1], "dx", convsym=1.0, torch=0.97)
-    jobs = scripted(monkeypatch, [*rows, {"event": "end"}], [again, {"event": "end"}])
-    run = Run({}, {})
-    running.measure(run, [running.Job("small", 1, 0.1)], lambda line: None, lambda job: None)
-    assert jobs[1].rows == ((1, "dx"),)
-    assert jobs[1].rounds == running.AGAIN * jobs[0].rounds
-    found = run.rows["small", names[1], "dx", 1]
-    assert found.ratio("torch") == 0.97 and found.first == {OWN: 1.0, "torch": 0.9}
+@pytest.mark.parametrize("again, torch, samples", [(True, 0.9, 24), (True, 0.96, 6), (False, 0.9, 6)])
+def test_a_row_below_torch_is_measured_again_with_more_rounds(monkeypatch, again, torch, samples):
+    clock = Clock()
+    monkeypatch.setattr(worker, "race", partial(timing.race, clock=clock))
+    calls = {OWN: clock.call(OWN, 1.0), "torch": clock.call("torch", torch)}
+    found, first = worker._timed(worker.Checked(calls, set(calls)), {"threads": 1, "seconds": 6.0, "again": again})
+    assert found[OWN].samples == samples
+    assert {name: each.samples for name, each in first.items()} == ({} if samples == 6 else {OWN: 6, "torch": 12})
 
 
 def test_a_worker_that_dies_says_so(monkeypatch):
@@ -572,7 +569,7 @@ def test_wrong_usage_is_a_sentence(run_command, arguments, message):
 
 
 def test_a_row_without_a_time_of_convsym_fails_the_command(monkeypatch, run_command):
-    def measure(run, jobs, tell, finished, again):
+    def measure(run, jobs, tell, finished):
         run.add_limits(Limits(jobs[0].threads, {"float32": 1.0}, 1.0))
         run.add(Row("small", "a", "y", "float32", jobs[0].threads, 1, 1, {}, {}, {OWN: "failed: KernelError: no"}))
 

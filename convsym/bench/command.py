@@ -53,8 +53,8 @@ def bench(
         raise ShapeError(f"there is no peer {unknown[0]!r}; known are {', '.join(PEERS)}")
     count = threads or get_num_threads()
     run = new_run(seconds)
-    jobs = [Job(name, count, seconds, tuple(peers) or tuple(PEERS), limit_seconds=0.5) for name in wanted]
-    measure(run, jobs, _progress, lambda job: None, again=False)
+    jobs = [Job(name, count, seconds, tuple(peers) or tuple(PEERS), again=False, limit_seconds=0.5) for name in wanted]
+    measure(run, jobs, _progress, lambda job: None)
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
     print(report(run, wanted, count))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -82,9 +82,8 @@ class Run:
     rows: dict[tuple[str, str, str, int], Row] = field(default_factory=dict)
 
     def add(self, row: Row) -> None:
-        """Take a row in; one that is there already was measured again, and keeps its first times."""
-        before = self.rows.get(row.key)
-        self.rows[row.key] = replace(row, first=before.first or before.best) if before else row
+        """Take a row in, in the place of one that is there already."""
+        self.rows[row.key] = row
 
     def add_limits(self, found: Limits) -> None:
         """Take limits in; of several measurements the highest counts."""

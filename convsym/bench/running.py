@@ -16,19 +16,16 @@ from convsym.bench.layers import load
 from convsym.bench.peers import OWN, PEERS
 from convsym.bench.results import Row, Run, limits_of, row_of
 from convsym.bench.roof import BANDWIDTH_IS, PEAK_IS
-from convsym.bench.timing import ROUNDS
-from convsym.bench.worker import TOLERANCE
+from convsym.bench.worker import AGAIN, BAR, TOLERANCE
 from convsym.errors import KernelError
 from convsym.kernels.threads import default_count
 
-BAR = 0.95  # rows that fall below it against torch are measured again
-AGAIN = 4  # times as many rounds
 Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One set with one number of threads."""
+    """One set with one number of threads; `again` says whether rows slower than torch's are measured a second time."""
 
     set: str
     threads: int
@@ -36,7 +33,7 @@ class Job:
     peers: tuple[str, ...] = tuple(PEERS)
     rows: tuple[tuple[int, str], ...] = ()
     left_out: dict[str, str] = field(default_factory=dict)
-    rounds: int = ROUNDS
+    again: bool = True
     limit_seconds: float = 1.0
 
     def whole(self) -> "Job":
@@ -60,7 +57,7 @@ def new_run(seconds: float) -> Run:
     )
 
 
-def measure(run: Run, jobs: Sequence[Job], tell: Tell, finished: Callable[[Job], None], again: bool = True) -> None:
+def measure(run: Run, jobs: Sequence[Job], tell: Tell, finished: Callable[[Job], None]) -> None:
     """Measure jobs into a run.
 
     Parameters
@@ -71,26 +68,10 @@ def measure(run: Run, jobs: Sequence[Job], tell: Tell, finished: Callable[[Job],
         Is told what goes on, a line at a time.
     finished : callable
         Is called after each job.
-    again : bool
-        Whether rows below `BAR` of torch are measured a second time, with more rounds.
     """
     for job in jobs:
         _measure(run, job.whole(), tell)
-        slow = tuple(_below(run, job)) if again else ()
-        if slow:
-            tell(f"{job.set}, {job.threads} threads: {len(slow)} rows below {BAR} of torch are measured again")
-            _measure(run, replace(job, rows=slow, rounds=AGAIN * job.rounds, seconds=AGAIN * job.seconds), tell)
         finished(job)
-
-
-def _below(run: Run, job: Job) -> Iterator[tuple[int, str]]:
-    layers = load(job.set)
-    for place, layer in enumerate(layers.layers):
-        for kind in layers.kinds:
-            row = run.rows.get((job.set, layer.name, kind, job.threads))
-            ratio = row.ratio("torch") if row else None
-            if ratio is not None and ratio < BAR:
-                yield place, kind
 
 
 def _measure(run: Run, job: Job, tell: Tell) -> None:
@@ -145,7 +126,7 @@ def events(job: Job) -> Iterator[dict[str, Any]]:
         "set": job.set,
         "threads": job.threads,
         "seconds": job.seconds,
-        "rounds": job.rounds,
+        "again": job.again,
         "peers": job.peers,
         "rows": job.rows,
         "left_out": job.left_out,

@@ -57,6 +57,7 @@ def _page(run: Run, source: str, figures: dict[str, str]) -> str:
     threads = _threads(run)
     return page(
         "# Speed",
+        f"**{run.conditions['note']}**" if "note" in run.conditions else "",
         prose(f"""Measured on {run.machine["date"]} on {run.machine["processor"]} with {run.machine["cpus"]} CPUs,
             kernels of level {run.machine["level"]}. All competitors take turns in one process, with the same number of
             threads; a result is compared with convsym's before it is timed. A ratio is the time of another library by
@@ -209,7 +210,7 @@ def _conditions(run: Run) -> Iterator[str]:
     for limits in run.limits.values():
         peaks = ", ".join(f"{value / 1e9:.0f} GFLOP/s in {dtype}" for dtype, value in limits.peak.items())
         yield f"limits with {_number(limits.threads)}: {peaks}; {limits.bandwidth / 1e9:.1f} GB/s"
-    yield from (f"{name}: {value}" for name, value in run.conditions.items())
+    yield from (f"{name}: {value}" for name, value in run.conditions.items() if name != "note")
     yield from (f"{name}: {value}" for name, value in run.machine.items() if value)
     yield "versions: " + ", ".join(f"{name} {version}" for name, version in run.peers.items())
     yield from (f"{name} took no part: {reason}" for name, reason in run.missing.items() if name not in run.peers)

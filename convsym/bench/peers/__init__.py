@@ -8,9 +8,9 @@ from convsym.bench.peers.own import Convsym, Planned
 from convsym.bench.peers.peer import Peer, Task
 from convsym.bench.peers.runtimes import Ncnn, OnnxRuntime, OpenVino
 
-__all__ = ["OWN", "PEERS", "Peer", "Task", "open_peers"]
+__all__ = ["OWN", "PEERS", "TORCH", "Peer", "Task", "open_peers"]
 
-OWN = "convsym"
+OWN, TORCH = "convsym", Torch.name
 PEERS: Mapping[str, Callable[[int], Peer]] = {
     peer.name: peer for peer in (Torch, Jax, OnnxRuntime, OpenVino, Ncnn, SciPySignal, SciPyImages, OpenCv, NumPy)
 }
@@ -55,7 +55,7 @@ def open_peers(
             missing[name] = f"cannot be told to use {threads} of {default_threads} threads"
         else:
             opened[name] = peer
-    if Torch.name in opened and NumPy.name in opened:
+    if TORCH in opened and NumPy.name in opened:
         del opened[NumPy.name]
         missing[NumPy.name] = "stands in where torch is not installed"
     return opened, missing
