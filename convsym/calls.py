@@ -6,12 +6,13 @@ gradient are conjugated, so gradients are adjoints for complex numbers too.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from convsym import arguments, cutting, execution, gate, kernels
+from convsym import arguments, cutting, execution, gate, kernels, plans, shortcuts
 from convsym.arguments import Parameters
 from convsym.errors import ShapeError, nearest
 from convsym.gate import Array
@@ -161,6 +162,9 @@ def named(
 
 def forward(op: Operation, input: object, weight: object, bias: object = None) -> Array:
     """The output: the rule y of a convolution, dx of a transposed one; then the bias."""
+    known = _known(op, "", input, weight, None, bias)
+    if known is not None:
+        return known
     execution.check_algorithm(op.how.algorithm)
     needed = {"input": input, "weight": weight}
     arrays = gate.accept_each(**needed if bias is None else {**needed, "bias": bias})
@@ -170,7 +174,9 @@ def forward(op: Operation, input: object, weight: object, bias: object = None) -
     if bias is not None:
         check_bias(arrays["bias"], geometry, op)
     operands = {op.roles.input: x, "w": w}
-    return finished(geometry, op.roles.output, operands, op.how, layouts.output, arrays.get("bias"))
+    made = finished(geometry, op.roles.output, operands, op.how, layouts.output, arrays.get("bias"))
+    _remember(op, "", geometry, input, weight, None)
+    return made
 
 
 def input_gradient(
@@ -180,6 +186,9 @@ def input_gradient(
 
     `name` is the argument of the caller's that the size is from.
     """
+    known = _known(op, "_input", grad_output, weight, input_size)
+    if known is not None:
+        return known
     execution.check_algorithm(op.how.algorithm)
     arrays = gate.accept_each(weight=weight, grad_output=grad_output)
     layouts = op.layouts()
@@ -188,7 +197,9 @@ def input_gradient(
     geometry = op.geometry(size, w.shape, (name, "weight"))
     _check_output(geometry, op, dy.shape)
     operands = {op.roles.cotangent: dy, "w": gate.adjoint(w)}
-    return finished(geometry, op.roles.gradient, operands, op.how, layouts.input)
+    made = finished(geometry, op.roles.gradient, operands, op.how, layouts.input)
+    _remember(op, "_input", geometry, grad_output, weight, input_size)
+    return made
 
 
 def weight_gradient(
@@ -203,6 +214,10 @@ def weight_gradient(
 
     `name` is the argument of the caller's that the size is from.
     """
+    first, second = (grad_output, input) if op.roles.input == "x" else (input, grad_output)
+    known = _known(op, "_weight", first, second, weight_size) if reduce_batch is True else None
+    if known is not None:
+        return known
     execution.check_algorithm(op.how.algorithm)
     arrays = gate.accept_each(input=input, grad_output=grad_output)
     layouts = op.layouts()
@@ -212,8 +227,61 @@ def weight_gradient(
     _check_output(geometry, op, dy.shape)
     operands = {op.roles.cotangent: dy, op.roles.input: gate.adjoint(x)}
     if arguments.flag(reduce_batch, "reduce_batch") or not geometry.batched:
-        return finished(geometry, "dw", operands, op.how, layouts.weight)
+        made = finished(geometry, "dw", operands, op.how, layouts.weight)
+        _remember(op, "_weight", geometry, first, second, weight_size)
+        return made
     return _each_sample(geometry, operands, op.how, layouts.weight)
+
+
+def _known(
+    op: Operation, kind: str, first: object, second: object, size: object, bias: object = None
+) -> Array | None:
+    """The result of a call whose kind is known; None for others. The first operand is not x, unless the second is w."""
+    asked, how = op.parameters, op.how
+    if how.algorithm == "reference":
+        return None
+    made: Array | None = kernels.door().enter(
+        _code(op, kind), first, second, bias, size, op.output_padding,
+        asked.stride, asked.padding, asked.dilation, asked.groups,
+        how.algorithm, asked.padding_mode, asked.input_dilation, asked.flip, how.out, how.axes, asked.same,
+    )  # fmt: skip
+    return made
+
+
+def _remember(op: Operation, kind: str, geometry: Geometry, first: Any, second: Any, size: object) -> None:
+    """Leave at the door what calls of this kind do, if they are as simple as those that it serves."""
+    asked, how = op.parameters, op.how
+    simple = asked.padding_mode == "zeros" and asked.same == "symmetric" and asked.flip is False and how.axes is None
+    if not simple or geometry.is_dilated or how.algorithm == "reference":
+        return
+    if not (type(first) is type(second) is np.ndarray and first.dtype.kind in "fiuc" and gate.is_native(first)):
+        return
+    plan = shortcuts.shortcut(geometry, op.roles.rule(kind), first.dtype, how.algorithm)
+    steps = (
+        size, op.output_padding, asked.stride, asked.padding, asked.dilation, asked.groups, how.algorithm
+    )  # fmt: skip
+    route = partial(_repeated, replace(op, how=replace(how, out=None)), kind, geometry)
+    kernels.door().remember(_code(op, kind), first, second, steps, plan, route)
+
+
+def _code(op: Operation, kind: str) -> int:
+    """The number of a function at the door; ordinary ops that are no gradients have that of their rank."""
+    return op.rank + 8 * (op.output_padding is not None) + 16 * ("", "_input", "_weight").index(kind)
+
+
+def _repeated(
+    op: Operation, kind: str, geometry: Geometry, first: Array, second: Array, out: object, bias: Array | None
+) -> Array:
+    """A call whose operands have been judged by another of its kind."""
+    if bias is not None:
+        check_bias(bias, geometry, op)
+    rule = op.roles.rule(kind)
+    operands = dict(zip(plans.OPERANDS[rule], (first, second), strict=True))
+    if kind:
+        adjoint = "w" if kind == "_input" else op.roles.input
+        operands[adjoint] = gate.adjoint(operands[adjoint])
+    how = op.how if out is None else replace(op.how, out=out)
+    return finished(geometry, rule, operands, how, None, bias)
 
 
 def bias_gradient(rank: int, grad_output: object, axes: Axes = None) -> Array:

@@ -6,15 +6,12 @@ not flipped unless ``flip=True`` asks for it.
 
 from typing import Any
 
-import numpy as np
-
 from convsym.arguments import Number, Padding, Parameters, PerAxis
 from convsym.calls import How, Operation, forward
 from convsym.gate import Array, accept
 from convsym.kernels import door
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
-from convsym.shortcuts import remember
 
 
 def conv1d(
@@ -75,13 +72,13 @@ def conv1d(
     """
     if algorithm != "reference":
         output: Array | None = door().enter(
-            1, input, weight, bias, stride, padding, dilation, groups,
+            1, input, weight, bias, None, None, stride, padding, dilation, groups,
             algorithm, padding_mode, input_dilation, flip, out, axes, same,
         )  # fmt: skip
         if output is not None:
             return output
     parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
-    return _long_way(Operation(1, parameters, How(algorithm, out, axes)), input, weight, bias)
+    return forward(Operation(1, parameters, How(algorithm, out, axes)), input, weight, bias)
 
 
 def conv2d(
@@ -143,13 +140,13 @@ def conv2d(
     """
     if algorithm != "reference":
         output: Array | None = door().enter(
-            2, input, weight, bias, stride, padding, dilation, groups,
+            2, input, weight, bias, None, None, stride, padding, dilation, groups,
             algorithm, padding_mode, input_dilation, flip, out, axes, same,
         )  # fmt: skip
         if output is not None:
             return output
     parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
-    return _long_way(Operation(2, parameters, How(algorithm, out, axes)), input, weight, bias)
+    return forward(Operation(2, parameters, How(algorithm, out, axes)), input, weight, bias)
 
 
 def conv3d(
@@ -297,16 +294,3 @@ def conv(
 
 def _rank(weight: object) -> int:
     return weight_rank(accept(weight, "weight").shape)
-
-
-def _long_way(op: Operation, input: Any, weight: Any, bias: Any) -> Array:
-    """A forward call that checks everything; where the door could have served it, it leaves a plan for the next one."""
-    output = forward(op, input, weight, bias)
-    asked, how = op.parameters, op.how
-    simple = bias is None and how.axes is None and asked.padding_mode == "zeros" and asked.same == "symmetric"
-    if simple and type(input) is type(weight) is np.ndarray and input.dtype is weight.dtype is output.dtype:
-        geometry = op.geometry(input.shape, weight.shape, ("input", "weight"))
-        remember(
-            geometry, input, weight, asked.stride, asked.padding, asked.dilation, asked.groups, how.algorithm
-        )
-    return output

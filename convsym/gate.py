@@ -48,7 +48,7 @@ def accept(value: object, name: str) -> Array:
     TypeError
         When `value` is no array, is masked, or has a dtype that is not computed.
     """
-    if type(value) is np.ndarray and value.dtype is _COMPUTED.get(value.dtype.num):
+    if type(value) is np.ndarray and is_native(value):
         return value
     found = value if isinstance(value, np.ndarray) else _foreign(value, name)
     if isinstance(found, np.ma.MaskedArray):
@@ -60,6 +60,11 @@ def accept(value: object, name: str) -> Array:
         )
     plain = np.asarray(found)
     return plain.view(native) if plain.dtype.isnative else plain.astype(native)
+
+
+def is_native(array: Array) -> bool:
+    """Whether an ndarray is accepted as it stands: of a dtype that is computed, in native byte order."""
+    return array.dtype is _COMPUTED.get(array.dtype.num)
 
 
 def computed(dtype: object, name: str) -> np.dtype[Any]:

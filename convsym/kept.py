@@ -72,11 +72,13 @@ class KeptPlan:
         explained: Callable[[], Explanation],
     ) -> None:
         self.op, self.dtype = op, dtype
-        self._kind = calls.split_name(op)[1]
+        kind = calls.split_name(op)[1]
         self._called, self._planned, self._held, self._explained = called, geometry, held, explained
-        self._rule = called.roles.rule(self._kind)
-        self._arguments = _arguments(called, self._kind, geometry)
+        self._rule = called.roles.rule(kind)
+        self._arguments = _arguments(called, kind, geometry)
         self._batches = {geometry.batch: geometry}
+        layouts = called.layouts()
+        self._layout = {"": layouts.output, "_input": layouts.input, "_weight": layouts.weight}[kind]
         self._quick, self._turned = None, False
         small = shortcut(geometry, self._rule, dtype, called.how.algorithm)
         if small is not None and held.bias is None and called.how.axes is None:
@@ -109,7 +111,11 @@ class KeptPlan:
             made: Array | None = self._quick(*(arrays[::-1] if self._turned else arrays), out)
             if made is not None:
                 return made
-        return self._long_way(arrays, out)
+        if self._is_planned(arrays):
+            roles = [argument.role for argument in self._arguments]
+            return self._computed(self._planned, dict(zip(roles, arrays, strict=True)), out)
+        operands = self._checked(arrays)
+        return self._computed(self._geometry(operands), operands, out)
 
     def __repr__(self) -> str:
         return str(self.explanation)
@@ -125,7 +131,19 @@ class KeptPlan:
         roles, shapes = self._called.roles, self._planned.public_shapes
         return {"input": shapes[roles.input], "weight": shapes["w"], "output": shapes[roles.output]}
 
-    def _long_way(self, arrays: tuple[Any, ...], out: Any) -> Array:
+    def _is_planned(self, arrays: tuple[Any, ...]) -> bool:
+        """Whether arrays are just what was planned, so that nothing more has to be looked at."""
+        return (
+            self._called.how.axes is None
+            and len(arrays) == len(self._arguments)
+            and all(
+                type(array) is np.ndarray and array.dtype is self.dtype and array.shape == argument.shape
+                for array, argument in zip(arrays, self._arguments, strict=True)
+            )
+        )
+
+    def _checked(self, arrays: tuple[Any, ...]) -> dict[str, Array]:
+        """The operands that a call gives, by their roles, in standard order."""
         names = [argument.name for argument in self._arguments]
         if len(arrays) != len(names):
             raise TypeError(
@@ -133,16 +151,15 @@ class KeptPlan:
                 "the weight is the plan's own, and out is given by its name"
             )
         accepted = gate.accept_each(**dict(zip(names, arrays, strict=True)))
-        operands = {argument.role: self._operand(argument, accepted[argument.name]) for argument in self._arguments}
-        geometry = self._geometry(operands)
+        return {argument.role: self._operand(argument, accepted[argument.name]) for argument in self._arguments}
+
+    def _computed(self, geometry: Geometry, operands: dict[str, Array], out: Any) -> Array:
         if self._held.weight is not None:
             operands["w"] = self._held.weight
         elif self._rule == "dw":
             operands[self._called.roles.input] = gate.adjoint(operands[self._called.roles.input])
-        how = replace(self._called.how, out=out)
-        layouts = self._called.layouts()
-        layout = {"": layouts.output, "_input": layouts.input, "_weight": layouts.weight}[self._kind]
-        return calls.finished(geometry, self._rule, operands, how, layout, self._held.bias)
+        how = self._called.how if out is None else replace(self._called.how, out=out)
+        return calls.finished(geometry, self._rule, operands, how, self._layout, self._held.bias)
 
     def _operand(self, argument: Argument, array: Array) -> Array:
         """An array of a call, checked, in standard order."""

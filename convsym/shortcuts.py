@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from convsym import kernels, sums
-from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.plans import OPERANDS
 
@@ -41,19 +40,3 @@ def shortcut(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: s
     # What lies outside of x is left out, which is right as long as the other operand is finite.
     watched = 1 - OPERANDS[result].index("x") if geometry.margins and dtype.kind == "f" and result != "dx" else -1
     return kernels.small(f"conv{geometry.rank}d_{result}", shapes, public, dtype, geometry.parameters, watched)
-
-
-def remember(
-    geometry: Geometry,
-    x: Array,
-    w: Array,
-    stride: object,
-    padding: object,
-    dilation: object,
-    groups: object,
-    algorithm: str,
-) -> None:
-    """Leave the plan of a forward call at the door, if it is small, for all calls of its kind."""
-    made = shortcut(geometry, "y", x.dtype, algorithm)
-    if made is not None:
-        kernels.door().remember(geometry.rank, x, w, stride, padding, dilation, groups, algorithm, made)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import convsym
-from convsym import ShapeError, kernels
+from convsym import ShapeError, grad, kernels
+from convsym import calls as calls_module
 from convsym.arguments import Parameters
 from convsym.execution import compute
 from convsym.meaning import resolve
@@ -31,7 +32,7 @@ def long_way(x, w, **parameters):
 def through_the_door(x, w, padding):
     """The result that the door alone gives; None where it sends the call the long way."""
     return kernels.door().enter(
-        2, x, w, None, 1, padding, 1, 1, "auto", "zeros", 1, False, None, None, "symmetric"
+        2, x, w, None, None, None, 1, padding, 1, 1, "auto", "zeros", 1, False, None, None, "symmetric"
     )
 
 
@@ -100,10 +101,70 @@ def test_results_are_new_arrays(remembered):
     assert convsym.conv2d(X, W, **KNOWN).any()
 
 
-def test_large_calls_leave_no_plan():
-    x, w = np.ones((1, 1, 600, 600), np.float32), np.ones((1, 1, 3, 3), np.float32)
-    convsym.conv2d(x, w)
-    assert through_the_door(x, w, 0) is None
+def test_calls_of_any_size_are_known_and_looked_at_no_more(monkeypatch):
+    fill = np.random.default_rng(0)
+    x, w, b = (fill.standard_normal(shape, np.float32) for shape in ((2, 3, 40, 40), (4, 3, 3, 3), (4,)))
+    dy = convsym.conv2d(x, w, stride=2)
+    calls = [
+        lambda: convsym.conv2d(x, w, stride=2),
+        lambda: convsym.conv2d(x, w, b, 2),
+        lambda: convsym.conv_transpose2d(dy, w, stride=2, output_padding=1),
+        lambda: grad.conv2d_input(x.shape, w, dy, 2),
+        lambda: grad.conv2d_weight(x, w.shape, dy, 2),
+        lambda: grad.conv_transpose2d_weight(dy, w.shape, x, 2, output_padding=1),
+        lambda: grad.conv_transpose2d_input(dy.shape, w, x, 2, output_padding=1),
+        lambda: convsym.conv2d(x[:, :, ::-1], w, stride=2),
+        lambda: convsym.conv2d(x, w, stride=2, out=np.empty((4, 19, 2, 19), np.float32).transpose(2, 0, 1, 3)),
+        lambda: grad.conv_backward(dy, x, w, 2)[0],
+    ]
+    kernels.door().close(True)
+    try:
+        want = [call() for call in calls]
+    finally:
+        kernels.door().close(False)
+    for call in calls:
+        call()
+    monkeypatch.setattr(calls_module, "resolve", None)
+    monkeypatch.setattr(calls_module, "resolve_transposed", None)
+    for call, expected in zip(calls, want, strict=True):
+        found = call()
+        assert found.tobytes() == expected.tobytes() and found.shape == expected.shape
+
+
+def test_what_is_wrong_is_told_in_the_same_words_when_the_kind_is_known(remembered):
+    dy = np.ones((1, 6, 6), np.float32)
+    grad.conv2d_input(X.shape, W, dy, 1, 1)
+    wrong = [
+        lambda: convsym.conv2d(X, W, np.ones(2, np.float32), padding=1),
+        lambda: convsym.conv2d(X, W, np.ones(1), padding=1),
+        lambda: convsym.conv2d(X, W, padding=1, out=np.empty((1, 6, 6))),
+        lambda: convsym.conv2d(X, W, padding=1, out=np.empty((6, 6), np.float32)),
+        lambda: convsym.conv2d(X, W, padding=1, out=[0]),
+        lambda: convsym.conv2d(X, W, padding=1, axes="XY"),
+        lambda: grad.conv2d_input((1, 5, 6), W, dy, 1, 1),
+        lambda: grad.conv2d_input((1, 5.0, 5), W, dy, 1, 1),
+        lambda: grad.conv2d_input(X.shape, W, dy, 1, True),
+    ]
+    for call in wrong:
+        said = []
+        for closed in (True, False):
+            if closed:
+                kernels.door().close(True)
+            with pytest.raises((TypeError, ShapeError)) as error:
+                call()
+            said.append(str(error.value))
+            if closed:
+                kernels.door().close(False)
+                convsym.conv2d(X, W, padding=1)
+                grad.conv2d_input(X.shape, W, dy, 1, 1)
+        assert said[0] == said[1]
+
+
+def test_arrays_that_are_not_native_are_never_taken_as_they_stand():
+    for dtype in (">f4", ">i2", ">c8"):
+        x, w = X.astype(dtype), W.astype(dtype)
+        for _ in range(3):
+            assert np.array_equal(convsym.conv2d(x, w), convsym.conv2d(X, W))
 
 
 def test_the_plans_are_bounded():
@@ -153,21 +214,23 @@ def test_numbers_that_are_equal_but_other_objects_are_known(remembered):
     assert through_the_door(X, W, tuple([1, 0])) is not None
 
 
-@pytest.mark.parametrize(("make", "served"), [
-    (lambda: np.empty((1, 6, 6), np.float32), True),
-    (lambda: np.empty((1, 6, 12), np.float32)[:, :, ::2], False),
-    (lambda: np.empty((1, 6, 6), np.float64), False),
-    (lambda: np.empty((6, 6), np.float32), False),
-    (lambda: np.frombuffer(bytes(144), np.float32).reshape(1, 6, 6), False),
-    (lambda: np.ma.masked_array(np.empty((1, 6, 6), np.float32)), False),
-    (lambda: [[0]], False),
+@pytest.mark.parametrize(("make", "error"), [
+    (lambda: np.empty((1, 6, 6), np.float32), None),
+    (lambda: np.empty((1, 6, 12), np.float32)[:, :, ::2], None),
+    (lambda: np.empty((1, 6, 6), np.float64), TypeError),
+    (lambda: np.empty((6, 6), np.float32), ShapeError),
+    (lambda: np.frombuffer(bytes(144), np.float32).reshape(1, 6, 6), ShapeError),
+    (lambda: np.ma.masked_array(np.empty((1, 6, 6), np.float32)), TypeError),
+    (lambda: [[0]], TypeError),
 ], ids=["fits", "strides", "dtype", "axes", "read-only", "masked", "list"])  # fmt: skip
-def test_an_out_is_filled_or_left_to_the_long_way(remembered, make, served):
+def test_an_out_is_filled_or_judged(remembered, make, error):
     out = make()
-    found = kernels.door().enter(2, X, W, None, 1, 1, 1, 1, "auto", "zeros", 1, False, out, None, "symmetric")
-    assert (found is out) if served else (found is None)
-    if served:
+    if error is None:
+        assert convsym.conv2d(X, W, padding=1, out=out) is out
         assert np.array_equal(out, long_way(X, W, padding=1))
+    else:
+        with pytest.raises(error, match="out"):
+            convsym.conv2d(X, W, padding=1, out=out)
 
 
 @pytest.mark.parametrize("place", [0, 1])

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, final
 
 import numpy as np
@@ -24,13 +25,24 @@ class Kept:
     def __call__(self, a: Any, out: Any = None) -> NDArray[Any] | None: ...
 
 @final
-class Kind: ...
+class Kind:
+    def __new__(
+        cls,
+        code: int,
+        x: NDArray[Any],
+        w: NDArray[Any],
+        steps: tuple[Any, ...],
+        plan: Plan | None,
+        route: Callable[[Any, Any, Any, Any], NDArray[Any]],
+    ) -> Kind: ...
 
 def enter(
-    rank: int,
+    code: int,
     x: Any,
     w: Any,
     bias: Any,
+    size: Any,
+    further: Any,
     stride: Any,
     padding: Any,
     dilation: Any,
@@ -44,6 +56,11 @@ def enter(
     same: Any,
 ) -> NDArray[Any] | None: ...
 def remember(
-    rank: int, x: Any, w: Any, stride: Any, padding: Any, dilation: Any, groups: Any, algorithm: Any, plan: Plan
+    code: int,
+    x: Any,
+    w: Any,
+    steps: tuple[Any, ...],
+    plan: Plan | None,
+    route: Callable[[Any, Any, Any, Any], NDArray[Any]],
 ) -> None: ...
 def close(closed: bool) -> None: ...

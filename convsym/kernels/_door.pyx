@@ -1,10 +1,11 @@
 # cython: binding=False
-"""The door of small calls: what a call of these shapes and parameters does is remembered, and done again at once.
+"""The door of repeated calls: what a call of these shapes and parameters does is remembered, and done again at once.
 
-A convolution of an 8×8 image is some hundred multiply-adds; looking at its arguments with Python costs several times
-that. The first call of its kind goes the long way, which checks everything, and leaves a plan here. A plan serves
-only calls that cannot differ in meaning: plain ndarrays of the same shapes and native dtype, C-contiguous and aligned,
-and parameters of the very same types and values. What differs is not judged here: None sends it the long way.
+A convolution of an 8×8 image is some hundred multiply-adds; looking at its arguments with Python costs a hundred times
+that. The first call of its kind goes the long way, which checks everything, and leaves here what it found: for a small
+call a plan, which is a kernel and its numbers, and for any other a route that begins behind the checks. They serve only
+calls that cannot differ in meaning: plain ndarrays of the same shapes and dtype, for a plan C-contiguous and aligned, and
+parameters of the very same types and values. What differs is not judged here: None sends it the long way.
 """
 
 cimport cython
@@ -25,7 +26,7 @@ ctypedef void (*Entry)(void** arrays, const Py_ssize_t* numbers) noexcept nogil
 cdef enum:
     AXES = 8  # of an array, group axis included
     NUMBERS = 64  # shapes of three arrays, three parameters for each of five axes, number of items
-    LIMIT = 4096  # plans kept; more kinds of calls than that are no loop over small images
+    LIMIT = 4096  # kinds of calls kept; more than that are no loop
     LONG = 8192  # multiply-adds from which other threads get the interpreter meanwhile
 
 cdef object EMPTY = empty
@@ -61,6 +62,16 @@ cdef bint _serves(const Py_buffer* view, const Size* size, Py_ssize_t item) noex
         if view.shape[axis] != size.shape[axis] or (view.strides[axis] != step and size.shape[axis] != 1):
             return False
         step *= size.shape[axis]
+    return True
+
+
+cdef bint _is_shape(const Py_buffer* view, const Size* size) noexcept:
+    cdef int axis
+    if view.ndim != size.axes:
+        return False
+    for axis in range(size.axes):
+        if view.shape[axis] != size.shape[axis]:
+            return False
     return True
 
 
@@ -214,17 +225,40 @@ cdef class Kept:
 @cython.final
 @cython.auto_pickle(False)
 cdef class Kind:
-    """One kind of plain forward calls: what it is called with beside the arrays, and its plan, which knows these."""
+    """One kind of calls: what they are called with beside the arrays, and what is done then.
 
-    cdef int rank
-    cdef object stride, padding, dilation, groups, algorithm
+    Parameters
+    ----------
+    code : int
+        Which function it is.
+    x, w : ndarray
+        Two operands of the kind.
+    steps : tuple
+        Size, output padding, stride, padding, dilation, groups and algorithm, each as it was given.
+    plan : Plan or None
+        For a small call.
+    route : callable
+        For any other: called with the operands, `out` and `bias`, it need not look at what makes the kind.
+    """
+
+    cdef int code
+    cdef object size, further, stride, padding, dilation, groups, algorithm, route, kind
     cdef Plan plan
+    cdef Size a, b
+
+    def __cinit__(self, int code, x, w, tuple steps, Plan plan, route):
+        self.code, self.plan, self.route, self.kind = code, plan, route, x.dtype
+        self.size, self.further, self.stride, self.padding, self.dilation, self.groups, self.algorithm = steps
+        self.a, self.b = _size(x.shape), _size(w.shape)
 
     cdef bint fits(
-        self, int rank, object stride, object padding, object dilation, object groups, object algorithm
+        self, int code, object size, object further,
+        object stride, object padding, object dilation, object groups, object algorithm,
     ) except -1:
         return (
-            rank == self.rank
+            code == self.code
+            and _same(size, self.size)
+            and _same(further, self.further)
             and _same(stride, self.stride)
             and _same(padding, self.padding)
             and _same(dilation, self.dilation)
@@ -239,8 +273,8 @@ cdef bint _same(object value, object mine) except -1:
 
 
 cdef bint _is_plain(object value) noexcept:
-    """Whether a parameter is an integer, a word or a tuple of integers."""
-    if type(value) is int or type(value) is str:
+    """Whether a parameter is None, an integer, a word or a tuple of integers."""
+    if value is None or type(value) is int or type(value) is str:
         return True
     if type(value) is not tuple:
         return False
@@ -250,9 +284,17 @@ cdef bint _is_plain(object value) noexcept:
     return True
 
 
-cdef bint _all_plain(object stride, object padding, object dilation, object groups, object algorithm) noexcept:
+cdef bint _all_plain(
+    object size, object further, object stride, object padding, object dilation, object groups, object algorithm
+) noexcept:
     return (
-        _is_plain(stride) and _is_plain(padding) and _is_plain(dilation) and _is_plain(groups) and _is_plain(algorithm)
+        _is_plain(size)
+        and _is_plain(further)
+        and _is_plain(stride)
+        and _is_plain(padding)
+        and _is_plain(dilation)
+        and _is_plain(groups)
+        and _is_plain(algorithm)
     )
 
 
@@ -262,55 +304,65 @@ cdef size_t _mixed(size_t key, size_t value) noexcept:
 
 
 cdef size_t _key(
-    const Py_buffer* x, const Py_buffer* w,
+    int code, const Py_buffer* x, const Py_buffer* w, object size, object further,
     object stride, object padding, object dilation, object groups, object algorithm,
 ) except? 0:
-    cdef size_t key = _mixed(x.itemsize, hash(algorithm))
+    cdef size_t key = _mixed(code, hash(algorithm))
     cdef int axis
     for axis in range(x.ndim):
         key = _mixed(key, x.shape[axis])
     for axis in range(w.ndim):
         key = _mixed(key, w.shape[axis])
-    key = _mixed(_mixed(key, hash(stride)), hash(padding))
-    return _mixed(_mixed(key, hash(dilation)), hash(groups))
+    key = _mixed(_mixed(key, x.itemsize), hash(stride))
+    key = _mixed(_mixed(key, hash(padding)), hash(dilation))
+    key = _mixed(key, hash(groups))
+    return key if size is None and further is None else _mixed(_mixed(key, hash(size)), hash(further))
 
 
 def enter(
-    int rank, x, w, bias, stride, padding, dilation, groups,
+    int code, x, w, bias, size, further, stride, padding, dilation, groups,
     algorithm, padding_mode, input_dilation, flip, out, axes, same,
 ):
-    """The result of a forward call whose plan is known, or None: then it goes the long way."""
+    """The result of a call whose kind is known, or None: then it goes the long way."""
     cdef Py_buffer first, second
+    cdef Kind known
     if _closed or type(x) is not ndarray or type(w) is not ndarray:
         return None
-    if not _is_simple(bias, padding_mode, input_dilation, flip, axes, same):
+    if not _is_simple(padding_mode, input_dilation, flip, axes, same):
         return None
-    if not _all_plain(stride, padding, dilation, groups, algorithm):
+    if not _all_plain(size, further, stride, padding, dilation, groups, algorithm):
         return None
     kind = x.dtype
-    if w.dtype is not kind:
+    if w.dtype is not kind or (bias is not None and not _is_of(bias, kind)):
         return None
     PyObject_GetBuffer(x, &first, PyBUF_STRIDES)
     PyObject_GetBuffer(w, &second, PyBUF_STRIDES)
     try:
-        known = _known.get(_key(&first, &second, stride, padding, dilation, groups, algorithm))
-        if known is None or (<Kind>known).plan.kind is not kind:
+        known = _known.get(
+            _key(code, &first, &second, size, further, stride, padding, dilation, groups, algorithm)
+        )
+        if known is None or known.kind is not kind:
             return None
-        if not (<Kind>known).fits(rank, stride, padding, dilation, groups, algorithm):
+        if not known.fits(code, size, further, stride, padding, dilation, groups, algorithm):
             return None
-        return (<Kind>known).plan.run(&first, &second, out)
+        if known.plan is not None and bias is None:
+            made = known.plan.run(&first, &second, out)
+            if made is not None:
+                return made
+        if not (_is_shape(&first, &known.a) and _is_shape(&second, &known.b)):
+            return None
     finally:
         PyBuffer_Release(&first)
         PyBuffer_Release(&second)
+    return known.route(x, w, out, bias)
 
 
 cdef bint _is_simple(
-    object bias, object padding_mode, object input_dilation, object flip, object axes, object same
+    object padding_mode, object input_dilation, object flip, object axes, object same
 ) except -1:
-    """Whether a call is what plans are for in all but its shapes and steps."""
+    """Whether a call is what the door knows in all but its shapes and steps."""
     return (
-        bias is None
-        and axes is None
+        axes is None
         and flip is False
         and type(input_dilation) is int
         and input_dilation == 1
@@ -321,31 +373,28 @@ cdef bint _is_simple(
     )
 
 
-def remember(int rank, x, w, stride, padding, dilation, groups, algorithm, Plan plan):
-    """Keep the plan of a simple call that went the long way, if calls of its kind may take the door."""
+def remember(int code, x, w, tuple steps, Plan plan, route):
+    """Keep what is done for a kind of simple calls, one of which went the long way; see `Kind`."""
     cdef Py_buffer first, second
-    cdef Kind made
-    if _closed or not (_is_of(x, plan.kind) and _is_of(w, plan.kind)):
+    if _closed or type(x) is not ndarray or type(w) is not ndarray or w.dtype is not x.dtype:
         return
-    if not _all_plain(stride, padding, dilation, groups, algorithm):
+    size, further, stride, padding, dilation, groups, algorithm = steps
+    if not _all_plain(size, further, stride, padding, dilation, groups, algorithm):
         return
-    made = Kind.__new__(Kind)
-    made.rank, made.plan = rank, plan
-    made.stride, made.padding, made.dilation, made.groups = stride, padding, dilation, groups
-    made.algorithm = algorithm
     if len(_known) >= LIMIT:
         _known.clear()
     PyObject_GetBuffer(x, &first, PyBUF_STRIDES)
     PyObject_GetBuffer(w, &second, PyBUF_STRIDES)
     try:
-        _known[_key(&first, &second, stride, padding, dilation, groups, algorithm)] = made
+        key = _key(code, &first, &second, size, further, stride, padding, dilation, groups, algorithm)
+        _known[key] = Kind(code, x, w, steps, plan, route)
     finally:
         PyBuffer_Release(&first)
         PyBuffer_Release(&second)
 
 
 def close(bint closed):
-    """Close the door while a level other than the chosen one computes, and forget the plans; or open it again."""
+    """Close the door while a level other than the chosen one computes, and forget what is known; or open it again."""
     global _closed
     _closed += 1 if closed else -1
     _known.clear()
