@@ -20,7 +20,7 @@ from convsym.fourier import transforms
 from convsym.fourier.accuracy import bound, factor
 from convsym.fourier.choice import PIECE, Scheme, cost, scheme
 from convsym.fourier.lattice import boxes
-from convsym.fourier.products import Spectra, each, multiply
+from convsym.fourier.products import Spectra, each, memory_order, multiply
 from convsym.fourier.repair import Cell, Direct, Operands, redo
 from convsym.gate import Array
 from convsym.geometry import Geometry
@@ -202,9 +202,11 @@ def _restore(
 
 
 def _pieces(made: Scheme, name: str, grid: tuple[int, ...]) -> list[Any]:
-    """Boxes of blocks that one thread transforms at a time."""
+    """Boxes of blocks that one thread transforms at a time, as long as can be along what lies together in memory."""
     cell = made.lattice.classes_of(name) * prod(made.lattice.lengths) * made.item
-    return boxes(grid, max(1, PIECE // cell))
+    order = memory_order(made, name)
+    found = boxes(tuple(grid[axis] for axis in order), max(1, PIECE // cell))
+    return [tuple(box[order.index(axis)] for axis in range(len(grid))) for box in found]
 
 
 def _moved(box: Any, lead: slice) -> Any:

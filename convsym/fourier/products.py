@@ -5,7 +5,7 @@ channels are many, frequencies lie before them in memory, so that each frequency
 where they are few, frequencies lie last and whole spectra are multiplied.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from math import prod
 from typing import Any
@@ -25,14 +25,22 @@ TRANSPOSED = {("w", "y"), ("y", "dw")}
 SERIAL = 2**15
 
 
-def each(team: Executor | None, function: Callable[[Any], Any], pieces: Iterable[Any]) -> list[Any]:
+def each(team: Executor | None, function: Callable[[Any], Any], pieces: list[Any]) -> list[Any]:
     """The function of every piece, by a team of threads if there is one, without warnings of overflow."""
 
     def quiet(piece: Any) -> Any:
         with np.errstate(all="ignore"):  # what is not finite is found and redone
             return function(piece)
 
-    return list(map(quiet, pieces) if team is None else team.map(quiet, pieces))
+    return list(map(quiet, pieces) if team is None or len(pieces) == 1 else team.map(quiet, pieces))
+
+
+def memory_order(scheme: Scheme, name: str) -> tuple[int, int, int]:
+    """The axes lead, second and third in the order in which `Spectra` lie in memory."""
+    if scheme.elementwise:
+        return 0, 1, 2
+    group, rows = (0, 1) if name[-1] == "w" else (1, 0)
+    return (group, 2, rows) if (name[-1], scheme.lattice.result) in TRANSPOSED else (group, rows, 2)
 
 
 class Spectra:
