@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ TAPS = 3
 OUTPUTS = (2, 4, 6)
 # y, and dx, which is the y of dy and the turned kernel; and dw.
 USED = ("forward", "weight")
-_FLOATS = {"f32": np.float32, "f64": np.float64}
+_FLOATS: dict[str, Any] = {"f32": np.float32, "f64": np.float64}
 
 Row = tuple[Fraction, ...]
 Matrix = tuple[Row, ...]

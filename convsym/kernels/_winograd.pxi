@@ -43,6 +43,13 @@ cdef inline void transpose(real* out, Py_ssize_t along, const real* x, Py_ssize_
         transpose_f64(out, along, x, xalong)
 
 
+cdef inline void product(Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t channels, const real* a, Py_ssize_t am, Py_ssize_t ac, const real* b, Py_ssize_t bc, const real* later, Py_ssize_t step, real* y, Py_ssize_t ym) noexcept nogil:
+    if real is float:
+        choose_product_f32(rows, vectors)(channels, a, am, ac, b, bc, later, step, y, ym)
+    else:
+        choose_product_f64(rows, vectors)(channels, a, am, ac, b, bc, later, step, y, ym)
+
+
 cdef inline void clear(real* out, Py_ssize_t count) noexcept nogil:
     memset(out, 0, count*sizeof(real))
 
@@ -174,13 +181,13 @@ cdef void strip_in(real* v, real* room, const real* x, const Minimal* s, Py_ssiz
 
 
 cdef void multiply(real* made, Py_ssize_t made_slab, const real* v, const real* u, const Minimal* s, Py_ssize_t vectors, Py_ssize_t tiles) noexcept nogil:
-    """The products of the points of so many tiles with a step of output channels, summed over input channels."""
-    cdef Py_ssize_t[MOST] steps
-    cdef Py_ssize_t[1] none
-    cdef Py_ssize_t lanes = lanes_of(<real*>v), width = s.into_vectors*lanes, p, k, j, t, b, end, blocks = ceildiv(tiles, s.tile_rows)
-    none[0] = 0
-    for j in range(MOST):
-        steps[j] = j*lanes
+    """The products of the points of so many tiles with a step of output channels, summed over input channels.
+
+    While it works at one point, it asks for the weights of the next: a vector of each row of them in each block of tiles.
+    """
+    cdef Py_ssize_t lanes = lanes_of(<real*>v), width = s.into_vectors*lanes, row = vectors*lanes, p, k, j, t, b, end
+    cdef Py_ssize_t blocks = ceildiv(tiles, s.tile_rows)
+    cdef const real* later
     for p in range(s.nr*s.n):
         k = 0
         while k < vectors:
@@ -188,13 +195,14 @@ cdef void multiply(real* made, Py_ssize_t made_slab, const real* v, const real* 
             t = 0
             for b in range(blocks):
                 end = floordiv((b + 1)*tiles, blocks)
-                run_tile(
-                    end - t, j, s.into, 1, v + p*s.slab + t*width, width, 1, none, u + k*lanes, vectors*lanes, none,
-                    steps, made + p*made_slab + (t*vectors + k)*lanes, vectors*lanes, steps,
+                later = u + (s.into*row + b*lanes if b < vectors else 0)
+                product(
+                    end - t, j, s.into, v + p*s.slab + t*width, width, 1, u + k*lanes, row, later, row if b < vectors else 0,
+                    made + p*made_slab + t*row + k*lanes, row,
                 )
                 t = end
             k += j
-        u += s.into*vectors*lanes
+        u += s.into*row
 
 
 cdef bint strip_out(real* y, real* room, const real* made, Py_ssize_t made_slab, const Minimal* s, Py_ssize_t vectors, Py_ssize_t strip, Py_ssize_t group, Py_ssize_t k) noexcept nogil:
@@ -332,29 +340,19 @@ cdef enum:
     LARGEST_TAPS = 16*16*4 + 64  # bytes of the taps of a vector, and of the row that reaches beyond them
 
 
-cdef void weights_job(real* u, const real* w, const MinimalWeights* s, Py_ssize_t job) noexcept nogil:
-    """Points of a chunk of input channels for one vector of output channels, laid out as the products read them."""
+cdef void weights_vector(real* u, const real* w, const MinimalWeights* s, Py_ssize_t group, Py_ssize_t first, Py_ssize_t vectors, Py_ssize_t k) noexcept nogil:
+    """Points of a chunk of input channels for vector k of the output channels; rows of u have so many vectors."""
     cdef char[LARGEST_ROOM] room_of_bytes
-    cdef real* room = <real*>room_of_bytes
-    cdef Py_ssize_t lanes = lanes_of(u), chunks = ceildiv(s.into, CHUNK), c, i, place, offset, count
-    cdef Py_ssize_t first = floormod(job, chunks)*CHUNK
-    job = floordiv(job, chunks)
-    cdef Py_ssize_t k = floormod(job, s.out_vectors), group = floordiv(job, s.out_vectors)
-    cdef Py_ssize_t number = floordiv(k, s.step), vectors = min(s.step, s.out_vectors - number*s.step)
-    cdef Py_ssize_t channels = min(lanes, s.out - k*lanes)
-    cdef real* taps = room
-    cdef real* made = room + CHUNK*s.taps*lanes
-    count = min(CHUNK, s.into - first)
-    offset = group*s.group + k*lanes*s.along_out + first*s.along_into
+    cdef real* taps = <real*>room_of_bytes
+    cdef Py_ssize_t lanes = lanes_of(u), count = min(CHUNK, s.into - first), channels = min(lanes, s.out - k*lanes), c, i
+    cdef Py_ssize_t place = s.into*vectors*lanes, offset = group*s.group + k*lanes*s.along_out + first*s.along_into
+    cdef real* made = taps + CHUNK*s.taps*lanes
     if s.along_into == s.taps:
         turn_in(taps, w + offset, s.along_out, channels, count*s.taps, s.size - offset)
     else:
         for c in range(count):
             turn_in(taps + c*s.taps*lanes, w + offset, s.along_out, channels, s.taps, s.size - offset)
             offset += s.along_into
-    u += s.nr*s.n*s.into*lanes*(group*s.out_vectors + number*s.step)
-    u += (first*vectors + k - number*s.step)*lanes
-    place = s.into*vectors*lanes
     taps += s.first*lanes
     if s.nr == 1:
         transform(s.transform, u, place, vectors*lanes, taps, s.column*lanes, s.taps*lanes, count)
@@ -364,6 +362,16 @@ cdef void weights_job(real* u, const real* w, const MinimalWeights* s, Py_ssize_
         taps += s.taps*lanes
     for i in range(s.nr):
         transform(s.transform, u + i*s.n*place, place, vectors*lanes, made + i*3*lanes, lanes, s.nr*3*lanes, count)
+
+
+cdef void weights_job(real* u, const real* w, const MinimalWeights* s, Py_ssize_t job) noexcept nogil:
+    """Points of a chunk of input channels for a step of output channels, laid out as the products read them."""
+    cdef Py_ssize_t lanes = lanes_of(u), chunks = ceildiv(s.into, CHUNK), steps = ceildiv(s.out_vectors, s.step), k
+    cdef Py_ssize_t first = floormod(job, chunks)*CHUNK, number = floormod(floordiv(job, chunks), steps)
+    cdef Py_ssize_t group = floordiv(job, chunks*steps), vectors = min(s.step, s.out_vectors - number*s.step)
+    u += s.nr*s.n*s.into*lanes*(group*s.out_vectors + number*s.step) + first*vectors*lanes
+    for k in range(vectors):
+        weights_vector(u + k*lanes, w, s, group, first, vectors, number*s.step + k)
 
 
 def minimal_weights_f32(float[::1] u not None, const float[::1] w not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
@@ -386,16 +394,12 @@ def minimal_weights_f64(double[::1] u not None, const double[::1] w not None, co
 
 cdef void pairs_job(real* d, const real* dy, const real* x, const MinimalPairs* s, Py_ssize_t job) noexcept nogil:
     """Products of a block of output channels with all input channels at one point, summed over the tiles of a block."""
-    cdef Py_ssize_t[MOST] steps
-    cdef Py_ssize_t[1] none
     cdef char[LARGEST] room
     cdef real* made = <real*>room
-    cdef Py_ssize_t lanes = lanes_of(d), blocks = s.row_blocks, k, c, m, b, j, i, end, last
+    cdef Py_ssize_t lanes = lanes_of(d), blocks = s.row_blocks, width = s.into_vectors*lanes, k, c, m, b, j, i, last
     cdef Py_ssize_t block = floormod(job, blocks), place = floordiv(job, blocks)
-    none[0] = 0
-    for j in range(MOST):
-        steps[j] = j*lanes
-    d += place*s.out*s.into_vectors*lanes
+    cdef real* sums
+    d += place*s.out*width
     x += place*s.into_slab
     dy += place*s.out_slab
     last = floordiv((block + 1)*s.out, blocks)
@@ -404,22 +408,16 @@ cdef void pairs_job(real* d, const real* dy, const real* x, const MinimalPairs* 
         j = min(s.tile_vectors, s.into_vectors - c)
         k = floordiv(block*s.out, blocks)
         while k < last:
-            end = min(k + s.tile_rows, last)
-            m = end - k
+            m = min(s.tile_rows, last - k)
+            sums = d + k*width + c*lanes
             if s.add:
-                run_tile(
-                    m, j, s.tiles, 1, dy + k, 1, s.out_vectors*lanes, none, x + c*lanes, s.into_vectors*lanes, none,
-                    steps, made, j*lanes, steps,
-                )
+                product(m, j, s.tiles, dy + k, 1, s.out_vectors*lanes, x + c*lanes, width, sums, 0, made, j*lanes)
                 for b in range(m):
                     for i in range(j*lanes):
-                        d[((k + b)*s.into_vectors + c)*lanes + i] += made[b*j*lanes + i]
+                        sums[b*width + i] += made[b*j*lanes + i]
             else:
-                run_tile(
-                    m, j, s.tiles, 1, dy + k, 1, s.out_vectors*lanes, none, x + c*lanes, s.into_vectors*lanes, none,
-                    steps, d + (k*s.into_vectors + c)*lanes, s.into_vectors*lanes, steps,
-                )
-            k = end
+                product(m, j, s.tiles, dy + k, 1, s.out_vectors*lanes, x + c*lanes, width, x, 0, sums, width)
+            k += m
         c += j
 
 

@@ -4,6 +4,7 @@ from convsym.kernels._index cimport ceildiv, floordiv, floormod
 
 include "_generated/kernels.pxi"
 include "_generated/tiles_v4.pxi"
+include "_generated/products_v4.pxi"
 include "_generated/transforms.pxi"
 include "_generated/transposes_v4.pxi"
 include "_sweeps.pxi"

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 
-from convsym import kernels
+from convsym import kernels, scratch
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated.transforms import NUMBERS
 from convsym.kernels.tables import Driver
-from convsym.minimal.strips import CHUNK, LINE, TAPS, Strips, aligned, minimal, reading, register_tile, strips_of
+from convsym.minimal.strips import CHUNK, TAPS, Strips, minimal, reading, register_tile, strips_of
 
 # Bytes of a block's points and sums: with the weights of a step they stay in the second cache of one CPU.
 CACHE = 5 * 2**18
@@ -69,7 +70,7 @@ def filter_of(geometry: Geometry, result: str, m: int, char: str, level: str, th
     wide = (strips.part - 1) * m + strips.n
     lines = max((strips.nr + strips.mr) * strips.part * m, 2 * strips.nr * wide)
     room = lines * lanes + points * (block * strips.part * step * lanes + (0 if shared else slab))
-    room = ceil(room / LINE) * LINE
+    room = ceil(room / scratch.LINE) * scratch.LINE
     rows, columns = (1, *(geometry.outputs if result == "y" else geometry.inputs))[-2:]
     numbers |= {
         "groups": geometry.groups,
@@ -147,15 +148,15 @@ def weights_of(geometry: Geometry, result: str, m: int, char: str, level: str) -
         "size": geometry.groups * into * out * taps,
         "taps": taps,
     }
-    jobs = geometry.groups * out_vectors * ceil(into / CHUNK)
+    jobs = geometry.groups * ceil(out_vectors / numbers["step"]) * ceil(into / CHUNK)
     return minimal("weights", jobs, numbers), geometry.groups * strips.points * into * out_vectors * lanes
 
 
-def prepare_weights(geometry: Geometry, result: str, weight: Array, m: int) -> Array:
+def prepare_weights(geometry: Geometry, result: str, weight: Array, m: int, into: Array | None = None) -> Array:
     """The transformed weights of the rule y or dx, which depend on nothing but the weights, m and the CPU level."""
     char = weight.dtype.char
     driver, size = weights_of(geometry, result, m, char, kernels.in_use())
-    u = aligned(size, weight.dtype)
+    u = scratch.aligned(size, weight.dtype) if into is None else into
     kernels.drive(driver, (u, weight.reshape(-1)), 1, size * 4, char)
     return u
 
@@ -164,23 +165,31 @@ def run(
     geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array, m: int, weights: Array | None
 ) -> Array:
     """Write the rule y or dx into `out`; which strips of which groups came out with a number that is not finite."""
-    char, threads = out.dtype.char, kernels.get_num_threads()
-    made = filter_of(geometry, result, m, char, kernels.in_use(), threads)
-    u = prepare_weights(geometry, result, operands["w"], m) if weights is None else weights
-    read, flat = operands[made.reads].reshape(-1), out.reshape(-1)
+    char, level, threads = out.dtype.char, kernels.in_use(), kernels.get_num_threads()
+    made = filter_of(geometry, result, m, char, level, threads)
+    size = weights_of(geometry, result, m, char, level)[1] if weights is None else 0
     bad = np.zeros((geometry.groups, made.strips.number, made.steps), np.uint8)
-    room = aligned(threads * made.room, out.dtype)
-    if made.points:
-        _together(geometry.groups, made, (flat, room, read, u, bad.reshape(-1)))
-    else:
-        kernels.drive(made.driver, (flat, room, read, u, bad.reshape(-1)), 1, made.work, char)
-    return bad.any(axis=-1)
+    with scratch.borrowed((size, threads * made.room, made.points), out.dtype) as (u, room, v):
+        u = prepare_weights(geometry, result, operands["w"], m, u) if weights is None else weights
+        arrays = out.reshape(-1), room, operands[made.reads].reshape(-1), u, bad.reshape(-1)
+        if made.points:
+            _together(geometry.groups, made, arrays, v)
+        else:
+            kernels.drive(made.driver, arrays, 1, made.work, char)
+    found: Array = bad.any(axis=-1)
+    return found
 
 
-def _together(groups: int, made: Filter, arrays: tuple[Array, ...]) -> None:
+def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool) -> int:
+    """Elements that `run` borrows, with the transformed weights where they are not given."""
+    level, threads = kernels.in_use(), kernels.get_num_threads()
+    made = filter_of(geometry, result, m, char, level, threads)
+    return threads * made.room + made.points + (weights_of(geometry, result, m, char, level)[1] if weights else 0)
+
+
+def _together(groups: int, made: Filter, arrays: tuple[Any, ...], v: Array) -> None:
     """Block by block, each done by all threads: its points, then steps of its output channels."""
     out, room, read, u, bad = arrays
-    v = aligned(made.points, out.dtype)
     for first in range(0, made.strips.number, made.block):
         count = min(made.block, made.strips.number - first)
         work = made.work * count // made.strips.number

@@ -8,15 +8,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
+from typing import Any
 
 import numpy as np
 
-from convsym import kernels
+from convsym import kernels, scratch
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated.transforms import NUMBERS
 from convsym.kernels.tables import Driver
-from convsym.minimal.strips import LINE, Strips, aligned, minimal, reading, register_tile, strips_of
+from convsym.minimal.strips import Strips, minimal, reading, register_tile, strips_of
 
 # Bytes of the points of a block: more of them, and the sums of all points are read and written less often.
 BLOCK = 2**22
@@ -61,7 +62,7 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str) -> Gradient:
     each = groups * points * strips.part * sum(vectors.values()) * lanes * np.dtype(char).itemsize
     block = min(strips.number, max(1, BLOCK // each))
     wide = (strips.part - 1) * m + strips.n
-    room = ceil(2 * strips.nr * wide * lanes / LINE) * LINE
+    room = ceil(2 * strips.nr * wide * lanes / scratch.LINE) * scratch.LINE
     reach = {"dy": (m, strips.mr, (0, 0)), "x": (strips.n, strips.nr, strips.first)}
     sides = []
     for name, numbers in arrays.items():
@@ -118,20 +119,25 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str) -> Gradient:
 
 def run(geometry: Geometry, operands: Mapping[str, Array], out: Array, m: int) -> None:
     """Write the rule dw into `out`."""
-    char = out.dtype.char
+    char, threads = out.dtype.char, kernels.get_num_threads()
     made = gradient_of(geometry, m, char, kernels.in_use())
-    total = aligned(made.sums, out.dtype)
-    room = aligned(kernels.get_num_threads() * made.room, out.dtype)
-    points = {name: aligned(size, out.dtype) for name, _, _, size in made.sides}
-    for first in range(0, made.strips.number, made.block):
-        last = min(first + made.block, made.strips.number)
-        for name, driver, vectors, size in made.sides:
-            jobs = geometry.groups * (last - first) * vectors
-            work = size * (last - first) // made.block
-            part = Driver(driver.name, driver.table, jobs)
-            kernels.drive(part, (points[name], room, operands[name].reshape(-1), first), 1, work * 4, char)
-        tiles = made.strips.tiles(first, last)
-        jobs = geometry.groups * made.strips.points * made.pairs["row_blocks"]
-        pairs = minimal("pairs", jobs, {**made.pairs, "tiles": tiles, "add": int(first > 0)})
-        kernels.drive(pairs, (total, points["dy"], points["x"]), 1, made.sums * tiles, char)
-    kernels.drive(made.kernel, (out.reshape(-1), total), 1, made.sums * 2, char)
+    sizes = (made.sums, threads * made.room, *(size for *_, size in made.sides))
+    with scratch.borrowed(sizes, out.dtype) as (total, room, *points):
+        for first in range(0, made.strips.number, made.block):
+            last = min(first + made.block, made.strips.number)
+            for (name, driver, vectors, size), there in zip(made.sides, points, strict=True):
+                part = Driver(driver.name, driver.table, geometry.groups * (last - first) * vectors)
+                work = size * (last - first) // made.block * 4
+                arrays: tuple[Any, ...] = (there, room, operands[name].reshape(-1), first)
+                kernels.drive(part, arrays, 1, work, char)
+            tiles = made.strips.tiles(first, last)
+            jobs = geometry.groups * made.strips.points * made.pairs["row_blocks"]
+            pairs = minimal("pairs", jobs, {**made.pairs, "tiles": tiles, "add": int(first > 0)})
+            kernels.drive(pairs, (total, *points), 1, made.sums * tiles, char)
+        kernels.drive(made.kernel, (out.reshape(-1), total), 1, made.sums * 2, char)
+
+
+def workspace(geometry: Geometry, m: int, char: str) -> int:
+    """Elements that `run` borrows."""
+    made = gradient_of(geometry, m, char, kernels.in_use())
+    return made.sums + kernels.get_num_threads() * made.room + sum(size for *_, size in made.sides)

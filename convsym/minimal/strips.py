@@ -10,13 +10,11 @@ from math import ceil
 
 import numpy as np
 
-from convsym.gate import Array
 from convsym.geometry import Geometry
+from convsym.kernels._generated import rules
 from convsym.kernels.tables import Driver
-from convsym.taps import taps_of
 
 TAPS = 3
-LINE = 64  # bytes of a cache line
 # Tiles of a strip: its rows, channels last, stay in the first cache.
 PART = 16
 
@@ -36,6 +34,7 @@ PAIRS = (
     *("tile_rows", "tile_vectors"),
 )
 KERNEL = ("groups", "into", "into_vectors", "out", "n", "nr", "transform", "taps")
+WIDEST = 4  # vectors of a product's tile, as in convsym/codegen/products.py
 CHUNK = 8  # input channels whose weights are transformed together; the same in the driver
 
 _LAYOUTS = {
@@ -99,8 +98,8 @@ def strips_of(geometry: Geometry, result: str, m: int) -> Strips:
     n = m + TAPS - 1
     heights, widths = ceil(rows / (m if tall else 1)), ceil(columns / m)
     parts = ceil(widths / PART)
-    shifts = [taps_of(geometry, axis).shift for axis in range(geometry.rank)]
-    first = (0, *(-max(shift) if result == "dx" else min(shift) for shift in shifts))[-2:]
+    reads = [rules.read(0, np.arange(TAPS), 1, 1, before) for before, _ in geometry.padding]
+    first = (0, *(-int(read.max()) if result == "dx" else int(read.min()) for read in reads))[-2:]
     number = geometry.batch * heights * parts
     mr, nr = (m, n) if tall else (1, 1)
     return Strips(m, mr, n, nr, heights, widths, parts, ceil(widths / parts), number, (first[0], first[1]))
@@ -131,12 +130,6 @@ def minimal(name: str, jobs: int, numbers: Mapping[str, int]) -> Driver:
 
 
 def register_tile(rows: Mapping[int, int], vectors: int) -> tuple[int, int]:
-    """Vectors and rows of the register tile with most sums, no wider than so many vectors."""
-    return max(((n, m) for n, m in rows.items() if n <= vectors), key=lambda tile: (tile[0] * tile[1], -sum(tile)))
-
-
-def aligned(count: int, dtype: np.dtype[np.generic]) -> Array:
-    """Memory whose first element starts a cache line: a vector of lanes is then in one line, not in two."""
-    room = np.empty(count + LINE // dtype.itemsize, dtype)
-    start = -room.ctypes.data % LINE // dtype.itemsize
-    return room[start : start + count]
+    """Vectors and rows of the product with most sums, no wider than so many vectors."""
+    fitting = [(n, m) for n, m in rows.items() if n <= min(vectors, WIDEST)]
+    return max(fitting, key=lambda tile: (tile[0] * tile[1], -sum(tile)))
