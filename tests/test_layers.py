@@ -18,7 +18,7 @@ LINE = """
     solver presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
-    kernels arguments gate geometry meaning layouts margins polyphase memory taps direct reduction sums minimal fourier
+    kernels arguments gate geometry meaning layouts margins polyphase memory scratch taps direct reduction sums minimal fourier
     plans cutting
     execution shortcuts calls bounds sliding windows averaging pooling signals functional transposed operators sparse
     cycles norms grad
