@@ -7,9 +7,9 @@ import numpy as np
 
 from convsym import arguments, bounds, execution, gate
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import KINDS, How, named, split_name
 from convsym.geometry import Geometry
 from convsym.kernels import get_num_threads, in_use
+from convsym.operations import KINDS, How, named, split_name
 from convsym.plans import OPERANDS, Plan, plan
 
 

@@ -14,11 +14,12 @@ import numpy as np
 
 from convsym import execution, gate
 from convsym.arguments import Number, Padding, Parameters, PerAxis, one_of, shape
-from convsym.calls import How, Operation, forward, input_gradient, operation, weight_gradient
+from convsym.calls import forward, input_gradient, weight_gradient
 from convsym.errors import ShapeError
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.meaning import weight_rank
+from convsym.operations import How, Operation, operation
 
 RESULTS = ("output", "input", "weight")
 

@@ -7,11 +7,12 @@ not flipped unless ``flip=True`` asks for it.
 from typing import Any
 
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import How, Operation, forward
+from convsym.calls import forward
 from convsym.gate import Array, accept
 from convsym.kernels import door
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
+from convsym.operations import How, Operation
 
 
 def conv1d(

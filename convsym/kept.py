@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from convsym import arguments, calls, execution, gate, kernels
+from convsym import arguments, calls, execution, gate, kernels, operations
 from convsym.accounts import Explanation, explain
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import How, Operation
 from convsym.errors import ShapeError
 from convsym.gate import Array
 from convsym.geometry import Geometry, Shape
 from convsym.layouts import Axes, Layout, Layouts, in_standard_order
+from convsym.operations import How, Operation
 from convsym.shortcuts import shortcut
 
 BATCHES = 64  # sizes of the batch whose geometry is kept
@@ -72,7 +72,7 @@ class KeptPlan:
         explained: Callable[[], Explanation],
     ) -> None:
         self.op, self.dtype = op, dtype
-        kind = calls.split_name(op)[1]
+        kind = operations.split_name(op)[1]
         self._called, self._planned, self._held, self._explained = called, geometry, held, explained
         self._rule = called.roles.rule(kind)
         self._arguments = _arguments(called, kind, geometry)
@@ -259,10 +259,10 @@ def plan(
     array([[[2., 4., 6.]]])
     """
     execution.check_algorithm(algorithm)
-    kind = calls.split_name(op)[1]
+    kind = operations.split_name(op)[1]
     parameters = Parameters(stride, padding, dilation, groups, padding_mode, input_dilation, flip, same)
     shape, own, held = _given(kind, weight, bias, dtype)
-    called = calls.named(op, shape, parameters, How(algorithm, None, axes), output_padding)
+    called = operations.named(op, shape, parameters, How(algorithm, None, axes), output_padding)
     layouts = called.layouts()
     inputs = calls.standard_shape(layouts.input, input_shape, "input_shape")
     weights = calls.standard_shape(layouts.weight, shape, "weight")

@@ -13,11 +13,11 @@ import numpy as np
 
 from convsym import arguments, execution, gate
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import How, operation
 from convsym.errors import ShapeError
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.meaning import weight_rank
+from convsym.operations import How, operation
 
 _READS = {"y": "x", "dx": "dy"}
 _TRANSPOSED = {"y": "dx", "dx": "y"}

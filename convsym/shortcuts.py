@@ -10,7 +10,7 @@ import numpy as np
 
 from convsym import kernels, sums
 from convsym.geometry import Geometry
-from convsym.plans import OPERANDS
+from convsym.plans import OPERANDS, plan
 
 
 def shortcut(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: str = "auto") -> Any:
@@ -30,7 +30,9 @@ def shortcut(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: s
         Called with the operands in the order of `convsym.plans.OPERANDS`, as callers have them.
     """
     computed = dtype.kind in "iu" or dtype.char in "fd"
-    if not computed or algorithm == "reference" or geometry.mode != "zeros" or geometry.flip or geometry.is_dilated:
+    if not computed or geometry.mode != "zeros" or geometry.flip or geometry.is_dilated:
+        return None
+    if plan(geometry, result, dtype, algorithm).algorithm != "direct":
         return None
     if dtype.kind == "f" and sums.is_tiled(geometry, result):
         return None

@@ -11,10 +11,11 @@ import numpy as np
 
 from convsym import arguments, gate
 from convsym.arguments import Parameters
-from convsym.calls import How, Operation, delivered, forward
+from convsym.calls import delivered, forward
 from convsym.errors import ShapeError
 from convsym.gate import Array
 from convsym.meaning import RANKS, resolve
+from convsym.operations import How, Operation
 
 MODES = ("full", "same", "valid")
 BOUNDARIES = {"fill": "zeros", "wrap": "circular", "symm": "symmetric"}

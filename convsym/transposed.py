@@ -7,10 +7,11 @@ mode: it is the rule dx that is derived from the convolution.
 from typing import Any
 
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import How, Operation, forward
+from convsym.calls import forward
 from convsym.gate import Array, accept
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
+from convsym.operations import How, Operation
 
 
 def conv_transpose1d(

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import convsym
-from convsym import ShapeError, grad, kernels
-from convsym import calls as calls_module
+from convsym import ShapeError, grad, kernels, operations
 from convsym.arguments import Parameters
 from convsym.execution import compute
 from convsym.meaning import resolve
@@ -124,8 +123,8 @@ def test_calls_of_any_size_are_known_and_looked_at_no_more(monkeypatch):
         kernels.door().close(False)
     for call in calls:
         call()
-    monkeypatch.setattr(calls_module, "resolve", None)
-    monkeypatch.setattr(calls_module, "resolve_transposed", None)
+    monkeypatch.setattr(operations, "resolve", None)
+    monkeypatch.setattr(operations, "resolve_transposed", None)
     for call, expected in zip(calls, want, strict=True):
         found = call()
         assert found.tobytes() == expected.tobytes() and found.shape == expected.shape

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import How, Operation, input_gradient
+from convsym.calls import input_gradient
 from convsym.gate import Array, accept
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
+from convsym.operations import How, Operation
 
 
 def conv1d_input(

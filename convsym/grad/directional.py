@@ -5,12 +5,13 @@ from typing import Any
 import numpy as np
 
 from convsym.arguments import Number, Padding, Parameters, PerAxis
-from convsym.calls import How, Operation, forward, input_gradient, weight_gradient
+from convsym.calls import forward, input_gradient, weight_gradient
 from convsym.errors import ShapeError
 from convsym.gate import Array, accept, accept_each, narrowed, same_dtype, widened
 from convsym.grad.directions import like, spread, total
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
+from convsym.operations import How, Operation
 
 
 def conv_jvp(

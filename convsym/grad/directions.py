@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from convsym.calls import Operation
 from convsym.errors import ShapeError
 from convsym.gate import Array, accept, same_dtype
+from convsym.operations import Operation
 
 
 def like(tangent: Any, name: str, array: Array, of: str) -> Array:

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 
 from convsym.arguments import Number, Padding, Parameters, PerAxis, one_of
-from convsym.calls import How, Operation, bias_gradient, forward, input_gradient, weight_gradient
+from convsym.calls import bias_gradient, forward, input_gradient, weight_gradient
 from convsym.gate import Array, accept, accept_each, narrowed, same_dtype, widened
 from convsym.grad.directions import like, spread, total
 from convsym.layouts import Axes
 from convsym.meaning import weight_rank
+from convsym.operations import How, Operation
 
 NEEDS = ("input", "weight", "bias")
 Triple = tuple[Array | None, Array | None, Array | None]
