@@ -20,7 +20,7 @@ LINE = """
     codegen op ops audit certificates
     kernels arguments gate geometry meaning layouts margins polyphase memory scratch taps direct reduction sums minimal fourier
     plans cutting
-    execution shortcuts calls bounds sliding windows averaging pooling signals functional transposed operators sparse
+    execution operations shortcuts calls bounds sliding windows averaging pooling signals functional transposed operators sparse
     cycles norms grad
     accounts kept specs figures bench documents digits tour cli __main__
 """.split()
