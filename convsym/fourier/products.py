@@ -17,9 +17,11 @@ from convsym.fourier.lattice import boxes
 from convsym.gate import Array
 from convsym.geometry import Shape
 
-# What is multiplied for each result, in the order of the product of matrices; and what lies transposed for that.
-FACTORS = {"y": "xw", "dx": "yw", "dw": "yx"}
-TRANSPOSED = {("w", "y"), ("y", "dw")}
+# What is multiplied for each result, in the order of the product of matrices; and which arrays have their rows (w: its
+# output channels) as columns for that. In y and dx all rows are columns, whose number is that of whole vectors: so each
+# is a lane, and its bits are the same in every column.
+FACTORS = {"y": "wx", "dx": "wy", "dw": "yx"}
+TRANSPOSED = {("x", "y"), ("y", "y"), ("x", "dx"), ("y", "dx"), ("w", "dx"), ("y", "dw")}
 # Multiply-adds of one product of matrices up to which OpenBLAS uses no threads of its own. Theirs wait for each other
 # in loops, and the pieces have threads already.
 SERIAL = 2**15
@@ -97,14 +99,14 @@ def multiply(scheme: Scheme, team: Executor | None, x: Spectra, y: Spectra, w: S
 
 
 def _matrices(left: Array, right: Array, out: Array, add: bool) -> None:
-    """A range of frequencies, each a product of matrices, some columns at a time."""
-    columns = max(2, SERIAL // (left.shape[-2] * left.shape[-1]))
-    for start in range(0, right.shape[-1], columns):
-        some = (..., slice(start, start + columns))
+    """A range of frequencies, each a product of matrices, some of its rows at a time."""
+    count = max(2, SERIAL // (right.shape[-2] * right.shape[-1]))
+    for start in range(0, left.shape[-2], count):
+        some = (..., slice(start, start + count), slice(None))
         if add:
-            out[some] += np.matmul(left, right[some])
+            out[some] += np.matmul(left[some], right)
         else:
-            np.matmul(left, right[some], out=out[some])
+            np.matmul(left[some], right, out=out[some])
 
 
 def _whole_weights(piece: Any, x: Array, y: Array, w: Array) -> None:
