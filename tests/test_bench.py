@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,7 @@ NETWORKS = {
     *("images", "digits", "deepbench"),
 }
 FIGURES = {"one_channel", "depthwise", "first_layers", "dense", "float64", "growth", "small"}
+DOCS = Path(__file__).parents[1] / "docs"
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -229,8 +231,9 @@ def test_a_peer_that_disagrees_or_fails_is_reported_and_not_timed():
     assert set(checked.calls) == {OWN, "numpy"}
     assert checked.left_out["wrong"].startswith("disagrees by 0.")
     assert [event["peer"] for event in told] == list(both)
-    failed = worker.check(small("dx"), both, {"numpy": "ended the process"}, told.append)
-    assert failed.left_out == {"wrong": "failed: ValueError: no such thing", "numpy": "ended the process"}
+    assert worker.check(small("dx"), both, {}, told.append).left_out == {"wrong": "failed: ValueError: no such thing"}
+    ended = worker.check(small(), both, {"numpy": "ended the process"}, told.append)
+    assert ended.left_out["numpy"] == "ended the process" and set(ended.calls) == {OWN}
     assert set(worker.check(small(dtype="float64"), both, {}, told.append).calls) == set(both)
 
 
@@ -511,12 +514,18 @@ def test_the_page_shows_losses_as_plainly_as_wins(tmp_path):
     assert "| VGG-16 | conv1_1 | 0.50 | 0.50 |\n| VGG-16 | conv1_2 | 0.90 | 0.90 |" in text
     fastest = "convsym on 1, onnxruntime on 0, openvino on 0, ncnn on 2, torch on 1"
     assert f"1 thread: 3 of 4 layers; fastest of all: {fastest}<" in text
-    assert "jax took no part: absent" in text and "opencv, conv1_1 dw: failed: x" in text
+    assert "jax took no part: absent" in text and "* **opencv** failed: x: " in text
     assert all(f"(figures/{name.removeprefix('figures/')})" in text for name in pages if name.endswith(".svg"))
     for name, content in pages.items():
         if name.endswith(".svg"):
             svg(content)
     assert performance_pages(tmp_path / "docs") == pages
+
+
+def test_the_committed_page_is_that_of_the_newest_measurement():
+    stale = [name for name, text in performance_pages(DOCS).items() if (DOCS / name).read_text(encoding="utf-8") != text]
+    assert not stale, f"run `convsym doc` and commit: {', '.join(stale)}"
+    assert (DOCS / "performance.md").is_file()
 
 
 # ------------------------------------------------------------------------------------------------------ the command

@@ -28,6 +28,8 @@ from convsym.figures.svg import (
 )
 
 WIDTH, LEFT, STRIP, GAP = 520, 200, 9, 10
+NEAR = 70  # the left edge of the chart of cost
+_CHAINS = {"channels": OUTPUT, "pixels": INPUT, "batch": KERNEL}
 _ROLES = {"y": OUTPUT, "dx": INPUT, "dw": KERNEL}
 _SHARES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 
@@ -135,22 +137,19 @@ def growth_chart(run: Run, threads: int, kind: str = "y") -> str:
     across, up = _decades(flops, WIDTH), _decades(seconds, 260)
     body = [*_axes(across, up), *_ideal(across, up, rows)]
     steep = {step.layer for step in growth(run, threads) if step.kind == kind and step.growth > STEEP}
-    for chain, role in zip(dict.fromkeys(row.chain for row in rows), (OUTPUT, INPUT, KERNEL), strict=False):
-        points = [(row, LEFT + across.place(row.flops), 10 + up.length - up.place(row.best[OWN])) for row in rows
-                  if row.chain == chain]  # fmt: skip
-        line = " ".join(f"{number(x)},{number(y)}" for _, x, y in points)
+    for chain, role in _CHAINS.items():
+        mine = [row for row in rows if row.chain == chain]
+        points = [(NEAR + across.place(row.flops), 10 + up.length - up.place(row.best[OWN])) for row in mine]
+        line = " ".join(f"{number(x)},{number(y)}" for x, y in points)
         body.append(element("polyline", points=line, fill="none", stroke=role.line, stroke_width=2, data_series=chain))
-        for row, x, y in points:
-            color = WINDOW.line if row.layer in steep else role.line
-            body.append(
-                element("circle", cx=x, cy=y, r=4 if row.layer in steep else 3, fill=color, data_step=row.layer)
-            )
-    chart = Part(LEFT + WIDTH + 40, up.length + 50, tuple(body))
+        for row, (x, y) in zip(mine, points, strict=True):
+            color, size = (WINDOW.line, 4) if row.layer in steep else (role.line, 3)
+            body.append(element("circle", cx=x, cy=y, r=size, fill=color, data_step=row.layer))
+    chart = Part(NEAR + WIDTH + 40, up.length + 50, tuple(body))
     title = f"Cost against work, {kind}, {_number(threads)}"
     note = "Each step doubles the work; the dashed line grows with it."
     note += f" A large dot costs more than {STEEP} times the one before."
-    names = dict(zip(("channels", "pixels", "batch"), (OUTPUT, INPUT, KERNEL), strict=True))
-    roles = [Role(f"{name} doubled", role.line, role.fill) for name, role in names.items()]
+    roles = [Role(f"{name} doubled", role.line, role.fill) for name, role in _CHAINS.items()]
     return figure(chart, title, note, roles, note)
 
 
@@ -234,10 +233,10 @@ def _axes(across: Scale, up: Scale) -> list[str]:
     bottom = 10 + up.length
     for power in range(round(log10(up.low)), round(log10(up.high)) + 1):
         y = bottom - up.place(10.0**power)
-        body.append(element("path", d=f"M {LEFT} {number(y)} H {LEFT + WIDTH}", stroke=RULE, fill="none"))
-        body.append(label(duration(10.0**power), LEFT - 8, y, 11, anchor="end", color=MUTED))
+        body.append(element("path", d=f"M {NEAR} {number(y)} H {NEAR + WIDTH}", stroke=RULE, fill="none"))
+        body.append(label(duration(10.0**power), NEAR - 8, y, 11, anchor="end", color=MUTED))
     for power in range(round(log10(across.low)), round(log10(across.high)) + 1):
-        x = LEFT + across.place(10.0**power)
+        x = NEAR + across.place(10.0**power)
         body.append(element("path", d=f"M {number(x)} 10 V {number(bottom)}", stroke=RULE, fill="none"))
         body.append(label(f"{10.0**power:.0e} flops", x, bottom + 14, 11, color=MUTED))
     return body
@@ -250,6 +249,6 @@ def _ideal(across: Scale, up: Scale, rows: Sequence[Row]) -> list[str]:
     last = max(rows, key=lambda row: row.flops)
     rate = last.best[OWN] / last.flops
     ends = [flops for flops in (max(across.low, up.low / rate), min(across.high, up.high / rate))]
-    points = [(LEFT + across.place(f), 10 + up.length - up.place(f * rate)) for f in ends]
+    points = [(NEAR + across.place(f), 10 + up.length - up.place(f * rate)) for f in ends]
     path = "M " + " L ".join(f"{number(x)} {number(y)}" for x, y in points)
     return [element("path", d=path, stroke=MUTED, stroke_dasharray="5 4", fill="none")]

@@ -147,8 +147,14 @@ def figures(run: Run, threads: int) -> list[Figure]:
         *_of_set(run, threads, "depthwise", "depthwise", KINDS, 2.5),
         *_of_set(run, threads, "first_layers", "first layers", ("dx",), 4.0),
         *_of_set(run, threads, "float64", "float64", KINDS, 1.5),
+        Figure("rows that convsym has no time of", _untimed(run, threads), 0.0, at_most=True),
         Figure("median growth of cost when work doubles", median_growth(run, threads), 2.1, at_most=True),
     ]
+
+
+def _untimed(run: Run, threads: int) -> float | None:
+    rows = [row for row in run.rows.values() if row.threads == threads]
+    return float(sum(OWN not in row.best for row in rows)) if rows else None
 
 
 def _against_torch(run: Run, threads: int, kind: str) -> Iterator[Figure]:

@@ -99,6 +99,8 @@ def check(task: Task, peers: Mapping[str, Peer], left_out: Mapping[str, str], em
     """Run every competitor that can do a task once, convsym first, and compare the results with convsym's."""
     made, truth = Checked(), None
     for name, peer in peers.items():
+        if task.kind not in peer.kinds:
+            continue  # no competitor, so nothing is left out
         reason = left_out.get(name) or peer.lacks(task)
         if not reason:
             emit({"event": "trying", "peer": name, "layer": task.layer.name, "kind": task.kind})

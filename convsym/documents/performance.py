@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from convsym.bench import charts, summary
@@ -74,6 +74,8 @@ def _page(run: Run, source: str, figures: dict[str, str]) -> str:
         *(_losses(run, count) for count in threads),
         "## Where onnxruntime, OpenVINO, ncnn or torch is faster",
         *(_behind_best(run, count) for count in threads),
+        "## Failures and disagreements",
+        _news(run),
         "## Charts",
         *(f"![{name}](figures/{name}.svg)" for name in figures),
         "## Where doubled work costs more than it should",
@@ -165,14 +167,15 @@ def _fastest(row: Row) -> str:
 
 
 def _steep(run: Run, threads: int) -> str:
-    steps = [step for step in summary.growth(run, threads) if step.growth > summary.STEEP]
-    large = [step for step in summary.growth(run, threads) if step.flops >= 2 * summary.LARGE_WORK]
-    listed = "; ".join(
-        f"{step.layer}, {step.kind}: {step.growth:.2f} to {duration(step.seconds)} for {step.flops:.2g} flops"
-        for step in steps
-    )
-    words = f"**{_number(threads)}**: {len(large)} steps of doubled work from {summary.LARGE_WORK:.0e} flops on"
-    return f"{words}; steps that cost more than {summary.STEEP} times the one before, at any size: {listed or 'none'}."
+    steps = summary.growth(run, threads)
+    steep = [step for step in steps if step.growth > summary.STEEP]
+    large = sum(step.flops >= 2 * summary.LARGE_WORK for step in steps)
+    words = f"{_number(threads)}: {len(steps)} steps of doubled work, {large} from {summary.LARGE_WORK:.0e} flops on"
+    found = [
+        [step.layer, step.kind, f"{step.growth:.2f}", duration(step.seconds), f"{step.flops:.2g}"] for step in steep
+    ]
+    said = f"{words}; {len(steep)} cost more than {summary.STEEP} times the one before."
+    return blocks(said, table(["step", "of", "growth", "time", "flops"], found) if found else "")
 
 
 def _all_rows(run: Run, name: str, threads: int) -> str:
@@ -184,7 +187,7 @@ def _all_rows(run: Run, name: str, threads: int) -> str:
     head = ["layer", "of", OWN, "median", "GFLOP/s", "of limit", *peers]
     body = [[row.layer, row.kind, *_own(run, row), *(_ratio(row.ratio(peer)) for peer in peers)] for row in rows]
     title = f"{load(name).title}, {_number(threads)} ({load(name).source})"
-    return blocks(f"<details><summary>{title}</summary>", table(head, body), _notes(rows), "</details>")
+    return blocks(f"<details><summary>{title}</summary>", table(head, body), "</details>")
 
 
 def _own(run: Run, row: Row) -> list[str]:
@@ -195,15 +198,17 @@ def _own(run: Run, row: Row) -> list[str]:
     return [duration(taken), duration(row.median[OWN]), f"{row.flops / taken / 1e9:.3g}", limit]
 
 
-def _notes(rows: Iterable[Row]) -> str:
-    """Who was left out for a reason that is news: a failure or a disagreement."""
-    news = ("failed", "disagrees", "ended")
-    return bullets(
-        f"{name}, {row.layer} {row.kind}: {reason}"
-        for row in rows
-        for name, reason in row.left_out.items()
-        if reason.startswith(news)
-    )
+def _news(run: Run) -> str:
+    """Who was left out for a reason that is news: a failure or a disagreement, convsym's own before all."""
+    news = ("failed", "disagrees", "ended", "convsym")
+    places: dict[tuple[bool, str, str], list[str]] = {}
+    for row in run.rows.values():
+        where = f"{load(row.set).title}, {row.layer} {row.kind}, {_number(row.threads)}"
+        for name, reason in row.left_out.items():
+            if reason.startswith(news):
+                places.setdefault((name != OWN, name, reason), []).append(where)
+    said = (f"**{name}** {reason}: {'; '.join(where)}" for (_, name, reason), where in sorted(places.items()))
+    return bullets(said) or "None: everybody who can do a layer did, and agreed."
 
 
 def _conditions(run: Run) -> Iterator[str]:
