@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from convsym import polyphase
+from convsym import polyphase, sums
 from convsym.gate import Array, is_laid_out, sum_dtype
 from convsym.geometry import Geometry, Shape
+from convsym.kernels import in_use
 from convsym.kernels._generated import rules
 
 OPERANDS = {"y": ("x", "w"), "dx": ("dy", "w"), "dw": ("dy", "x")}
@@ -81,14 +82,14 @@ def plan(
     chosen, reason = _choice(dtype, algorithm)
     count = multiply_adds(geometry) * (4 if dtype.kind == "c" else 1)
     traffic = sum(prod(geometry.shapes[name]) for name in (*OPERANDS[result], result)) * dtype.itemsize
-    return Plan(chosen, reason, count, traffic, steps_of(geometry, result, dtype, copied))
+    return Plan(chosen, reason, count, traffic, steps_of(geometry, result, dtype, copied, in_use()))
 
 
 @lru_cache(maxsize=1024)
 def steps_of(
-    geometry: Geometry, result: str, dtype: np.dtype[Any], copied: frozenset[str] = frozenset()
+    geometry: Geometry, result: str, dtype: np.dtype[Any], copied: frozenset[str], level: str
 ) -> tuple[Step, ...]:
-    """What takes memory in one rule of a convolution; arguments as of `plan`."""
+    """What takes memory in one rule of a convolution at a CPU level; other arguments as of `plan`."""
     sizes = {name: prod(shape) for name, shape in geometry.shapes.items()}
     names = OPERANDS[result]
     wide = sum_dtype(dtype)
@@ -113,8 +114,13 @@ def steps_of(
         step("the conjugate of a factor", max(sizes[name] for name in names))
         largest = {name: prod(shape) for name, shape in inner.shapes.items()}
         step("real and imaginary parts", sum(largest[name] for name in names) + 2 * largest[result])
+    real = np.dtype(wide.char.lower()) if wide.kind == "c" else wide
     if inner.is_dilated:
         step("slices of one residue class", _largest_class(inner, names, result))
+        images = max((sums.workspace(one, result, real.char) for one, _, _ in polyphase.classes(inner)), default=0)
+    else:
+        images = sums.workspace(inner, result, real.char)
+    step("images of a strip, padded", images, real.itemsize)
     if "x" in names and inner.margins and dtype.kind in "fc":
         step("zeros around the input, where a factor is not finite", prod(inner.on_padded().shapes["x"]))
     return tuple(steps)
@@ -124,10 +130,7 @@ def workspace(geometry: Geometry, result: str, operands: Mapping[str, Array]) ->
     """Bytes that a call with these operands takes beside its arguments and its result, at most."""
     dtype = next(iter(operands.values())).dtype
     copied = frozenset(name for name, array in operands.items() if not is_laid_out(array))
-    plain = geometry.mode == "zeros" and not geometry.flip and not geometry.is_dilated and not geometry.margins
-    if plain and not copied and dtype.kind != "c" and dtype.char != "e":
-        return 0
-    return sum(step.bytes for step in steps_of(geometry, result, dtype, copied))
+    return sum(step.bytes for step in steps_of(geometry, result, dtype, copied, in_use()))
 
 
 def multiply_adds(geometry: Geometry) -> int:

@@ -15,10 +15,12 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.taps import taps_of
 
-# Multiply-adds of a sample from which tables and an image pay.
-TILED_WORK = 2**13
+# Multiply-adds of a group of a sample from which tables and an image pay.
+TILED_WORK = 2**10
 # Residue classes of a gradient that tiles are swept for, at most: each is a sweep of its own.
 CLASSES = 64
+# Taps of a table, at most: more are a matter of another algorithm.
+TAPS = 2**16
 
 
 def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
@@ -44,10 +46,10 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
 def is_tiled(geometry: Geometry, result: str) -> bool:
     """Whether register tiles serve a geometry: there is enough to do, and images are not much larger than arrays."""
     into, out = geometry.channels
-    dense = geometry.groups * into * out * prod(geometry.kernel) * prod(geometry.outputs)
-    if dense < TILED_WORK or not all(geometry.inputs) or not geometry.batch:
+    dense = into * out * prod(geometry.kernel) * prod(geometry.outputs)
+    if dense < TILED_WORK or not all(geometry.inputs) or not geometry.batch or prod(geometry.kernel) > TAPS:
         return False
-    taps = tuple(taps_of(geometry, axis) for axis in range(geometry.rank))
+    taps = taps_of(geometry)
     if prod(len(axis.classes) for axis in taps) > CLASSES:
         return False
     sizes = geometry.inputs if result == "dx" else geometry.outputs
@@ -56,6 +58,16 @@ def is_tiled(geometry: Geometry, result: str) -> bool:
         for axis, size in zip(taps, sizes, strict=True)
     ]
     return prod(spans) <= 8 * (prod(geometry.inputs) + prod(geometry.outputs)) + TILED_WORK
+
+
+def workspace(geometry: Geometry, result: str, char: str) -> int:
+    """Elements of float32 or float64 that the sum takes beside its arrays."""
+    if char not in "fd" or not is_tiled(geometry, result):
+        return 0
+    level = kernels.in_use()
+    if result == "dw":
+        return sum(reduction.rooms(geometry, char, level))
+    return direct.room(geometry, result, kernels.tables.shapes(level).lanes[char])
 
 
 def _span(values: tuple[int, ...]) -> int:

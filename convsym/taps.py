@@ -8,6 +8,7 @@ elements.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import product
 from math import prod
 
@@ -47,7 +48,13 @@ class Taps:
         return tuple(sorted(set(self.residue)))
 
 
-def taps_of(geometry: Geometry, axis: int) -> Taps:
+@lru_cache(maxsize=1024)
+def taps_of(geometry: Geometry) -> tuple[Taps, ...]:
+    """The taps of each axis."""
+    return tuple(_taps(geometry, axis) for axis in range(geometry.rank))
+
+
+def _taps(geometry: Geometry, axis: int) -> Taps:
     """The taps of an axis, from the rule of what an output reads."""
     own = (geometry.stride[axis], geometry.dilation[axis], geometry.padding[axis][0])
     first = rules.read(0, np.arange(geometry.kernel[axis]), *own)
@@ -123,13 +130,14 @@ class Image:
         counts = [len(axis.residues) for axis in self.axes[number + 1 :]]
         return np.searchsorted(self.axes[number].residues, residues) * (prod(counts) * self.plane)
 
-    def rows(self) -> tuple[Integers, Integers, Integers]:
-        """For each row of a channel: its first element in the array, places before it, elements."""
+    def rows(self) -> Integers:
+        """Three rows: of each row of a channel its first element in the array, the places before it, its elements."""
         sizes = [axis.size for axis in self.axes]
         pitches = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
         parts = []
         for residues in product(*(axis.residues for axis in self.axes)):
-            source, there = np.zeros(1, np.intp), np.ones(1, bool)
+            source: Integers = np.zeros(1, np.intp)
+            there = np.ones(1, bool)
             for axis, residue, pitch in zip(self.axes[:-1], residues, pitches, strict=False):
                 lead, count, element = axis.inside(residue)
                 place = np.arange(axis.length)
@@ -138,9 +146,8 @@ class Image:
                 there = (there[:, None] & inside).ravel()
             lead, count, element = self.axes[-1].inside(residues[-1])
             there = there & (count > 0)
-            parts.append((np.where(there, source + element, 0), np.where(there, lead, 0), np.where(there, count, 0)))
-        first, lead, count = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return first, lead, count
+            parts.append(np.where(there, [source + element, np.full_like(source, lead), np.full_like(source, count)], 0))
+        return np.concatenate(parts, axis=1)
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,8 @@ cdef void turn_block(real* out, const real* dy, const Py_ssize_t* s, Py_ssize_t 
     end = first + block if first + block < positions else positions
     out += place*positions*width
     here = floormod(place, s[4])*width  # first channel of the block
-    dy += floordiv(place, s[4])*s[5] + here*s[6]
+    place = floordiv(place, s[4])
+    dy += floordiv(place, s[7])*s[8] + floormod(place, s[7])*s[5] + here*s[6]
     for k in range(width):
         if here + k < channels:
             for o in range(first, end):
@@ -158,16 +159,16 @@ def settle_f64(double[::1] dw not None, const double[::1] made not None, const P
 
 cdef void store(real* y, const real* made, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t first, bint add) noexcept nogil:
     """The vectors of a tile to where their lanes belong."""
-    cdef Py_ssize_t lanes = lanes_of(y), pattern = s[4], step = s[16], m, v, j, part, lane, count
+    cdef Py_ssize_t lanes = lanes_of(y), pattern = s[3], step = s[15], m, v, j, part, lane, count
     cdef const real* row
     cdef real* out
     for v in range(vectors):
         j = floormod(first + v, pattern)
-        for part in range(s[s[25] + j], s[s[25] + j + 1]):
-            count = s[s[27] + part]
+        for part in range(s[s[24] + j], s[s[24] + j + 1]):
+            count = s[s[26] + part]
             for m in range(rows):
-                row = made + (m*vectors + v)*lanes + s[s[26] + part]
-                out = y + m*s[12] + s[s[23] + floordiv(first + v, pattern)] + s[s[28] + part]
+                row = made + (m*vectors + v)*lanes + s[s[25] + part]
+                out = y + m*s[11] + s[s[22] + floordiv(first + v, pattern)] + s[s[27] + part]
                 if add:
                     for lane in range(count):
                         out[lane*step] += row[lane]
@@ -187,51 +188,51 @@ cdef void sweep_tile(real* y, const real* a, const real* b, const Py_ssize_t* s,
     cdef char[LARGEST] sum_room
     cdef real* made = <real*>made_room
     cdef real* total = <real*>sum_room
-    cdef Py_ssize_t lanes = lanes_of(y), pattern = s[4], repeats = s[17], v, i, j, n
-    cdef bint whole = repeats == 1 and not s[18]
+    cdef Py_ssize_t lanes = lanes_of(y), pattern = s[3], repeats = s[16], v, i, j, n
+    cdef bint whole = repeats == 1 and not s[17]
     for v in range(vectors):
         i = floordiv(first + v, pattern)
         j = floormod(first + v, pattern)
-        pos[v] = s[s[22] + i] + s[s[24] + j]
-        whole = whole and s[s[29] + j]
-        place[v] = s[s[23] + i] + s[s[28] + s[s[25] + j]]
+        pos[v] = s[s[21] + i] + s[s[23] + j]
+        whole = whole and s[s[28] + j]
+        place[v] = s[s[22] + i] + s[s[27] + s[s[24] + j]]
     if whole:
-        run_tile(rows, vectors, s[5], s[6], a, s[7], s[8], s + s[20], b, s[9], s + s[21], pos, y, s[12], place)
+        run_tile(rows, vectors, s[4], s[5], a, s[6], s[7], s + s[19], b, s[8], s + s[20], pos, y, s[11], place)
         return
     for v in range(vectors):
         place[v] = v*lanes
-    run_tile(rows, vectors, s[5], s[6], a + s[s[33]], s[7], s[8], s + s[20], b + s[s[34]], s[9], s + s[21], pos, made, vectors*lanes, place)
+    run_tile(rows, vectors, s[4], s[5], a + s[s[32]], s[6], s[7], s + s[19], b + s[s[33]], s[8], s + s[20], pos, made, vectors*lanes, place)
     for n in range(1, repeats):
         run_tile(
-            rows, vectors, s[5], s[6], a + s[s[33] + n], s[7], s[8], s + s[20], b + s[s[34] + n], s[9], s + s[21], pos,
+            rows, vectors, s[4], s[5], a + s[s[32] + n], s[6], s[7], s + s[19], b + s[s[33] + n], s[8], s + s[20], pos,
             total, vectors*lanes, place,
         )
         for i in range(rows*vectors*lanes):
             made[i] += total[i]
-    store(y, made, s, rows, vectors, first, s[18])
+    store(y, made, s, rows, vectors, first, s[17])
 
 
 cdef void sweep_job(real* y, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
     """A block of rows and vectors of one sample and group."""
-    cdef Py_ssize_t blocks = s[13]*s[14], at, g, m, v, rows, end, vectors
+    cdef Py_ssize_t blocks = s[12]*s[13], at, g, m, v, rows, end, vectors
     at = floormod(job, blocks)
     job = floordiv(job, blocks)
-    g = floormod(job, s[1])
-    job = floordiv(job, s[1])
-    if s[15]:
-        m, v = floormod(at, s[13]), floordiv(at, s[13])
+    g = floormod(job, s[0])
+    job = floordiv(job, s[0])
+    if s[14]:
+        m, v = floormod(at, s[12]), floordiv(at, s[12])
     else:
-        m, v = floordiv(at, s[14]), floormod(at, s[14])
-    rows = floordiv((m + 1)*s[2], s[13])
-    m = floordiv(m*s[2], s[13])
+        m, v = floordiv(at, s[13]), floormod(at, s[13])
+    rows = floordiv((m + 1)*s[1], s[12])
+    m = floordiv(m*s[1], s[12])
     rows -= m
-    end = floordiv((v + 1)*s[3], s[14])
-    v = floordiv(v*s[3], s[14])
-    y += job*s[11] + s[s[32] + g] + m*s[12]
-    a += s[s[30] + g] + m*s[7]
-    b += job*s[10] + s[s[31] + g]
+    end = floordiv((v + 1)*s[2], s[13])
+    v = floordiv(v*s[2], s[13])
+    y += job*s[10] + s[s[31] + g] + m*s[11]
+    a += s[s[29] + g] + m*s[6]
+    b += job*s[9] + s[s[30] + g]
     while v < end:
-        vectors = widest(y, rows, min(end - v, s[19]))
+        vectors = widest(y, rows, min(end - v, s[18]))
         sweep_tile(y, a, b, s, rows, vectors, v)
         v += vectors
 

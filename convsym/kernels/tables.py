@@ -18,11 +18,17 @@ FILL = (
     ("rows", "length", "step", "channels", "image", "channel", "source_image", "source_channel", "block"),
     ("source", "lead", "count"),
 )
-TURN = (("channels", "width", "positions", "block", "blocks", "source_image", "source_channel"), ())
+TURN = (
+    (
+        *("channels", "width", "positions", "block", "blocks", "source_group", "source_channel"),
+        *("groups", "source_image"),
+    ),
+    (),
+)
 SETTLE = (("channels", "width", "elements", "inner", "block", "inner_first"), ())
 SWEEP = (
     (
-        *("samples", "groups", "rows", "vectors", "pattern", "channels", "taps", "am", "ac", "bc", "bn", "yn", "ym"),
+        *("groups", "rows", "vectors", "pattern", "channels", "taps", "am", "ac", "bc", "bn", "yn", "ym"),
         *("row_blocks", "vector_blocks", "vectors_first", "step", "repeats", "add", "widest"),
     ),
     (
@@ -70,8 +76,8 @@ def driver(name: str, jobs: int, **entries: Any) -> Driver:
     numbers, tables = _LAYOUTS[name]
     arrays = [np.asarray(entries[key], np.intp) for key in tables]
     offset = len(numbers) + len(tables)
-    starts = offset + np.cumsum([0, *(array.size for array in arrays)])[:-1] if arrays else []
-    head = [*(entries[key] for key in numbers), *starts]
+    starts = offset + np.cumsum([0, *(array.size for array in arrays)])[:-1]
+    head = [*(entries[key] for key in numbers), *starts[: len(tables)]]
     return Driver(name, np.concatenate([np.array(head, np.intp), *arrays]), jobs)
 
 
