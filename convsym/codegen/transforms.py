@@ -96,13 +96,17 @@ def growth_text() -> str:
     lines = [HEADER.rstrip("\n"), "", "# Numbers of the transforms by kind, outputs of a tile, and array."]
     lines.append("NUMBERS = {")
     lines += [f"    ({t.kind!r}, {t.m}, {t.operand!r}): {t.number}," for t in transforms()]
-    lines += ["}", "# Largest row sum of |AT|·(|G|·1 ⊙ |BT|·1) along one axis, and the roundings on a way through it."]
+    lines += ["}", "# Of each matrix the most terms of a row, and the largest sum of a row's magnitudes as a fraction."]
+    lines.append("ROWS = {")
+    for t in transforms():
+        largest = max(sum(map(abs, row)) for row in t.matrix)
+        lines.append(f"    ({t.kind!r}, {t.m}, {t.operand!r}): ({_longest(t.matrix)}, {largest.as_integer_ratio()}),")
+    lines += ["}", "# Largest element of |AT|·(|G|·1 ⊙ |BT|·1), as a fraction."]
     lines.append("GROWTH = {")
     for kind in USED:
         for m in OUTPUTS:
-            tile = winograd(m, TAPS, kind=kind)
-            roundings = sum(1 + _longest(t.matrix) for t in transforms() if (t.kind, t.m) == (kind, m))
-            lines.append(f"    ({kind!r}, {m}): ({tile.growth.p}, {tile.growth.q}, {roundings}),")
+            growth = winograd(m, TAPS, kind=kind).growth
+            lines.append(f"    ({kind!r}, {m}): ({growth.p}, {growth.q}),")
     return "\n".join([*lines, "}"]) + "\n"
 
 

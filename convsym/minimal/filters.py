@@ -176,8 +176,7 @@ def run(
             _together(geometry.groups, made, arrays, v)
         else:
             kernels.drive(made.driver, arrays, 1, made.work, char)
-    found: Array = bad.any(axis=-1)
-    return found
+    return np.asarray(bad.any(axis=-1))
 
 
 def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool) -> int:
@@ -195,5 +194,7 @@ def _together(groups: int, made: Filter, arrays: tuple[Any, ...], v: Array) -> N
         work = made.work * count // made.strips.number
         points = replace(made.driver, name="minimal_points", jobs=groups * count * made.vectors)
         results = replace(made.driver, name="minimal_results", jobs=groups * made.steps)
-        kernels.drive(points, (v, room, read, first), 1, work // 8, out.dtype.char)
-        kernels.drive(results, (out, room, v, u, bad, first), 1, work, out.dtype.char)
+        given: list[Any] = [v, room, read, first]
+        kernels.drive(points, given, 1, work // 8, out.dtype.char)
+        given = [out, room, v, u, bad, first]
+        kernels.drive(results, given, 1, work, out.dtype.char)

@@ -98,7 +98,8 @@ def strips_of(geometry: Geometry, result: str, m: int) -> Strips:
     n = m + TAPS - 1
     heights, widths = ceil(rows / (m if tall else 1)), ceil(columns / m)
     parts = ceil(widths / PART)
-    reads = [rules.read(0, np.arange(TAPS), 1, 1, before) for before, _ in geometry.padding]
+    axes = zip(geometry.kernel, geometry.padding, strict=True)
+    reads = [rules.read(0, np.arange(size), 1, 1, before) for size, (before, _) in axes]
     first = (0, *(-int(read.max()) if result == "dx" else int(read.min()) for read in reads))[-2:]
     number = geometry.batch * heights * parts
     mr, nr = (m, n) if tall else (1, 1)

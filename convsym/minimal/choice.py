@@ -1,0 +1,56 @@
+"""Which tiles a layer is done with, if any: estimated from its shapes, without the batch.
+
+The unit is one multiply-add of a vector of lanes in a register tile, 0.25 ns where the constants were measured
+(float32, AVX-512, one CPU, November 2026): transforms touch every point of every tile, in memory, and cost as much as
+dozens.
+"""
+
+from functools import lru_cache
+from math import ceil, prod
+
+from convsym import kernels
+from convsym.geometry import Geometry
+from convsym.minimal.strips import strips_of
+
+# Units for a vector at one point: transformed input, result, weights; weights read from beyond the second cache, where
+# fewer tiles than that share them; for dw the sums of a point, which are written, read and transformed.
+INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 32, 28
+# The direct sum's units for a multiply-add: it has borders and offsets.
+DIRECT = 1.1
+# How much faster the estimate must be: what it leaves out is of that order. Larger tiles lose digits.
+PAYS = {2: 1.2, 4: 1.2, 6: 1.35}
+
+
+@lru_cache(maxsize=1024)
+def choose(geometry: Geometry, result: str, char: str, level: str, kept: bool = False) -> int | None:
+    """Outputs of a tile along an axis, 2, 4 or 6; None where the direct sum is no slower.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        One that is served.
+    result : {"y", "dx", "dw"}
+    char : {"f", "d"}
+    level : {"baseline", "v3", "v4"}
+    kept : bool
+        Whether the transformed weights are at hand.
+    """
+    gains = {m: gain(geometry, result, m, char, level, kept) for m in PAYS}
+    best = max(gains, key=lambda m: gains[m] / PAYS[m])
+    return best if gains[best] > PAYS[best] else None
+
+
+def gain(geometry: Geometry, result: str, m: int, char: str, level: str, kept: bool = False) -> float:
+    """How many times as fast as the direct sum tiles of m outputs are, as estimated."""
+    lanes = kernels.tables.shapes(level).lanes[char]
+    into, out = geometry.channels if result != "dx" else geometry.channels[::-1]
+    strips = strips_of(geometry, result, m)
+    tiles, vectors, pairs = strips.heights * strips.widths, ceil(out / lanes), into * ceil(out / lanes)
+    sizes = geometry.inputs if result == "dx" else geometry.outputs
+    direct = prod(sizes) * prod(geometry.kernel) * pairs * DIRECT
+    if result == "dw":
+        pairs = out * ceil(into / lanes)
+        return direct / (strips.points * (tiles * (ceil(into / lanes) + vectors) * INPUT + pairs * (tiles + SUMS)))
+    weights = 0 if kept else WEIGHT
+    transforms = tiles * (ceil(into / lanes) * INPUT + vectors * RESULT)
+    return direct / (strips.points * (transforms + pairs * (weights + max(tiles, READ))))
