@@ -93,7 +93,8 @@ def bound(geometry: Geometry, result: str, operands: dict[str, Array]) -> Array:
             extra += _products(result, {**norms, name: changed * ones[name]})
         relative = _factor(made.lattice.lengths, summed, dtype)
         direct = float(_gamma(_terms(geometry, result), _unit(dtype)))
-        fits = exact * (4.0 * size) < float(np.finfo(dtype).max)
+        largest = max(float(norm.max()) for norm in norms.values())
+        fits = (4.0 * size) * np.maximum(exact, largest) < float(np.finfo(dtype).max)  # neither spectra nor sums overflow
         total = np.where(fits, relative, max(relative, direct)) * (exact + extra) + extra
         total += 20 * (log2(size + 1) + summed + 1) * small
         total *= 1 + 4e-16 * (size + summed + 16)  # what the norms are off, which are computed in float64

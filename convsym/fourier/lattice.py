@@ -157,15 +157,21 @@ class Lattice:
 
     def window(self, name: str) -> tuple[tuple[int, int], ...]:
         """Where the elements of x, y or w lie within a block, along each axis."""
-        if name[-1] == "w":
-            return tuple((0, axis.taps) for axis in self.axes)
-        return tuple(
-            (
-                min((ends[0] - block.base for block in found for ends in [_range(block, name)]), default=0),
-                max((ends[1] - block.base for block in found for ends in [_range(block, name)]), default=0),
+        return self._windows[name[-1]]
+
+    @cached_property
+    def _windows(self) -> dict[str, tuple[tuple[int, int], ...]]:
+        found: dict[str, tuple[tuple[int, int], ...]] = {"w": tuple((0, axis.taps) for axis in self.axes)}
+        for name in "xy":
+            offsets = [
+                [(start - block.base, stop - block.base) for block in along for start, stop in [_range(block, name)]]
+                for along in self.blocks
+            ]
+            found[name] = tuple(
+                (min((start for start, _ in each), default=0), max((stop for _, stop in each), default=0))
+                for each in offsets
             )
-            for found in self.blocks
-        )
+        return found
 
     def classes_of(self, name: str) -> int:
         """Classes of taps that an array has; y has none."""
