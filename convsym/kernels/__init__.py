@@ -151,7 +151,7 @@ def drive(driver: Driver, arrays: Sequence[Array | None], samples: int, work: in
     """
     compiled = getattr(load(in_use()), f"{driver.name}_{'f32' if char == 'f' else 'f64'}")
     jobs = driver.jobs * samples
-    team = _team(get_num_threads(), work, jobs)
+    team = _team(None, work, jobs)
     step = max(team, team * TILED_WORK * jobs // max(work, 1))
     for start in range(0, jobs, step):
         compiled(*arrays, driver.table, start, min(start + step, jobs), team)
