@@ -92,9 +92,11 @@ def bound(geometry: Geometry, result: str, operands: dict[str, Array]) -> Array:
         for name in norms:
             extra += _products(result, {**norms, name: changed * ones[name]})
         relative = _factor(made.lattice.lengths, summed, dtype)
-        direct = float(_gamma(_terms(geometry, result), _unit(dtype)))
+        terms = _terms(geometry, result)
+        direct = float(_gamma(terms, _unit(dtype))) if terms * _unit(dtype) < 1 else inf
         largest = max(float(norm.max()) for norm in norms.values())
-        fits = (4.0 * size) * np.maximum(exact, largest) < float(np.finfo(dtype).max)  # neither spectra nor sums overflow
+        # Neither spectra nor their sums overflow.
+        fits = (4.0 * size) * np.maximum(exact, largest) < float(np.finfo(dtype).max)
         total = np.where(fits, relative, max(relative, direct)) * (exact + extra) + extra
         total += 20 * (log2(size + 1) + summed + 1) * small
         total *= 1 + 4e-16 * (size + summed + 16)  # what the norms are off, which are computed in float64
