@@ -36,6 +36,6 @@ def test_an_excess_is_seen_and_a_gain_is_none():
 
 
 def test_the_multiply_adds_are_those_of_the_layer():
-    assert instructions.call_of(instructions.CASES["dense 3x3, y"])[1] == 32 * 32 * 9 * 28 * 28
-    assert instructions.call_of(instructions.CASES["depthwise 3x3, dw"])[1] == 16 * 9 * 32 * 32
-    assert instructions.call_of(instructions.CASES["first layer 7x7 stride 2, dx"])[1] == 16 * 3 * 49 * 32 * 32
+    assert instructions.call_of(instructions.CASES["dense 3x3, y"])[1] == 48 * 48 * 9 * 28 * 28
+    assert instructions.call_of(instructions.CASES["depthwise 3x3, dw"])[1] == 64 * 9 * 56 * 56
+    assert instructions.call_of(instructions.CASES["first layer 7x7 stride 2, dx"])[1] == 32 * 3 * 49 * 48 * 48
