@@ -1,4 +1,4 @@
-"""Minimal filtering: equal to the direct sum within its bound on all data, at every level, with any number of threads."""
+"""Minimal filtering: within its bound of the direct sum on all data, at every level, with any number of threads."""
 
 from dataclasses import replace
 

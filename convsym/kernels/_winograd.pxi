@@ -56,6 +56,12 @@ cdef inline void clear(real* out, Py_ssize_t count) noexcept nogil:
 
 # ------------------------------------------------------------------------------------------------ channels last
 
+cdef inline Py_ssize_t beyond(const real* place, Py_ssize_t lanes) noexcept nogil:
+    """Where a second vector starts after one from here: at the next multiple of its size, from which on all do."""
+    cdef Py_ssize_t rest = floormod(<Py_ssize_t>place, lanes*<Py_ssize_t>sizeof(real))
+    return lanes - rest//<Py_ssize_t>sizeof(real)
+
+
 cdef void turn_in(real* out, const real* x, Py_ssize_t along, Py_ssize_t channels, Py_ssize_t count, Py_ssize_t readable) noexcept nogil:
     """``out[j, i] = x[i*along + j]`` for so many elements j of so many channels i, at most as many as lanes; others 0.
 
@@ -67,7 +73,7 @@ cdef void turn_in(real* out, const real* x, Py_ssize_t along, Py_ssize_t channel
     if channels == lanes and (count >= lanes or (lanes - 1)*along + lanes <= readable):
         while at + lanes <= count:
             transpose(out + at*lanes, lanes, x + at, along)
-            at += lanes
+            at = at + lanes if at else beyond(x, lanes)
         if at < count:
             if count >= lanes:
                 at = count - lanes
@@ -89,7 +95,7 @@ cdef void turn_out(real* out, Py_ssize_t along, const real* x, Py_ssize_t channe
     if channels == lanes and count >= lanes:
         while at + lanes <= count:
             transpose(out + at, along, x + at*lanes, lanes)
-            at += lanes
+            at = at + lanes if at else beyond(out, lanes)
         if at < count:
             at = count - lanes
             transpose(out + at, along, x + at*lanes, lanes)
@@ -393,32 +399,38 @@ def minimal_weights_f64(double[::1] u not None, const double[::1] w not None, co
 # ------------------------------------------------------------------------------------------------ weight gradient
 
 cdef void pairs_job(real* d, const real* dy, const real* x, const MinimalPairs* s, Py_ssize_t job) noexcept nogil:
-    """Products of a block of output channels with all input channels at one point, summed over the tiles of a block."""
+    """Products of a block of output channels with all input channels at one point, summed over the tiles of a block.
+
+    While it works at some rows of sums, it asks for the next ones, as many lines as there are tiles.
+    """
     cdef char[LARGEST] room
     cdef real* made = <real*>room
     cdef Py_ssize_t lanes = lanes_of(d), blocks = s.row_blocks, width = s.into_vectors*lanes, k, c, m, b, j, i, last
     cdef Py_ssize_t block = floormod(job, blocks), place = floordiv(job, blocks)
+    cdef Py_ssize_t line = 64//<Py_ssize_t>sizeof(real)
     cdef real* sums
+    cdef real* later
     d += place*s.out*width
     x += place*s.into_slab
     dy += place*s.out_slab
     last = floordiv((block + 1)*s.out, blocks)
-    c = 0
-    while c < s.into_vectors:
-        j = min(s.tile_vectors, s.into_vectors - c)
-        k = floordiv(block*s.out, blocks)
-        while k < last:
-            m = min(s.tile_rows, last - k)
+    k = floordiv(block*s.out, blocks)
+    while k < last:
+        m = min(s.tile_rows, last - k)
+        c = 0
+        while c < s.into_vectors:
+            j = min(s.tile_vectors, s.into_vectors - c)
             sums = d + k*width + c*lanes
+            later = d + (k + m)*width + c*lanes*m
             if s.add:
-                product(m, j, s.tiles, dy + k, 1, s.out_vectors*lanes, x + c*lanes, width, sums, 0, made, j*lanes)
+                product(m, j, s.tiles, dy + k, 1, s.out_vectors*lanes, x + c*lanes, width, later, line, made, j*lanes)
                 for b in range(m):
                     for i in range(j*lanes):
                         sums[b*width + i] += made[b*j*lanes + i]
             else:
-                product(m, j, s.tiles, dy + k, 1, s.out_vectors*lanes, x + c*lanes, width, x, 0, sums, width)
-            k += m
-        c += j
+                product(m, j, s.tiles, dy + k, 1, s.out_vectors*lanes, x + c*lanes, width, later, line, sums, width)
+            c += j
+        k += m
 
 
 def minimal_pairs_f32(float[::1] d not None, const float[::1] dy not None, const float[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
@@ -441,16 +453,17 @@ cdef void kernel_job(real* dw, const real* d, const MinimalKernel* s, Py_ssize_t
     """The taps of one output channel for a vector of input channels."""
     cdef char[LARGEST_KERNEL] room_of_bytes
     cdef real* room = <real*>room_of_bytes
-    cdef Py_ssize_t lanes = lanes_of(dw), points = s.nr*s.n, place = s.out*s.into_vectors*lanes, i
+    cdef Py_ssize_t lanes = lanes_of(dw), points = s.nr*s.n, place = s.out*s.into_vectors*lanes
     cdef Py_ssize_t c = floormod(job, s.into_vectors), k = floordiv(job, s.into_vectors)
     cdef Py_ssize_t group = floordiv(k, s.out), channels = min(lanes, s.into - c*lanes)
     cdef real* made = room
     d += (group*points*s.out + floormod(k, s.out))*s.into_vectors*lanes + c*lanes
-    for i in range(s.nr):
-        transform(s.transform, room + i*3*lanes, lanes, 0, d + i*s.n*place, place, 0, 1)
-    if s.nr > 1:
-        made = room + s.nr*3*lanes
-        transform(s.transform, made, 3*lanes, lanes, room, 3*lanes, lanes, 3)
+    if s.nr == 1:
+        transform(s.transform, made, lanes, 0, d, place, 0, 1)
+    else:
+        transform(s.transform, room, s.n*lanes, lanes, d, s.n*place, place, s.n)
+        made = room + 3*s.n*lanes
+        transform(s.transform, made, lanes, 3*lanes, room, lanes, s.n*lanes, 3)
     turn_taps(dw + (k*s.into + c*lanes)*s.taps, made, channels, s.taps)
 
 
