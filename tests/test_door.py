@@ -280,7 +280,11 @@ def test_every_rule_has_a_shortcut_with_the_bits_of_the_long_way(result, rank, d
     operands = {
         name: (9 * numbers.standard_normal(geometry.public_shapes[name])).astype(dtype) for name in OPERANDS[result]
     }
-    found = shortcut(geometry, result, np.dtype(dtype))(*operands.values())
+    made = shortcut(geometry, result, np.dtype(dtype))
+    if made is None:
+        assert rank == 3 and is_tiled(geometry, result)
+        return
+    found = made(*operands.values())
     assert found.tobytes() == compute(geometry, result, operands).tobytes()
 
 
