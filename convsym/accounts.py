@@ -7,10 +7,19 @@ import numpy as np
 
 from convsym import arguments, bounds, execution, gate
 from convsym.arguments import Number, Padding, Parameters, PerAxis
+from convsym.choice import choose
 from convsym.geometry import Geometry
 from convsym.kernels import get_num_threads, in_use
 from convsym.operations import KINDS, How, named, split_name
 from convsym.plans import OPERANDS, Plan, plan
+
+# What error factors are factors of.
+_NORMS = {
+    "direct": "the sum of absolute products",
+    "reference": "the sum of absolute products",
+    "winograd": "the sum over channels of the largest magnitudes of both factors in a tile",
+    "fft": "the norms of both blocks",
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +77,7 @@ class Explanation:
             f"  traffic    {made.traffic:,} bytes of arguments and result: "
             f"{self.flops / max(made.traffic, 1):.1f} flops a byte",
             f"  workspace  {made.workspace:,} bytes" + "".join(f"\n             {step}" for step in made.steps),
-            f"  error      at most {self.error_factor:.3g} times the sum of absolute products"
+            f"  error      at most {self.error_factor:.3g} times {_NORMS[made.algorithm]}"
             if self.error_factor
             else "  error      none: exact",
         ]
@@ -145,7 +154,7 @@ def explain(
         _sizes(full, shapes["output"], geometry),
         geometry,
         plan(geometry, rule, found, algorithm, _copied(arrays, called.roles.input, rule)),
-        bounds.factor(geometry, rule, found),
+        bounds.factor(geometry, rule, found, choose(geometry, rule, found, algorithm, in_use())),
         in_use(),
         get_num_threads(),
     )

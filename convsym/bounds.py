@@ -1,4 +1,4 @@
-"""Certified bounds of rounding errors, componentwise.
+"""Certified bounds of rounding errors: componentwise of direct sums, normwise of Winograd's tiles and of transforms.
 
 An output is a sum of K products, rounded once for each product and each addition, in whatever order. With u the unit
 roundoff, the error is at most γ(K) = K·u/(1 − K·u) times the same sum of absolute values (N. J. Higham, Accuracy and
@@ -6,20 +6,24 @@ Stability of Numerical Algorithms, 2nd edition, section 3.1), as long as nothing
 most half the smallest subnormal number for each of them is added.
 """
 
+from dataclasses import replace
 from fractions import Fraction
 from math import inf, nextafter, prod
 from typing import Any
 
 import numpy as np
 
-from convsym import execution, gate
+from convsym import execution, fourier, gate, margins, minimal, polyphase
 from convsym.arguments import Number, Padding, Parameters, PerAxis, one_of, shape
 from convsym.calls import forward, input_gradient, weight_gradient
+from convsym.choice import Choice, choose, computed, real
 from convsym.errors import ShapeError
 from convsym.gate import Array
 from convsym.geometry import Geometry
+from convsym.kernels import in_use
 from convsym.meaning import weight_rank
 from convsym.operations import How, Operation, operation
+from convsym.plans import OPERANDS
 
 RESULTS = ("output", "input", "weight")
 
@@ -47,6 +51,9 @@ def error_bound(
 
         |computed − exact| ≤ factor · (|a| ⋆ |b|) + underflow,   factor = γ(K),   K products for each element
 
+    for direct sums. Winograd's tiles have a factor of their own, of Σ |a|·|b| over the channels with the largest
+    magnitudes in a tile, and transforms one of ‖a‖·‖b‖ over a block.
+
     A bias is not part of it: adding one rounds once more.
 
     Parameters
@@ -61,8 +68,8 @@ def error_bound(
         Whether the bound is for the output, or the gradient by the input or the weight.
     dtype : dtype, optional
         Of the arrays, where shapes are given.
-    algorithm : {"auto", "direct", "reference"}
-        The bound is for this algorithm.
+    algorithm : {"auto", "direct", "winograd", "fft", "reference"}
+        The bound is for this algorithm; "auto" for the one that it chooses.
     transposed : bool
         Whether the arguments are those of `convsym.conv_transpose`.
     output_padding : int or tuple of int
@@ -97,21 +104,26 @@ def error_bound(
             raise TypeError("dtype is None, and shapes alone do not tell it; give dtype='float32' or another one")
         sizes = shape(input, "input"), shape(weight, "weight")
         op = operation(weight_rank(sizes[1]), parameters, How(), transposed, output_padding)
-        return factor(op.geometry(*sizes, ("input", "weight")), _rule(op, result), gate.computed(dtype, "dtype"))
+        geometry, found = op.geometry(*sizes, ("input", "weight")), gate.computed(dtype, "dtype")
+        rule = _rule(op, result)
+        return factor(geometry, rule, found, choose(geometry, rule, found, algorithm, in_use()))
     arrays = gate.accept_all(input=input, weight=weight, grad_output=grad_output)
     op = operation(weight_rank(arrays["weight"].shape), parameters, How("direct"), transposed, output_padding)
     geometry = op.geometry(arrays["input"].shape, arrays["weight"].shape, ("input", "weight"))
-    return _of_arrays(op, geometry, arrays, result)
+    own = choose(geometry, _rule(op, result), arrays["input"].dtype, algorithm, in_use())
+    return _of_arrays(op, geometry, arrays, result, own)
 
 
-def factor(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> float:
-    """The factor γ(K) of a rule; 0 for exact dtypes.
+def factor(geometry: Geometry, result: str, dtype: np.dtype[Any], made: Choice | None = None) -> float:
+    """The factor of a rule; 0 for exact dtypes.
 
     Parameters
     ----------
     geometry : Geometry
     result : {"y", "dx", "dw"}
     dtype : dtype
+    made : Choice, optional
+        The algorithm; the direct sum by default, whose factor is γ(K).
 
     Returns
     -------
@@ -120,6 +132,8 @@ def factor(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> float:
     """
     if dtype.kind not in "fc":
         return 0.0
+    if made is not None and made.name in ("winograd", "fft"):
+        return _normwise_factor(geometry, result, dtype, made)
     sums = 2 if dtype.kind == "c" else 1  # a part of a complex result adds two sums, and is one part of two
     value = _gamma(sums * products(geometry, result) + sums - 1, _unit(gate.sum_dtype(dtype)))
     if dtype.char == "e":
@@ -128,6 +142,17 @@ def factor(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> float:
     if sums == 2 and value != inf:
         value = value * Fraction(1415, 1000)  # above √2: both parts of an element may be off
     return _up(value)
+
+
+def _normwise_factor(geometry: Geometry, result: str, dtype: np.dtype[Any], made: Choice) -> float:
+    """The factor of Winograd's tiles or of transforms, of the real sums that are made."""
+    inner = computed(geometry)
+    if inner.is_dilated:
+        parts = [replace(part, flip=False) for part, _, _ in polyphase.classes(inner)]
+        return max((_normwise_factor(part, result, dtype, made) for part in parts), default=0.0)
+    if made.name == "winograd":
+        return minimal.factor(inner, result, made.m, real(dtype))
+    return fourier.factor(inner, result, real(dtype))
 
 
 def products(geometry: Geometry, result: str) -> int:
@@ -144,7 +169,7 @@ def _folds(geometry: Geometry, result: str) -> int:
     return prod(geometry.on_extended().inputs)
 
 
-def _of_arrays(op: Operation, geometry: Geometry, arrays: dict[str, Array], result: str) -> Array:
+def _of_arrays(op: Operation, geometry: Geometry, arrays: dict[str, Array], result: str, made: Choice) -> Array:
     dtype = arrays["input"].dtype
     big = {name: abs(array).astype(np.float64) for name, array in arrays.items()}
     if result != "output" and "grad_output" not in big:
@@ -158,12 +183,67 @@ def _of_arrays(op: Operation, geometry: Geometry, arrays: dict[str, Array], resu
     if dtype.kind not in "fc":
         return np.zeros_like(total)
     rule = _rule(op, result)
+    if made.name in ("winograd", "fft"):
+        return _normwise(op, geometry, big, rule, dtype, made, total)
     terms = 2 * products(geometry, rule) + 2
     # The sum of absolute values is itself computed in float64, with an error of its own.
     slack = 1 + 2 * factor(geometry, rule, np.dtype(np.float64))
     tiny = float(np.finfo(dtype).smallest_subnormal)
     bound: Array = np.nextafter(total * (factor(geometry, rule, dtype) * slack) + terms * tiny, inf)
     return bound
+
+
+def _normwise(
+    op: Operation,
+    geometry: Geometry,
+    big: dict[str, Array],
+    rule: str,
+    dtype: np.dtype[Any],
+    made: Choice,
+    total: Array,
+) -> Array:
+    """The bound of Winograd's tiles or of transforms, for arrays of absolute values.
+
+    Norms only grow with absolute values, so the four products of complex parts have no larger bounds each.
+    """
+    own = real(dtype)
+    names = {op.roles.input: "input", "w": "weight", op.roles.cotangent: "grad_output"}
+    operands = {
+        name: np.nextafter(big[names[name]], inf).astype(own).reshape(geometry.shapes[name]) for name in OPERANDS[rule]
+    }
+    if geometry.flip and "w" in operands:
+        operands["w"] = np.flip(operands["w"], axis=tuple(range(-geometry.rank, 0)))
+    if geometry.mode != "zeros" and "x" in operands:
+        operands["x"] = margins.extend(operands["x"], geometry)
+    value = _computed_bound(computed(geometry), rule, operands, made)
+    if geometry.mode != "zeros" and rule == "dx":
+        value = margins.fold_back(value, geometry)
+    if geometry.flip and rule == "dw":
+        value = np.flip(value, axis=tuple(range(-geometry.rank, 0)))
+    value = value.reshape(total.shape) * (1 + 4 * float(_unit(own)))
+    added = _folds(geometry, rule) + (dtype.kind == "c") + prod(geometry.input_dilation) - 1
+    if added:  # additions of what the algorithm has made
+        value += float(_gamma(added, _unit(own))) * (total + value)
+    if dtype.kind == "c":
+        value *= 2 * 1.415
+    if dtype.char == "e":
+        value += float(_unit(dtype)) * (total + value) + float(np.finfo(dtype).smallest_subnormal)
+    bound: Array = np.nextafter(value, inf)
+    return bound
+
+
+def _computed_bound(geometry: Geometry, rule: str, operands: dict[str, Array], made: Choice) -> Array:
+    """The bound of what an algorithm computes; of a dilated input class by class."""
+    if made.name == "winograd":
+        return minimal.bound(geometry, rule, operands, made.m)
+    if not geometry.is_dilated:
+        return fourier.bound(geometry, rule, operands)
+    value = np.zeros(geometry.shapes[rule])
+    for part, outputs, taps in polyphase.classes(geometry):
+        places: dict[str, Any] = {"y": (..., *outputs), "w": (..., *taps), "x": ...}
+        slices = {name: gate.layout(array[places[name[-1]]]) for name, array in operands.items()}
+        value[places[rule[-1]]] += fourier.bound(part, rule, slices)
+    return value
 
 
 def _rule(op: Operation, result: str) -> str:

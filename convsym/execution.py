@@ -8,26 +8,40 @@ of the op, so there is no code for any one rank.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from convsym import gate, kernels, margins, memory, plans, polyphase, sums
+from convsym import choice, fourier, gate, kernels, margins, memory, minimal, plans, polyphase, sums
 from convsym.arguments import one_of
+from convsym.choice import Choice
 from convsym.errors import KernelError
 from convsym.gate import Array
 from convsym.geometry import Geometry
 
 Operands = Mapping[str, Array]
 
-ALGORITHMS = ("auto", "direct", "reference")
+
+@dataclass(frozen=True)
+class Kept:
+    """What is settled before a call.
+
+    Attributes
+    ----------
+    choice : Choice
+    weights : ndarray, optional
+        The weights as Winograd's tiles take them.
+    """
+
+    choice: Choice
+    weights: Array | None = None
 
 
 def check_algorithm(algorithm: str) -> None:
     """Raise a ShapeError that lists what is known, unless `algorithm` is."""
-    one_of(algorithm, "algorithm", ALGORITHMS)
+    one_of(algorithm, "algorithm", choice.ALGORITHMS)
 
 
 def compute(
@@ -37,6 +51,7 @@ def compute(
     algorithm: str = "auto",
     room: Array | None = None,
     bias: Array | None = None,
+    kept: Kept | None = None,
 ) -> Array:
     """One of the rules of a convolution.
 
@@ -47,11 +62,13 @@ def compute(
     operands : mapping of str to ndarray
         The two other arrays of the rule (of x, w and dy), as the caller gave them: accepted, of one dtype, without
         group axis.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "winograd", "fft", "reference"}
     room : ndarray, optional
         Memory for the result, in the caller's shape. It may be left unused.
     bias : ndarray, optional
         One number for each channel of the result, added last; it shares no memory with `room`.
+    kept : Kept, optional
+        The choice made beforehand, in place of `algorithm`.
 
     Returns
     -------
@@ -59,9 +76,12 @@ def compute(
         In the caller's shape and the operands' dtype; float16 is rounded once, at the end.
     """
     check_algorithm(algorithm)
-    needed = plans.workspace(geometry, result, operands)
+    dtype = next(iter(operands.values())).dtype
+    if kept is None:
+        kept = Kept(choice.choose(geometry, result, dtype, algorithm, kernels.in_use()))
+    needed = plans.workspace(geometry, result, operands, kept.choice)
     if memory.exceeds(needed):
-        return _in_slices(geometry, result, operands, algorithm, room, bias, needed)
+        return _in_slices(geometry, result, operands, kept.choice, room, bias, needed)
     shapes = geometry.shapes
     grouped = {name: gate.layout(gate.widened(array)).reshape(shapes[name]) for name, array in operands.items()}
     place = None if room is None or (geometry.flip and result == "dw") else gate.usable(room, (*operands.values(),))
@@ -69,13 +89,13 @@ def compute(
         place = place.reshape(shapes[result])
     if geometry.flip and "w" in grouped:
         grouped["w"] = gate.layout(_flipped(grouped["w"], geometry))
-    value = _extended(geometry, result, grouped, algorithm, place)
+    value = _extended(geometry, result, grouped, kept, place)
     if geometry.flip and result == "dw":
         value = _flipped(value, geometry)
     value = value.reshape(geometry.public_shapes[result])
     if bias is not None:
         value = _with_bias(value, gate.widened(bias), geometry.rank)
-    return gate.narrowed(value, next(iter(operands.values())).dtype)
+    return gate.narrowed(value, dtype)
 
 
 def _with_bias(output: Array, bias: Array, rank: int) -> Array:
@@ -97,7 +117,7 @@ def _in_slices(
     geometry: Geometry,
     result: str,
     operands: Operands,
-    algorithm: str,
+    made: Choice,
     room: Array | None,
     bias: Array | None,
     needed: int,
@@ -111,7 +131,7 @@ def _in_slices(
             "raise it with convsym.set_memory_limit, or give contiguous arrays and less padding"
         )
     step = max(1, min(count - 1, count * limit // needed))
-    while step > 1 and _needed_by_slice(geometry, of, step, result, operands) > limit:
+    while step > 1 and _needed_by_slice(geometry, of, step, result, operands, made) > limit:
         step //= 2
     if room is not None and not any(np.may_share_memory(room, array) for array in operands.values()):
         value = room
@@ -121,16 +141,16 @@ def _in_slices(
         part, places = _slice(geometry, of, start, min(start + step, count))
         slices = {name: array[places[name]] for name, array in operands.items()}
         added = None if bias is None else bias[places["b" + result[-1]]]
-        value[places[result]] = compute(part, result, slices, algorithm, value[places[result]], added)
+        value[places[result]] = compute(part, result, slices, room=value[places[result]], bias=added, kept=Kept(made))
     return value
 
 
-def _needed_by_slice(geometry: Geometry, of: str, step: int, result: str, operands: Operands) -> int:
+def _needed_by_slice(geometry: Geometry, of: str, step: int, result: str, operands: Operands, made: Choice) -> int:
     """Bytes that a slice takes, and its result where that is made in no place of the whole."""
     part, places = _slice(geometry, of, 0, step)
     slices = {name: array[places[name]] for name, array in operands.items()}
     own = prod(part.shapes[result]) * next(iter(operands.values())).dtype.itemsize
-    return plans.workspace(part, result, slices) + own
+    return plans.workspace(part, result, slices, made) + own
 
 
 def _slice(geometry: Geometry, of: str, start: int, stop: int) -> tuple[Geometry, dict[str, Any]]:
@@ -157,30 +177,30 @@ def _flipped(array: Array, geometry: Geometry) -> Array:
 
 
 def _extended(
-    geometry: Geometry, result: str, operands: Operands, algorithm: str, room: Array | None
+    geometry: Geometry, result: str, operands: Operands, kept: Kept, room: Array | None
 ) -> Array:
     """The padding mode taken away: x is extended by copies of its own elements; its gradient is folded back."""
     if geometry.mode == "zeros":
-        return _in_parts(geometry, result, operands, algorithm, room)
+        return _in_parts(geometry, result, operands, kept, room)
     inner = geometry.on_extended()
     if "x" in operands:
         operands = {**operands, "x": gate.layout(margins.extend(operands["x"], geometry))}
-    value = _in_parts(inner, result, operands, algorithm, room if result != "dx" else None)
+    value = _in_parts(inner, result, operands, kept, room if result != "dx" else None)
     return margins.fold_back(value, geometry) if result == "dx" else value
 
 
 def _in_parts(
-    geometry: Geometry, result: str, operands: Operands, algorithm: str, room: Array | None
+    geometry: Geometry, result: str, operands: Operands, kept: Kept, room: Array | None
 ) -> Array:
     """Complex numbers taken away: a product of two is four of real ones."""
     dtype = next(iter(operands.values())).dtype
-    if dtype.kind != "c" or algorithm == "reference":
-        return _by_algorithm(geometry, result, operands, algorithm, room)
+    if dtype.kind != "c" or kept.choice.name == "reference":
+        return _by_algorithm(geometry, result, operands, kept, room)
     (first, a), (second, b) = operands.items()
 
     def product(left: Array, right: Array) -> Array:
         parts = {first: gate.layout(left), second: gate.layout(right)}
-        return _by_algorithm(geometry, result, parts, algorithm, None)
+        return _by_algorithm(geometry, result, parts, kept, None)
 
     value = np.empty(geometry.shapes[result], dtype)
     value.real = product(a.real, b.real) - product(a.imag, b.imag)
@@ -189,37 +209,51 @@ def _in_parts(
 
 
 def _by_algorithm(
-    geometry: Geometry, result: str, operands: Operands, algorithm: str, room: Array | None
+    geometry: Geometry, result: str, operands: Operands, kept: Kept, room: Array | None
 ) -> Array:
     dtype = next(iter(operands.values())).dtype
-    if dtype.kind == "O" and algorithm == "direct":
+    name = kept.choice.name
+    if dtype.kind == "O" and name != "reference":
         raise KernelError(
-            "algorithm='direct' runs compiled loops, and there are none for dtype object; use algorithm='reference'"
+            f"algorithm={name!r} runs compiled loops, and there are none for dtype object; use algorithm='reference'"
         )
     out = np.empty(geometry.shapes[result], dtype) if room is None else room
-    if dtype.kind == "O" or algorithm == "reference":
+    if name == "reference":
         _reference(geometry, result, operands, out)
     elif geometry.is_dilated:
-        _by_phases(geometry, result, operands, out)
+        _by_phases(geometry, result, operands, name, out)
+    elif name == "winograd":
+        minimal.run(geometry, result, operands, out, kept.choice.m, kept.weights)
     else:
-        sums.run(geometry, result, operands, out)
+        _undilated(geometry, result, operands, name, out)
     return out
 
 
-def _by_phases(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:
+def _undilated(geometry: Geometry, result: str, operands: Operands, name: str, out: Array) -> None:
+    if name == "fft":
+        fourier.compute(geometry, result, dict(operands), _directly, out)
+    else:
+        sums.run(geometry, result, operands, out)
+
+
+def _directly(geometry: Geometry, result: str, operands: Operands) -> Array:
+    """A rule by the direct sum, in new memory."""
+    laid = {name: gate.layout(array) for name, array in operands.items()}
+    out = np.empty(geometry.shapes[result], next(iter(laid.values())).dtype)
+    sums.run(geometry, result, laid, out)
+    return out
+
+
+def _by_phases(geometry: Geometry, result: str, operands: Operands, name: str, out: Array) -> None:
     """The dilation of the input taken away: one convolution of slices for each residue class."""
     out[...] = 0
     for part, outputs, taps in polyphase.classes(geometry):
         mine, its = (..., *outputs), (..., *taps)
         places: dict[str, Any] = {"y": mine, "dy": mine, "w": its, "dw": its, "x": ..., "dx": ...}
-        out[places[result]] += _phase(part, result, {name: array[places[name]] for name, array in operands.items()})
-
-
-def _phase(part: Geometry, result: str, slices: Operands) -> Array:
-    """The result of one residue class."""
-    value = np.empty(part.shapes[result], next(iter(slices.values())).dtype)
-    sums.run(part, result, {name: gate.layout(array) for name, array in slices.items()}, value)
-    return value
+        slices = {key: gate.layout(array[places[key]]) for key, array in operands.items()}
+        value = np.empty(part.shapes[result], out.dtype)
+        _undilated(part, result, slices, name, value)
+        out[places[result]] += value
 
 
 def _reference(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:

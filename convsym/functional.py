@@ -244,9 +244,10 @@ def conv(
         "causal" pads before the input only, so that no output sees what comes later.
     groups : int
         Divides the channels into groups that do not see each other.
-    algorithm : {"auto", "direct", "reference"}
-        "direct" runs the compiled loops of the rule; "reference" evaluates the formula exactly and slowly;
-        "auto" chooses.
+    algorithm : {"auto", "direct", "winograd", "fft", "reference"}
+        "direct" adds the products of the rule, exactly where they are exact; "winograd" needs fewer of them for three
+        taps of stride 1, "fft" for large kernels, both with bounds of their own (`convsym.error_bound`); "reference"
+        evaluates the formula exactly and slowly; "auto" chooses by shapes and parameters, as `convsym.explain` tells.
     padding_mode : {"zeros", "circular", "reflect", "replicate", "symmetric"}
         What stands around the input; reflect does not repeat the edge element, symmetric does.
     input_dilation : int or tuple of int

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from convsym import polyphase, sums
+from convsym import fourier, minimal, polyphase, sums
+from convsym.choice import Choice, choose, real
 from convsym.gate import Array, is_laid_out, sum_dtype
 from convsym.geometry import Geometry, Shape
 from convsym.kernels import in_use
@@ -57,7 +58,7 @@ class Plan:
     @property
     def workspace(self) -> int:
         """Bytes that the call takes beside its arguments and its result, at most."""
-        return sum(step.bytes for step in self.steps)
+        return _bytes(self.steps)
 
 
 @lru_cache(maxsize=1024)
@@ -67,6 +68,7 @@ def plan(
     dtype: np.dtype[Any],
     algorithm: str = "auto",
     copied: frozenset[str] = frozenset(),
+    kept: bool = False,
 ) -> Plan:
     """The plan of one rule of a convolution.
 
@@ -75,21 +77,24 @@ def plan(
     geometry : Geometry
     result : {"y", "dx", "dw"}
     dtype : dtype
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "winograd", "fft", "reference"}
     copied : frozenset of str
         Operands whose memory is not laid out as kernels read it.
+    kept : bool
+        Whether the weights are transformed beforehand.
     """
-    chosen, reason = _choice(dtype, algorithm)
+    made = choose(geometry, result, dtype, algorithm, in_use(), kept)
     count = multiply_adds(geometry) * (4 if dtype.kind == "c" else 1)
     traffic = sum(prod(geometry.shapes[name]) for name in (*OPERANDS[result], result)) * dtype.itemsize
-    return Plan(chosen, reason, count, traffic, steps_of(geometry, result, dtype, copied, in_use()))
+    steps = steps_of(geometry, result, dtype, copied, made, in_use())
+    return Plan(made.name, made.reason, count, traffic, steps)
 
 
 @lru_cache(maxsize=1024)
 def steps_of(
-    geometry: Geometry, result: str, dtype: np.dtype[Any], copied: frozenset[str], level: str
+    geometry: Geometry, result: str, dtype: np.dtype[Any], copied: frozenset[str], made: Choice, level: str
 ) -> tuple[Step, ...]:
-    """What takes memory in one rule of a convolution at a CPU level; other arguments as of `plan`."""
+    """What takes memory in one rule of a convolution by an algorithm at a CPU level; other arguments as of `plan`."""
     sizes = {name: prod(shape) for name, shape in geometry.shapes.items()}
     names = OPERANDS[result]
     wide = sum_dtype(dtype)
@@ -114,23 +119,44 @@ def steps_of(
         step("the conjugate of a factor", max(sizes[name] for name in names))
         largest = {name: prod(shape) for name, shape in inner.shapes.items()}
         step("real and imaginary parts", sum(largest[name] for name in names) + 2 * largest[result])
-    real = np.dtype(wide.char.lower()) if wide.kind == "c" else wide
     if inner.is_dilated:
         step("slices of one residue class", _largest_class(inner, names, result))
-        images = max((sums.workspace(one, result, real.char) for one, _, _ in polyphase.classes(inner)), default=0)
+        parts = [part for part, _, _ in polyphase.classes(inner)]
+        taken = max((_algorithm_steps(part, result, dtype, made) for part in parts), key=_bytes, default=())
     else:
-        images = sums.workspace(inner, result, real.char)
-    step("images of a strip, padded", images, real.itemsize)
+        taken = _algorithm_steps(replace(inner, flip=False), result, dtype, made)
+    steps += [one for one in taken if one.bytes]
     if "x" in names and inner.margins and dtype.kind in "fc":
         step("zeros around the input, where a factor is not finite", prod(inner.on_padded().shapes["x"]))
     return tuple(steps)
 
 
-def workspace(geometry: Geometry, result: str, operands: Mapping[str, Array]) -> int:
+def _algorithm_steps(geometry: Geometry, result: str, dtype: np.dtype[Any], made: Choice) -> tuple[Step, ...]:
+    """What the algorithm itself takes."""
+    own = real(dtype)
+    if made.name == "winograd":
+        taken = minimal.workspace(geometry, result, made.m, own.char)
+        return (Step("transformed tiles and weights", taken * own.itemsize), *_direct_steps(geometry, result, own))
+    if made.name == "fft":
+        return tuple(Step(*one) for one in fourier.steps(geometry, result, own))
+    return _direct_steps(geometry, result, own) if made.name == "direct" else ()
+
+
+def _direct_steps(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> tuple[Step, ...]:
+    return (Step("images of a strip, padded", sums.workspace(geometry, result, dtype.char) * dtype.itemsize),)
+
+
+def _bytes(steps: tuple[Step, ...]) -> int:
+    return sum(step.bytes for step in steps)
+
+
+def workspace(geometry: Geometry, result: str, operands: Mapping[str, Array], made: Choice | None = None) -> int:
     """Bytes that a call with these operands takes beside its arguments and its result, at most."""
     dtype = next(iter(operands.values())).dtype
     copied = frozenset(name for name, array in operands.items() if not is_laid_out(array))
-    return sum(step.bytes for step in steps_of(geometry, result, dtype, copied, in_use()))
+    if made is None:
+        made = choose(geometry, result, dtype, "auto", in_use())
+    return _bytes(steps_of(geometry, result, dtype, copied, made, in_use()))
 
 
 def multiply_adds(geometry: Geometry) -> int:
@@ -153,14 +179,6 @@ def multiply_adds(geometry: Geometry) -> int:
 def _dense(geometry: Geometry) -> int:
     """Products for each pair of an output position and a tap."""
     return geometry.batch * geometry.groups * prod(geometry.channels)
-
-
-def _choice(dtype: np.dtype[Any], algorithm: str) -> tuple[str, str]:
-    if algorithm != "auto":
-        return algorithm, "asked for"
-    if dtype.kind == "O":
-        return "reference", "objects have no compiled loops"
-    return "direct", "the compiled loops of the rule serve every shape"
 
 
 def extending(before: Shape, after: Shape) -> int:

@@ -52,7 +52,7 @@ def correlate(
     same : {"lower", "symmetric", "tf"}
         Where the middle of an even number of elements is: "lower" as in `scipy.signal.correlate`; "symmetric" (or "tf",
         which means the same here) one element later, as in `scipy.signal.correlate2d`.
-    algorithm : {"auto", "direct", "reference"}
+    algorithm : {"auto", "direct", "winograd", "fft", "reference"}
         As of `convsym.conv`.
     out : ndarray, optional
         Where the result goes, of its shape and dtype; it may overlap the signals.

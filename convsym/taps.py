@@ -146,7 +146,7 @@ class Image:
                 there = (there[:, None] & inside).ravel()
             lead, count, element = self.axes[-1].inside(residues[-1])
             there = there & (count > 0)
-            parts.append(np.where(there, [source + element, np.full_like(source, lead), np.full_like(source, count)], 0))
+            parts.append(np.where(there, np.broadcast_arrays(source + element, lead, count), 0))
         return np.concatenate(parts, axis=1)
 
 

@@ -290,7 +290,7 @@ def test_complex_numbers_and_exact_dtypes_have_bounds_too():
     assert (np.abs(conv(*low) - exact) <= error_bound(*low)).all()
     assert error_bound((1, 2, 30), (3, 2, 5), dtype="int32") == 0
     assert not error_bound(np.ones((1, 2, 30), int), np.ones((3, 2, 5), int)).any()
-    assert error_bound((1, 1, 2**26), (1, 1, 2**25), dtype="float32") == np.inf
+    assert error_bound((1, 1, 2**26), (1, 1, 2**25), dtype="float32", algorithm="direct") == np.inf
 
 
 SENTENCES = {
@@ -376,7 +376,8 @@ def test_an_explanation_of_arrays_that_lie_apart_counts_their_copies():
     assert explain("conv1d", x, w).plan.workspace == plans.workspace(
         resolve(1, x.shape, w.shape, Parameters()), "y", {"x": x, "w": w}
     ) == x.nbytes
-    assert explain("conv1d_input", x, w).plan.workspace == 0
+    apart, together = (explain("conv1d_input", a, w).plan for a in (x, np.ascontiguousarray(x)))
+    assert apart.workspace == together.workspace  # x is no operand of dx
     assert explain("conv_transpose1d", x[:, :, ::2], w[:3], dtype="int32").plan.workspace == x.size // 2 * 4
 
 

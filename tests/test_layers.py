@@ -18,10 +18,9 @@ LINE = """
     solver presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
-    kernels arguments gate geometry meaning layouts margins polyphase memory scratch taps direct reduction sums minimal fourier
-    plans cutting
-    execution operations shortcuts calls bounds sliding windows averaging pooling signals functional transposed operators sparse
-    cycles norms grad
+    kernels arguments gate geometry meaning layouts margins polyphase memory scratch taps strips direct outer dots
+    reduction sums minimal fourier choice plans cutting execution operations shortcuts calls bounds sliding windows
+    averaging pooling signals functional transposed operators sparse cycles norms grad
     accounts kept specs figures bench documents digits tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])

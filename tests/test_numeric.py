@@ -252,13 +252,22 @@ SHAPE_ERRORS = {
         lambda: grad.conv2d_bias(X[0]),
         "Expected 3D (unbatched) or 4D (batched) grad_output",
     ),
+    "winograd": (
+        lambda: conv1d(X, W, groups=2, stride=2, algorithm="winograd"),
+        "of stride and dilation 1; here kernel is (3,), stride (2,), dilation (1,), input_dilation (1,), dtype float64; "
+        "use algorithm='auto'",
+    ),
+    "fft of integers": (
+        lambda: conv1d(X.astype(int), W.astype(int), groups=2, algorithm="fft"),
+        "algorithm='fft' computes floating-point numbers, and these are int64; use 'direct'",
+    ),
     "algorithm": (
-        lambda: conv1d(X, W, algorithm="fft"),
-        "algorithm='fft' is not known; it is one of 'auto', 'direct' or 'reference'",
+        lambda: conv1d(X, W, algorithm="gemm"),
+        "algorithm='gemm' is not known; it is one of 'auto', 'direct', 'winograd', 'fft' or 'reference'",
     ),
     "gradient algorithm": (
-        lambda: grad.conv1d_input((1, 4, 6), W, X, algorithm="fft"),
-        "algorithm='fft' is not known",
+        lambda: grad.conv1d_input((1, 4, 6), W, X, algorithm="gemm"),
+        "algorithm='gemm' is not known",
     ),
 }
 

@@ -50,7 +50,7 @@ class ComputedLayer(Layer):
             With its axes as ``axes[1]`` has them.
         b : ndarray, shape (out_channels,), optional
             If the spec has a bias.
-        algorithm : {"auto", "direct", "reference"}
+        algorithm : {"auto", "direct", "winograd", "fft", "reference"}
 
         Returns
         -------

@@ -588,6 +588,50 @@ cdef void dot_f32_2x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     (<lanes_f32*>d)[4] = c1_0; (<lanes_f32*>d)[5] = c1_1; (<lanes_f32*>d)[6] = c1_2; (<lanes_f32*>d)[7] = c1_3
 
 
+cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0
+    (<lanes_f32*>d)[1] = c1_0
+    (<lanes_f32*>d)[2] = c2_0
+
+
+cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
+    (<lanes_f32*>d)[2] = c1_0; (<lanes_f32*>d)[3] = c1_1
+    (<lanes_f32*>d)[4] = c2_0; (<lanes_f32*>d)[5] = c2_1
+
+
 cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
     cdef Py_ssize_t l, v, i
     cdef const float* b0
@@ -699,6 +743,11 @@ cdef dot_kernel_f32 choose_dot_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept
             return dot_f32_2x3
         if vectors == 4:
             return dot_f32_2x4
+    if rows == 3:
+        if vectors == 1:
+            return dot_f32_3x1
+        if vectors == 2:
+            return dot_f32_3x2
     if rows == 4:
         if vectors == 1:
             return dot_f32_4x1
@@ -1272,6 +1321,50 @@ cdef void dot_f64_2x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     (<lanes_f64*>d)[4] = c1_0; (<lanes_f64*>d)[5] = c1_1; (<lanes_f64*>d)[6] = c1_2; (<lanes_f64*>d)[7] = c1_3
 
 
+cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0
+    (<lanes_f64*>d)[1] = c1_0
+    (<lanes_f64*>d)[2] = c2_0
+
+
+cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
+    (<lanes_f64*>d)[2] = c1_0; (<lanes_f64*>d)[3] = c1_1
+    (<lanes_f64*>d)[4] = c2_0; (<lanes_f64*>d)[5] = c2_1
+
+
 cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
     cdef Py_ssize_t l, v, i
     cdef const double* b0
@@ -1383,6 +1476,11 @@ cdef dot_kernel_f64 choose_dot_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept
             return dot_f64_2x3
         if vectors == 4:
             return dot_f64_2x4
+    if rows == 3:
+        if vectors == 1:
+            return dot_f64_3x1
+        if vectors == 2:
+            return dot_f64_3x2
     if rows == 4:
         if vectors == 1:
             return dot_f64_4x1
@@ -1397,4 +1495,4 @@ cdef enum:
 
 def shapes():
     """For each number of vectors the most rows of a tile; for each number of rows the most columns of a dot."""
-    return {1: 6, 2: 4, 3: 2, 4: 2, 8: 1}, {1: 6, 2: 4, 4: 2}
+    return {1: 6, 2: 4, 3: 2, 4: 2, 8: 1}, {1: 6, 2: 4, 3: 2, 4: 2}

@@ -932,6 +932,104 @@ cdef void dot_f32_2x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     (<lanes_f32*>d)[5] = c1_0; (<lanes_f32*>d)[6] = c1_1; (<lanes_f32*>d)[7] = c1_2; (<lanes_f32*>d)[8] = c1_3; (<lanes_f32*>d)[9] = c1_4
 
 
+cdef void dot_f32_2x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef const float* b2
+    cdef const float* b3
+    cdef const float* b4
+    cdef const float* b5
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
+    (<lanes_f32*>d)[6] = c1_0; (<lanes_f32*>d)[7] = c1_1; (<lanes_f32*>d)[8] = c1_2; (<lanes_f32*>d)[9] = c1_3; (<lanes_f32*>d)[10] = c1_4; (<lanes_f32*>d)[11] = c1_5
+
+
+cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0
+    (<lanes_f32*>d)[1] = c1_0
+    (<lanes_f32*>d)[2] = c2_0
+
+
+cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
+    (<lanes_f32*>d)[2] = c1_0; (<lanes_f32*>d)[3] = c1_1
+    (<lanes_f32*>d)[4] = c2_0; (<lanes_f32*>d)[5] = c2_1
+
+
+cdef void dot_f32_3x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef const float* b2
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
+    (<lanes_f32*>d)[3] = c1_0; (<lanes_f32*>d)[4] = c1_1; (<lanes_f32*>d)[5] = c1_2
+    (<lanes_f32*>d)[6] = c2_0; (<lanes_f32*>d)[7] = c2_1; (<lanes_f32*>d)[8] = c2_2
+
+
 cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
     cdef Py_ssize_t l, v, i
     cdef const float* b0
@@ -1067,6 +1165,15 @@ cdef dot_kernel_f32 choose_dot_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept
             return dot_f32_2x4
         if vectors == 5:
             return dot_f32_2x5
+        if vectors == 6:
+            return dot_f32_2x6
+    if rows == 3:
+        if vectors == 1:
+            return dot_f32_3x1
+        if vectors == 2:
+            return dot_f32_3x2
+        if vectors == 3:
+            return dot_f32_3x3
     if rows == 4:
         if vectors == 1:
             return dot_f32_4x1
@@ -1984,6 +2091,104 @@ cdef void dot_f64_2x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     (<lanes_f64*>d)[5] = c1_0; (<lanes_f64*>d)[6] = c1_1; (<lanes_f64*>d)[7] = c1_2; (<lanes_f64*>d)[8] = c1_3; (<lanes_f64*>d)[9] = c1_4
 
 
+cdef void dot_f64_2x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef const double* b2
+    cdef const double* b3
+    cdef const double* b4
+    cdef const double* b5
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5
+    (<lanes_f64*>d)[6] = c1_0; (<lanes_f64*>d)[7] = c1_1; (<lanes_f64*>d)[8] = c1_2; (<lanes_f64*>d)[9] = c1_3; (<lanes_f64*>d)[10] = c1_4; (<lanes_f64*>d)[11] = c1_5
+
+
+cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0
+    (<lanes_f64*>d)[1] = c1_0
+    (<lanes_f64*>d)[2] = c2_0
+
+
+cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
+    (<lanes_f64*>d)[2] = c1_0; (<lanes_f64*>d)[3] = c1_1
+    (<lanes_f64*>d)[4] = c2_0; (<lanes_f64*>d)[5] = c2_1
+
+
+cdef void dot_f64_3x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef const double* b2
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
+    (<lanes_f64*>d)[3] = c1_0; (<lanes_f64*>d)[4] = c1_1; (<lanes_f64*>d)[5] = c1_2
+    (<lanes_f64*>d)[6] = c2_0; (<lanes_f64*>d)[7] = c2_1; (<lanes_f64*>d)[8] = c2_2
+
+
 cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
     cdef Py_ssize_t l, v, i
     cdef const double* b0
@@ -2119,6 +2324,15 @@ cdef dot_kernel_f64 choose_dot_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept
             return dot_f64_2x4
         if vectors == 5:
             return dot_f64_2x5
+        if vectors == 6:
+            return dot_f64_2x6
+    if rows == 3:
+        if vectors == 1:
+            return dot_f64_3x1
+        if vectors == 2:
+            return dot_f64_3x2
+        if vectors == 3:
+            return dot_f64_3x3
     if rows == 4:
         if vectors == 1:
             return dot_f64_4x1
@@ -2133,4 +2347,4 @@ cdef enum:
 
 def shapes():
     """For each number of vectors the most rows of a tile; for each number of rows the most columns of a dot."""
-    return {1: 8, 2: 6, 3: 4, 4: 2, 8: 1}, {1: 10, 2: 5, 4: 2}
+    return {1: 8, 2: 6, 3: 4, 4: 2, 8: 1}, {1: 10, 2: 6, 3: 3, 4: 2}

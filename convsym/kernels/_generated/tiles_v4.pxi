@@ -1734,6 +1734,230 @@ cdef void dot_f32_2x10(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
     (<lanes_f32*>d)[10] = c1_0; (<lanes_f32*>d)[11] = c1_1; (<lanes_f32*>d)[12] = c1_2; (<lanes_f32*>d)[13] = c1_3; (<lanes_f32*>d)[14] = c1_4; (<lanes_f32*>d)[15] = c1_5; (<lanes_f32*>d)[16] = c1_6; (<lanes_f32*>d)[17] = c1_7; (<lanes_f32*>d)[18] = c1_8; (<lanes_f32*>d)[19] = c1_9
 
 
+cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0
+    (<lanes_f32*>d)[1] = c1_0
+    (<lanes_f32*>d)[2] = c2_0
+
+
+cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
+    (<lanes_f32*>d)[2] = c1_0; (<lanes_f32*>d)[3] = c1_1
+    (<lanes_f32*>d)[4] = c2_0; (<lanes_f32*>d)[5] = c2_1
+
+
+cdef void dot_f32_3x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef const float* b2
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
+    (<lanes_f32*>d)[3] = c1_0; (<lanes_f32*>d)[4] = c1_1; (<lanes_f32*>d)[5] = c1_2
+    (<lanes_f32*>d)[6] = c2_0; (<lanes_f32*>d)[7] = c2_1; (<lanes_f32*>d)[8] = c2_2
+
+
+cdef void dot_f32_3x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef const float* b2
+    cdef const float* b3
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
+    (<lanes_f32*>d)[4] = c1_0; (<lanes_f32*>d)[5] = c1_1; (<lanes_f32*>d)[6] = c1_2; (<lanes_f32*>d)[7] = c1_3
+    (<lanes_f32*>d)[8] = c2_0; (<lanes_f32*>d)[9] = c2_1; (<lanes_f32*>d)[10] = c2_2; (<lanes_f32*>d)[11] = c2_3
+
+
+cdef void dot_f32_3x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef const float* b2
+    cdef const float* b3
+    cdef const float* b4
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4
+    (<lanes_f32*>d)[5] = c1_0; (<lanes_f32*>d)[6] = c1_1; (<lanes_f32*>d)[7] = c1_2; (<lanes_f32*>d)[8] = c1_3; (<lanes_f32*>d)[9] = c1_4
+    (<lanes_f32*>d)[10] = c2_0; (<lanes_f32*>d)[11] = c2_1; (<lanes_f32*>d)[12] = c2_2; (<lanes_f32*>d)[13] = c2_3; (<lanes_f32*>d)[14] = c2_4
+
+
+cdef void dot_f32_3x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef const float* b2
+    cdef const float* b3
+    cdef const float* b4
+    cdef const float* b5
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
+    (<lanes_f32*>d)[6] = c1_0; (<lanes_f32*>d)[7] = c1_1; (<lanes_f32*>d)[8] = c1_2; (<lanes_f32*>d)[9] = c1_3; (<lanes_f32*>d)[10] = c1_4; (<lanes_f32*>d)[11] = c1_5
+    (<lanes_f32*>d)[12] = c2_0; (<lanes_f32*>d)[13] = c2_1; (<lanes_f32*>d)[14] = c2_2; (<lanes_f32*>d)[15] = c2_3; (<lanes_f32*>d)[16] = c2_4; (<lanes_f32*>d)[17] = c2_5
+
+
+cdef void dot_f32_3x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef const float* b2
+    cdef const float* b3
+    cdef const float* b4
+    cdef const float* b5
+    cdef const float* b6
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32, c2_6 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6
+    (<lanes_f32*>d)[7] = c1_0; (<lanes_f32*>d)[8] = c1_1; (<lanes_f32*>d)[9] = c1_2; (<lanes_f32*>d)[10] = c1_3; (<lanes_f32*>d)[11] = c1_4; (<lanes_f32*>d)[12] = c1_5; (<lanes_f32*>d)[13] = c1_6
+    (<lanes_f32*>d)[14] = c2_0; (<lanes_f32*>d)[15] = c2_1; (<lanes_f32*>d)[16] = c2_2; (<lanes_f32*>d)[17] = c2_3; (<lanes_f32*>d)[18] = c2_4; (<lanes_f32*>d)[19] = c2_5; (<lanes_f32*>d)[20] = c2_6
+
+
+cdef void dot_f32_3x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const float* b0
+    cdef const float* b1
+    cdef const float* b2
+    cdef const float* b3
+    cdef const float* b4
+    cdef const float* b5
+    cdef const float* b6
+    cdef const float* b7
+    cdef lanes_f32 s
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32, c2_6 = zero_f32, c2_7 = zero_f32
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+            x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
+            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
+            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s; c2_7 = c2_7 + x2*s
+        a += al
+        b += bl
+    (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7
+    (<lanes_f32*>d)[8] = c1_0; (<lanes_f32*>d)[9] = c1_1; (<lanes_f32*>d)[10] = c1_2; (<lanes_f32*>d)[11] = c1_3; (<lanes_f32*>d)[12] = c1_4; (<lanes_f32*>d)[13] = c1_5; (<lanes_f32*>d)[14] = c1_6; (<lanes_f32*>d)[15] = c1_7
+    (<lanes_f32*>d)[16] = c2_0; (<lanes_f32*>d)[17] = c2_1; (<lanes_f32*>d)[18] = c2_2; (<lanes_f32*>d)[19] = c2_3; (<lanes_f32*>d)[20] = c2_4; (<lanes_f32*>d)[21] = c2_5; (<lanes_f32*>d)[22] = c2_6; (<lanes_f32*>d)[23] = c2_7
+
+
 cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
     cdef Py_ssize_t l, v, i
     cdef const float* b0
@@ -2039,6 +2263,23 @@ cdef dot_kernel_f32 choose_dot_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept
             return dot_f32_2x9
         if vectors == 10:
             return dot_f32_2x10
+    if rows == 3:
+        if vectors == 1:
+            return dot_f32_3x1
+        if vectors == 2:
+            return dot_f32_3x2
+        if vectors == 3:
+            return dot_f32_3x3
+        if vectors == 4:
+            return dot_f32_3x4
+        if vectors == 5:
+            return dot_f32_3x5
+        if vectors == 6:
+            return dot_f32_3x6
+        if vectors == 7:
+            return dot_f32_3x7
+        if vectors == 8:
+            return dot_f32_3x8
     if rows == 4:
         if vectors == 1:
             return dot_f32_4x1
@@ -3766,6 +4007,230 @@ cdef void dot_f64_2x10(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
     (<lanes_f64*>d)[10] = c1_0; (<lanes_f64*>d)[11] = c1_1; (<lanes_f64*>d)[12] = c1_2; (<lanes_f64*>d)[13] = c1_3; (<lanes_f64*>d)[14] = c1_4; (<lanes_f64*>d)[15] = c1_5; (<lanes_f64*>d)[16] = c1_6; (<lanes_f64*>d)[17] = c1_7; (<lanes_f64*>d)[18] = c1_8; (<lanes_f64*>d)[19] = c1_9
 
 
+cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0
+    (<lanes_f64*>d)[1] = c1_0
+    (<lanes_f64*>d)[2] = c2_0
+
+
+cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
+    (<lanes_f64*>d)[2] = c1_0; (<lanes_f64*>d)[3] = c1_1
+    (<lanes_f64*>d)[4] = c2_0; (<lanes_f64*>d)[5] = c2_1
+
+
+cdef void dot_f64_3x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef const double* b2
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
+    (<lanes_f64*>d)[3] = c1_0; (<lanes_f64*>d)[4] = c1_1; (<lanes_f64*>d)[5] = c1_2
+    (<lanes_f64*>d)[6] = c2_0; (<lanes_f64*>d)[7] = c2_1; (<lanes_f64*>d)[8] = c2_2
+
+
+cdef void dot_f64_3x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef const double* b2
+    cdef const double* b3
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
+    (<lanes_f64*>d)[4] = c1_0; (<lanes_f64*>d)[5] = c1_1; (<lanes_f64*>d)[6] = c1_2; (<lanes_f64*>d)[7] = c1_3
+    (<lanes_f64*>d)[8] = c2_0; (<lanes_f64*>d)[9] = c2_1; (<lanes_f64*>d)[10] = c2_2; (<lanes_f64*>d)[11] = c2_3
+
+
+cdef void dot_f64_3x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef const double* b2
+    cdef const double* b3
+    cdef const double* b4
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4
+    (<lanes_f64*>d)[5] = c1_0; (<lanes_f64*>d)[6] = c1_1; (<lanes_f64*>d)[7] = c1_2; (<lanes_f64*>d)[8] = c1_3; (<lanes_f64*>d)[9] = c1_4
+    (<lanes_f64*>d)[10] = c2_0; (<lanes_f64*>d)[11] = c2_1; (<lanes_f64*>d)[12] = c2_2; (<lanes_f64*>d)[13] = c2_3; (<lanes_f64*>d)[14] = c2_4
+
+
+cdef void dot_f64_3x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef const double* b2
+    cdef const double* b3
+    cdef const double* b4
+    cdef const double* b5
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5
+    (<lanes_f64*>d)[6] = c1_0; (<lanes_f64*>d)[7] = c1_1; (<lanes_f64*>d)[8] = c1_2; (<lanes_f64*>d)[9] = c1_3; (<lanes_f64*>d)[10] = c1_4; (<lanes_f64*>d)[11] = c1_5
+    (<lanes_f64*>d)[12] = c2_0; (<lanes_f64*>d)[13] = c2_1; (<lanes_f64*>d)[14] = c2_2; (<lanes_f64*>d)[15] = c2_3; (<lanes_f64*>d)[16] = c2_4; (<lanes_f64*>d)[17] = c2_5
+
+
+cdef void dot_f64_3x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef const double* b2
+    cdef const double* b3
+    cdef const double* b4
+    cdef const double* b5
+    cdef const double* b6
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64, c2_6 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6
+    (<lanes_f64*>d)[7] = c1_0; (<lanes_f64*>d)[8] = c1_1; (<lanes_f64*>d)[9] = c1_2; (<lanes_f64*>d)[10] = c1_3; (<lanes_f64*>d)[11] = c1_4; (<lanes_f64*>d)[12] = c1_5; (<lanes_f64*>d)[13] = c1_6
+    (<lanes_f64*>d)[14] = c2_0; (<lanes_f64*>d)[15] = c2_1; (<lanes_f64*>d)[16] = c2_2; (<lanes_f64*>d)[17] = c2_3; (<lanes_f64*>d)[18] = c2_4; (<lanes_f64*>d)[19] = c2_5; (<lanes_f64*>d)[20] = c2_6
+
+
+cdef void dot_f64_3x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
+    cdef Py_ssize_t l, v, i
+    cdef const double* b0
+    cdef const double* b1
+    cdef const double* b2
+    cdef const double* b3
+    cdef const double* b4
+    cdef const double* b5
+    cdef const double* b6
+    cdef const double* b7
+    cdef lanes_f64 s
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64, c2_6 = zero_f64, c2_7 = zero_f64
+    for l in range(lines):
+        b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
+        for v in range(vectors):
+            i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+            x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
+            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
+            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s; c2_7 = c2_7 + x2*s
+        a += al
+        b += bl
+    (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7
+    (<lanes_f64*>d)[8] = c1_0; (<lanes_f64*>d)[9] = c1_1; (<lanes_f64*>d)[10] = c1_2; (<lanes_f64*>d)[11] = c1_3; (<lanes_f64*>d)[12] = c1_4; (<lanes_f64*>d)[13] = c1_5; (<lanes_f64*>d)[14] = c1_6; (<lanes_f64*>d)[15] = c1_7
+    (<lanes_f64*>d)[16] = c2_0; (<lanes_f64*>d)[17] = c2_1; (<lanes_f64*>d)[18] = c2_2; (<lanes_f64*>d)[19] = c2_3; (<lanes_f64*>d)[20] = c2_4; (<lanes_f64*>d)[21] = c2_5; (<lanes_f64*>d)[22] = c2_6; (<lanes_f64*>d)[23] = c2_7
+
+
 cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
     cdef Py_ssize_t l, v, i
     cdef const double* b0
@@ -4071,6 +4536,23 @@ cdef dot_kernel_f64 choose_dot_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept
             return dot_f64_2x9
         if vectors == 10:
             return dot_f64_2x10
+    if rows == 3:
+        if vectors == 1:
+            return dot_f64_3x1
+        if vectors == 2:
+            return dot_f64_3x2
+        if vectors == 3:
+            return dot_f64_3x3
+        if vectors == 4:
+            return dot_f64_3x4
+        if vectors == 5:
+            return dot_f64_3x5
+        if vectors == 6:
+            return dot_f64_3x6
+        if vectors == 7:
+            return dot_f64_3x7
+        if vectors == 8:
+            return dot_f64_3x8
     if rows == 4:
         if vectors == 1:
             return dot_f64_4x1
@@ -4093,4 +4575,4 @@ cdef enum:
 
 def shapes():
     """For each number of vectors the most rows of a tile; for each number of rows the most columns of a dot."""
-    return {1: 8, 2: 8, 3: 8, 4: 6, 6: 4, 8: 3, 12: 2}, {1: 12, 2: 10, 4: 6}
+    return {1: 8, 2: 8, 3: 8, 4: 6, 6: 4, 8: 3, 12: 2}, {1: 12, 2: 10, 3: 8, 4: 6}
