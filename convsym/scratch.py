@@ -46,9 +46,11 @@ def borrowed(sizes: Sequence[int], dtype: np.dtype[Any]) -> Iterator[list[Array]
     list of ndarray
         Not cleared, and another call's after the block.
     """
-    room, _kept.room = _kept.room, None  # a call within this one finds nothing and gets its own
+    kept = _kept.room
+    _kept.room = None  # a call within this one finds nothing and gets its own
     item = dtype.itemsize
     spans = [-(-size * item // LINE) * LINE for size in sizes]
+    room = kept
     if room is None or room.size < sum(spans) + LINE:
         room = np.empty(max(sum(spans) + LINE, LEAST), np.uint8)
     start = -room.ctypes.data % LINE
@@ -59,5 +61,4 @@ def borrowed(sizes: Sequence[int], dtype: np.dtype[Any]) -> Iterator[list[Array]
     try:
         yield arrays
     finally:
-        if room.size <= MOST:
-            _kept.room = room
+        _kept.room = room if room.size <= MOST else kept

@@ -11,6 +11,7 @@ _FLAGS = {"bad": "NDArray[np.uint8]"}
 _MINIMAL = {
     "blocks": {"y": "", "room": "", "x": "", "u": "", **_FLAGS},
     "points": {"v": "", "room": "", "x": "", "first": "int"},
+    "both": {"v": "", "room": "", "dy": "", "x": "", "first": "int", "jobs": "int"},
     "results": {"y": "", "room": "", "v": "", "u": "", **_FLAGS, "first": "int"},
     "weights": {"u": "", "w": ""},
     "pairs": {"d": "", "dy": "", "x": ""},

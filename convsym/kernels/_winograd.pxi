@@ -21,8 +21,8 @@ cdef struct MinimalWeights:
 
 
 cdef struct MinimalPairs:
-    Py_ssize_t groups, tiles, points, into_vectors, out, out_vectors, into_slab, out_slab, row_blocks, add
-    Py_ssize_t tile_rows, tile_vectors
+    Py_ssize_t groups, points, into_vectors, out, out_vectors, into_slab, out_slab, row_blocks, add
+    Py_ssize_t tile_rows, tile_vectors, blocks  # blocks of tiles; where each of them starts, and the last ends, follows
 
 
 cdef struct MinimalKernel:
@@ -314,6 +314,30 @@ def minimal_points_f64(double[::1] v not None, double[::1] room not None, const 
         points_job(&v[0], &room[threadid()*t.room], &x[0], t, first, job)
 
 
+cdef void both_job(real* v, real* room, const real* dy, const real* x, const Minimal* s, Py_ssize_t first, Py_ssize_t jobs, Py_ssize_t job) noexcept nogil:
+    """Points of dy for the first jobs, of x for the others; x has its own table and its own place, behind those of dy."""
+    if job < jobs:
+        points_job(v, room, dy, s, first, job)
+    else:
+        points_job(v + s.groups*s.nr*s.n*s.slab, room, x, s + 1, first, job - jobs)
+
+
+def minimal_both_f32(float[::1] v not None, float[::1] room not None, const float[::1] dy not None, const float[::1] x not None, Py_ssize_t first, Py_ssize_t jobs, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Points of dy and of x of the strips from `first` on, of all groups; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        both_job(&v[0], &room[threadid()*t.room], &dy[0], &x[0], t, first, jobs, job)
+
+
+def minimal_both_f64(double[::1] v not None, double[::1] room not None, const double[::1] dy not None, const double[::1] x not None, Py_ssize_t first, Py_ssize_t jobs, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Points of dy and of x of the strips from `first` on, of all groups; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        both_job(&v[0], &room[threadid()*t.room], &dy[0], &x[0], t, first, jobs, job)
+
+
 cdef void results_job(real* y, real* room, const real* v, const real* u, unsigned char* bad, const Minimal* s, Py_ssize_t first, Py_ssize_t job) noexcept nogil:
     """A step of output channels of one group, of the block of strips that begins with `first`."""
     cdef Py_ssize_t steps = ceildiv(s.out_vectors, s.step), group = floordiv(job, steps)
@@ -399,22 +423,22 @@ def minimal_weights_f64(double[::1] u not None, const double[::1] w not None, co
 # ------------------------------------------------------------------------------------------------ weight gradient
 
 cdef void pairs_job(real* d, const real* dy, const real* x, const MinimalPairs* s, Py_ssize_t job) noexcept nogil:
-    """Products of a block of output channels with all input channels at one point, summed over the tiles of a block.
+    """Products of some output channels with all input channels at one point, summed over blocks of tiles one by one.
 
     While it works at some rows of sums, it asks for the next ones, as many lines as there are tiles.
     """
     cdef char[LARGEST] room
     cdef real* made = <real*>room
-    cdef Py_ssize_t lanes = lanes_of(d), blocks = s.row_blocks, width = s.into_vectors*lanes, k, c, m, b, j, i, last
-    cdef Py_ssize_t block = floormod(job, blocks), place = floordiv(job, blocks)
-    cdef Py_ssize_t line = 64//<Py_ssize_t>sizeof(real)
+    cdef Py_ssize_t lanes = lanes_of(d), width = s.into_vectors*lanes, rest = s.out_vectors*lanes, k, c, m, b, j, i, n
+    cdef Py_ssize_t part = floormod(job, s.row_blocks), place = floordiv(job, s.row_blocks), tiles
+    cdef Py_ssize_t last = floordiv((part + 1)*s.out, s.row_blocks), line = 64//<Py_ssize_t>sizeof(real)
+    cdef const Py_ssize_t* starts = <const Py_ssize_t*>(s + 1)
     cdef real* sums
     cdef real* later
     d += place*s.out*width
     x += place*s.into_slab
     dy += place*s.out_slab
-    last = floordiv((block + 1)*s.out, blocks)
-    k = floordiv(block*s.out, blocks)
+    k = floordiv(part*s.out, s.row_blocks)
     while k < last:
         m = min(s.tile_rows, last - k)
         c = 0
@@ -422,13 +446,15 @@ cdef void pairs_job(real* d, const real* dy, const real* x, const MinimalPairs* 
             j = min(s.tile_vectors, s.into_vectors - c)
             sums = d + k*width + c*lanes
             later = d + (k + m)*width + c*lanes*m
-            if s.add:
-                product(m, j, s.tiles, dy + k, 1, s.out_vectors*lanes, x + c*lanes, width, later, line, made, j*lanes)
+            for n in range(s.blocks):
+                i, tiles = starts[n], starts[n + 1] - starts[n]
+                if n == 0 and not s.add:
+                    product(m, j, tiles, dy + i*rest + k, 1, rest, x + i*width + c*lanes, width, later, line, sums, width)
+                    continue
+                product(m, j, tiles, dy + i*rest + k, 1, rest, x + i*width + c*lanes, width, later, line, made, j*lanes)
                 for b in range(m):
                     for i in range(j*lanes):
                         sums[b*width + i] += made[b*j*lanes + i]
-            else:
-                product(m, j, s.tiles, dy + k, 1, s.out_vectors*lanes, x + c*lanes, width, later, line, sums, width)
             c += j
         k += m
 

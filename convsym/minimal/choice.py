@@ -13,12 +13,13 @@ from convsym.geometry import Geometry
 from convsym.minimal.strips import strips_of
 
 # Units for a vector at one point: transformed input, result, weights; weights read from beyond the second cache, where
-# fewer tiles than that share them; for dw the sums of a point, which are written, read and transformed.
-INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 32, 28
+# fewer tiles than that share them; for dw the sums of a point, which are written, read and transformed. Tiles along
+# one axis are transformed once, not twice.
+INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 32, 20
 # The direct sum's units for a multiply-add: it has borders and offsets.
 DIRECT = 1.1
 # How much faster the estimate must be: what it leaves out is of that order. Larger tiles lose digits.
-PAYS = {2: 1.2, 4: 1.2, 6: 1.35}
+PAYS = {2: 1.15, 4: 1.15, 6: 1.25}
 
 
 @lru_cache(maxsize=1024)
@@ -48,9 +49,10 @@ def gain(geometry: Geometry, result: str, m: int, char: str, level: str, kept: b
     tiles, vectors, pairs = strips.heights * strips.widths, ceil(out / lanes), into * ceil(out / lanes)
     sizes = geometry.inputs if result == "dx" else geometry.outputs
     direct = prod(sizes) * prod(geometry.kernel) * pairs * DIRECT
+    data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
     if result == "dw":
         pairs = out * ceil(into / lanes)
-        return direct / (strips.points * (tiles * (ceil(into / lanes) + vectors) * INPUT + pairs * (tiles + SUMS)))
+        return direct / (strips.points * (tiles * (ceil(into / lanes) + vectors) * data + pairs * (tiles + SUMS)))
     weights = 0 if kept else WEIGHT
-    transforms = tiles * (ceil(into / lanes) * INPUT + vectors * RESULT)
+    transforms = tiles * (ceil(into / lanes) * data + vectors * made)
     return direct / (strips.points * (transforms + pairs * (weights + max(tiles, READ))))

@@ -1,7 +1,8 @@
 """The rule dw by minimal filtering: for every point a product of matrices over all tiles.
 
-A block of tiles of dy and of x is transformed, and the products are added to those of the blocks before; in the end the
-sums are transformed to taps. Blocks depend on the geometry alone, so the sums have the same order for any threads.
+Blocks of tiles of dy and of x are transformed, and their products are added to those of the blocks before; in the end
+the sums are transformed to taps. Blocks depend on the geometry alone, so the sums have the same order for any threads;
+several threads transform several blocks at a time, as each time all of them wait for the last.
 """
 
 from collections.abc import Mapping
@@ -17,10 +18,12 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated.transforms import NUMBERS
 from convsym.kernels.tables import Driver
-from convsym.minimal.strips import Strips, minimal, reading, register_tile, strips_of
+from convsym.minimal.strips import PAIRS, Strips, minimal, reading, register_tile, strips_of
 
-# Bytes of the points of a block: more of them, and the sums of all points are read and written less often.
-BLOCK = 2**22
+# Bytes of the points of a block: few enough for the second cache, with the sums of all points beside them; where those
+# are more than it holds, twice as many, so that they are read and written less often.
+BLOCK = 2**20
+TOGETHER = 6  # blocks that several threads transform at a time, at most
 ROW_BLOCKS = 4  # parts of the output channels: each is a job at each point
 
 
@@ -31,12 +34,16 @@ class Gradient:
     Attributes
     ----------
     strips : Strips
-    block : int
-        Strips of a block.
-    sides : tuple of (str, Driver, int, int)
-        The operands: name, driver of their points, vectors of channels, elements of the points of a block.
-    pairs : mapping of str to int
-        Numbers of the products, but for those that change from block to block.
+    block, together : int
+        Strips of a block, and blocks that are transformed at a time.
+    points : Driver
+        From dy and x to their points; its table is that of dy and that of x.
+    vectors : tuple of int
+        Vectors of the channels of dy and of x.
+    sizes : tuple of int
+        Elements of the points of dy and of x.
+    pairs : Driver
+        The products, for any blocks; whether to add, and the blocks, are set for each time.
     kernel : Driver
         From sums to taps.
     sums, room : int
@@ -45,31 +52,36 @@ class Gradient:
 
     strips: Strips
     block: int
-    sides: tuple[tuple[str, Driver, int, int], ...]
-    pairs: Mapping[str, int]
+    together: int
+    points: Driver
+    vectors: tuple[int, int]
+    sizes: tuple[int, int]
+    pairs: Driver
     kernel: Driver
     sums: int
     room: int
 
 
 @lru_cache(maxsize=512)
-def gradient_of(geometry: Geometry, m: int, char: str, level: str) -> Gradient:
+def gradient_of(geometry: Geometry, m: int, char: str, level: str, threads: int) -> Gradient:
     """How the rule dw is done with tiles of m outputs along an axis."""
     shapes, strips = kernels.tables.shapes(level), strips_of(geometry, "dw", m)
-    lanes, points, groups = shapes.lanes[char], strips.points, geometry.groups
-    arrays = {name: reading(geometry, name, strips, lanes) for name in ("dy", "x")}
-    vectors = {name: numbers["into_vectors"] for name, numbers in arrays.items()}
-    each = groups * points * strips.part * sum(vectors.values()) * lanes * np.dtype(char).itemsize
-    block = min(strips.number, max(1, BLOCK // each))
+    lanes, item, groups = shapes.lanes[char], np.dtype(char).itemsize, geometry.groups
+    into, out = geometry.channels
+    vectors = ceil(out / lanes), ceil(into / lanes)
+    sums = groups * strips.points * out * vectors[1] * lanes
+    tile = groups * strips.points * sum(vectors) * lanes * item
+    block = _block(strips, tile, BLOCK if sums * item <= BLOCK else 2 * BLOCK)
+    together = 1 if threads == 1 else min(TOGETHER, ceil(strips.number / block))
     wide = (strips.part - 1) * m + strips.n
     room = ceil(2 * strips.nr * wide * lanes / scratch.LINE) * scratch.LINE
-    reach = {"dy": (m, strips.mr, (0, 0)), "x": (strips.n, strips.nr, strips.first)}
-    sides = []
-    for name, numbers in arrays.items():
-        columns, rows, first = reach[name]
-        slab = (block * strips.part * vectors[name] + 1) * lanes
-        numbers |= {
+    slabs = [(block * together * strips.part * count + 1) * lanes for count in vectors]
+    sides = {"dy": (m, strips.mr, (0, 0)), "x": (strips.n, strips.nr, strips.first)}
+    tables = []
+    for (name, (columns, rows, first)), slab in zip(sides.items(), slabs, strict=True):
+        numbers = {
             **strips.numbers(),
+            **reading(geometry, name, strips, lanes),
             "groups": groups,
             "samples": geometry.batch,
             "block": block,
@@ -81,17 +93,16 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str) -> Gradient:
             "first_row": first[0],
             "first_column": first[1],
         }
-        sides.append((name, minimal("points", 0, numbers), vectors[name], groups * points * slab))
-    into, out = geometry.channels
-    tile_vectors, tile_rows = register_tile(shapes.rows, vectors["x"])
+        tables.append(minimal("both", 0, numbers).table)
+    tile_vectors, tile_rows = register_tile(shapes.rows, vectors[1])
     pairs = {
         "groups": groups,
-        "points": points,
-        "into_vectors": vectors["x"],
+        "points": strips.points,
+        "into_vectors": vectors[1],
         "out": out,
-        "out_vectors": vectors["dy"],
-        "into_slab": arrays["x"]["slab"],
-        "out_slab": arrays["dy"]["slab"],
+        "out_vectors": vectors[0],
+        "into_slab": slabs[1],
+        "out_slab": slabs[0],
         "row_blocks": min(ROW_BLOCKS, ceil(out / tile_rows)),
         "tile_rows": tile_rows,
         "tile_vectors": tile_vectors,
@@ -99,7 +110,7 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str) -> Gradient:
     kernel = {
         "groups": groups,
         "into": into,
-        "into_vectors": vectors["x"],
+        "into_vectors": vectors[1],
         "out": out,
         "n": strips.n,
         "nr": strips.nr,
@@ -109,35 +120,52 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str) -> Gradient:
     return Gradient(
         strips,
         block,
-        tuple(sides),
-        pairs,
-        minimal("kernel", groups * out * vectors["x"], kernel),
-        groups * points * out * vectors["x"] * lanes,
+        together,
+        Driver("minimal_both", np.concatenate(tables), 0),
+        vectors,
+        (groups * strips.points * slabs[0], groups * strips.points * slabs[1]),
+        minimal("pairs", groups * strips.points * pairs["row_blocks"], pairs),
+        minimal("kernel", groups * out * vectors[1], kernel),
+        sums,
         room,
     )
+
+
+def _block(strips: Strips, each: int, fitting: int) -> int:
+    """Strips of a block of so many bytes, of which a tile takes `each`, or of the least that there can be."""
+    return min(strips.number, max(1, round(fitting / (each * strips.part))))
 
 
 def run(geometry: Geometry, operands: Mapping[str, Array], out: Array, m: int) -> None:
     """Write the rule dw into `out`."""
     char, threads = out.dtype.char, kernels.get_num_threads()
-    made = gradient_of(geometry, m, char, kernels.in_use())
-    sizes = (made.sums, threads * made.room, *(size for *_, size in made.sides))
-    with scratch.borrowed(sizes, out.dtype) as (total, room, *points):
-        for first in range(0, made.strips.number, made.block):
-            last = min(first + made.block, made.strips.number)
-            for (name, driver, vectors, size), there in zip(made.sides, points, strict=True):
-                part = Driver(driver.name, driver.table, geometry.groups * (last - first) * vectors)
-                work = size * (last - first) // made.block * 4
-                arrays: tuple[Any, ...] = (there, room, operands[name].reshape(-1), first)
-                kernels.drive(part, arrays, 1, work, char)
-            tiles = made.strips.tiles(first, last)
-            jobs = geometry.groups * made.strips.points * made.pairs["row_blocks"]
-            pairs = minimal("pairs", jobs, {**made.pairs, "tiles": tiles, "add": int(first > 0)})
-            kernels.drive(pairs, (total, *points), 1, made.sums * tiles, char)
+    made = gradient_of(geometry, m, char, kernels.in_use(), threads)
+    dy, x = operands["dy"].reshape(-1), operands["x"].reshape(-1)
+    span = made.block * made.together
+    with scratch.borrowed((made.sums, threads * made.room, sum(made.sizes)), out.dtype) as (total, room, points):
+        for first in range(0, made.strips.number, span):
+            last = min(first + span, made.strips.number)
+            jobs = [geometry.groups * (last - first) * vectors for vectors in made.vectors]
+            given: list[Any] = [points, room, dy, x, first, jobs[0]]
+            work = sum(made.sizes) * (last - first) // span * 4
+            kernels.drive(Driver(made.points.name, made.points.table, sum(jobs)), given, 1, work, char)
+            pairs = _pairs(made, first, last)
+            work = made.sums * made.strips.tiles(first, last)
+            kernels.drive(pairs, (total, points, points[made.sizes[0] :]), 1, work, char)
         kernels.drive(made.kernel, (out.reshape(-1), total), 1, made.sums * 2, char)
+
+
+def _pairs(made: Gradient, first: int, last: int) -> Driver:
+    """The driver of the products of the blocks of strips first … last."""
+    starts = [made.strips.tiles(first, strip) for strip in (*range(first, last, made.block), last)]
+    table = np.concatenate([made.pairs.table, starts])
+    table[PAIRS.index("add")] = first > 0
+    table[PAIRS.index("blocks")] = len(starts) - 1
+    return Driver(made.pairs.name, table, made.pairs.jobs)
 
 
 def workspace(geometry: Geometry, m: int, char: str) -> int:
     """Elements that `run` borrows."""
-    made = gradient_of(geometry, m, char, kernels.in_use())
-    return made.sums + kernels.get_num_threads() * made.room + sum(size for *_, size in made.sides)
+    threads = kernels.get_num_threads()
+    made = gradient_of(geometry, m, char, kernels.in_use(), threads)
+    return made.sums + threads * made.room + sum(made.sizes)

@@ -16,7 +16,7 @@ from convsym.kernels.tables import Driver
 
 TAPS = 3
 # Tiles of a strip: its rows, channels last, stay in the first cache.
-PART = 16
+PART = 32
 
 # Numbers of the drivers' tables, in the order in which they are read.
 MINIMAL = (
@@ -30,15 +30,15 @@ WEIGHTS = (
     *("group", "along_out", "along_into", "first", "row", "column", "size", "taps"),
 )
 PAIRS = (
-    *("groups", "tiles", "points", "into_vectors", "out", "out_vectors", "into_slab", "out_slab", "row_blocks", "add"),
-    *("tile_rows", "tile_vectors"),
+    *("groups", "points", "into_vectors", "out", "out_vectors", "into_slab", "out_slab", "row_blocks", "add"),
+    *("tile_rows", "tile_vectors", "blocks"),
 )
 KERNEL = ("groups", "into", "into_vectors", "out", "n", "nr", "transform", "taps")
 WIDEST = 4  # vectors of a product's tile, as in convsym/codegen/products.py
 CHUNK = 8  # input channels whose weights are transformed together; the same in the driver
 
 _LAYOUTS = {
-    **dict.fromkeys(("blocks", "points", "results"), MINIMAL),
+    **dict.fromkeys(("blocks", "points", "both", "results"), MINIMAL),
     **{"weights": WEIGHTS, "pairs": PAIRS, "kernel": KERNEL},
 }
 
