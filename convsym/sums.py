@@ -52,6 +52,8 @@ def is_tiled(geometry: Geometry, result: str) -> bool:
     taps = taps_of(geometry)
     if prod(len(axis.classes) for axis in taps) > CLASSES:
         return False
+    if result == "dx" and any(min(axis.classes) >= size for axis, size in zip(taps, geometry.inputs, strict=True)):
+        return False  # no output reads any of it
     sizes = geometry.inputs if result == "dx" else geometry.outputs
     spans = [
         _span(axis.shift) + size if result == "dx" else _span(axis.first) + axis.step * size
