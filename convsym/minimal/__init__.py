@@ -7,6 +7,7 @@ those of `convsym.winograd`.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -14,21 +15,19 @@ import numpy as np
 from convsym import sums
 from convsym.gate import Array
 from convsym.geometry import Geometry
-from convsym.minimal import filters, gradients
-from convsym.minimal.accuracy import bound, factor
-from convsym.minimal.choice import choose
-from convsym.minimal.filters import prepare_weights
+from convsym.minimal import accuracy, choice, classes, filters, gradients
 from convsym.minimal.strips import TAPS
 
 __all__ = ["bound", "choose", "factor", "prepare_weights", "run", "serves", "workspace"]
 
 
 def serves(geometry: Geometry, dtype: np.dtype[Any]) -> bool:
-    """Whether the rules can be done so: three taps along the last one or two axes, one along the others, no steps."""
+    """Whether the rules can be done so: three taps along the last one or two axes, one along the others, no
+    strides."""
     return (
         dtype.char in "fd"
         and geometry.kernel in ((TAPS,), (TAPS, TAPS), (1, TAPS))
-        and set(geometry.stride + geometry.dilation + geometry.input_dilation) == {1}
+        and set(geometry.stride + geometry.input_dilation) == {1}
         and geometry.mode == "zeros"
         and min(*geometry.inputs, *geometry.outputs, *geometry.channels, geometry.batch, geometry.groups) > 0
     )
@@ -53,6 +52,22 @@ def run(
     weights : ndarray, optional
         What `prepare_weights` made of the weights, for y and dx, on the same CPU level.
     """
+    own = classes.inner(geometry)
+    if not classes.dilated(geometry):
+        _run(geometry, result, operands, out, m, weights)
+        return
+    value = out if result == "dw" else np.empty(own.shapes[result], out.dtype)
+    _run(own, result, classes.operands_of(geometry, operands), value, m, weights)
+    if result != "dw":
+        classes.join(geometry, result, value, out)
+    if not sums.all_finite(out):  # zeros behind the ends of classes may have met it
+        sums.run(geometry, result, operands, out)
+
+
+def _run(
+    geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array, m: int, weights: Array | None
+) -> None:
+    """A rule without dilation."""
     if result == "dw":
         gradients.run(geometry, operands, out, m)
         if not sums.all_finite(out):
@@ -61,6 +76,45 @@ def run(
     bad = filters.run(geometry, result, operands, out, m, weights)
     if bad.any():
         _redo(geometry, result, operands, out, bad.reshape(geometry.groups, geometry.batch, -1))
+
+
+def prepare_weights(geometry: Geometry, result: str, weight: Array, m: int) -> Array:
+    """The transformed weights of the rule y or dx, which depend on nothing but the weights, m and the CPU level."""
+    return filters.prepare_weights(classes.inner(geometry), result, weight, m)
+
+
+def choose(geometry: Geometry, result: str, char: str, level: str, kept: bool = False) -> int | None:
+    """Outputs of a tile along an axis, 2, 4 or 6; None where the direct sum is no slower.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        One that is served.
+    result : {"y", "dx", "dw"}
+    char : {"f", "d"}
+    level : {"baseline", "v3", "v4"}
+    kept : bool
+        Whether the transformed weights are at hand.
+    """
+    return choice.choose(classes.inner(geometry), prod(geometry.dilation), result, char, level, kept)
+
+
+def factor(geometry: Geometry, result: str, m: int, dtype: np.dtype[Any]) -> float:
+    """The factor of the norms over tiles, rounded up; see `convsym.minimal.accuracy`."""
+    return accuracy.factor(classes.inner(geometry), result, m, dtype)
+
+
+def bound(geometry: Geometry, result: str, operands: Mapping[str, Array], m: int) -> Array:
+    """What a result may be off by, element by element, in float64 and rounded up."""
+    own = classes.inner(geometry)
+    if not classes.dilated(geometry):
+        return accuracy.bound(geometry, result, operands, m)
+    value = accuracy.bound(own, result, classes.operands_of(geometry, operands), m)
+    if result == "dw":
+        return value
+    out = np.empty(geometry.shapes[result])
+    classes.join(geometry, result, value, out)
+    return out
 
 
 def _redo(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array, bad: Array) -> None:
@@ -72,7 +126,11 @@ def _redo(geometry: Geometry, result: str, operands: Mapping[str, Array], out: A
 
 
 def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool = True) -> int:
-    """Elements that `run` borrows, with those of the transformed weights where they are not given."""
+    """Elements that `run` takes beside its arrays, with those of the transformed weights where they are not given."""
+    own = classes.inner(geometry)
+    copies = 0
+    if classes.dilated(geometry):  # each is made by way of one more
+        copies = 2 * sum(prod(own.shapes[name]) for name in "xy")
     if result == "dw":
-        return gradients.workspace(geometry, m, char)
-    return filters.workspace(geometry, result, m, char, weights)
+        return gradients.workspace(own, m, char) + copies
+    return filters.workspace(own, result, m, char, weights) + copies

@@ -22,37 +22,35 @@ DIRECT = 1.1
 PAYS = {2: 1.15, 4: 1.15, 6: 1.25}
 
 
-@lru_cache(maxsize=1024)
-def choose(geometry: Geometry, result: str, char: str, level: str, kept: bool = False) -> int | None:
-    """Outputs of a tile along an axis, 2, 4 or 6; None where the direct sum is no slower.
+# Positions of the result that the direct sum shares reading the weights among, or writing their gradient, at least.
+FEW = 100
+# Units for an element of the classes of a dilation: copied there and back.
+COPY = 4
 
-    Parameters
-    ----------
-    geometry : Geometry
-        One that is served.
-    result : {"y", "dx", "dw"}
-    char : {"f", "d"}
-    level : {"baseline", "v3", "v4"}
-    kept : bool
-        Whether the transformed weights are at hand.
-    """
-    gains = {m: gain(geometry, result, m, char, level, kept) for m in PAYS}
+
+@lru_cache(maxsize=1024)
+def choose(geometry: Geometry, classes: int, result: str, char: str, level: str, kept: bool) -> int | None:
+    """Outputs of a tile for a convolution of so many residue classes, which count as its batch; None for direct."""
+    gains = {m: gain(geometry, classes, result, m, char, level, kept) for m in PAYS}
     best = max(gains, key=lambda m: gains[m] / PAYS[m])
     return best if gains[best] > PAYS[best] else None
 
 
-def gain(geometry: Geometry, result: str, m: int, char: str, level: str, kept: bool = False) -> float:
+def gain(geometry: Geometry, classes: int, result: str, m: int, char: str, level: str, kept: bool = False) -> float:
     """How many times as fast as the direct sum tiles of m outputs are, as estimated."""
     lanes = kernels.tables.shapes(level).lanes[char]
     into, out = geometry.channels if result != "dx" else geometry.channels[::-1]
     strips = strips_of(geometry, result, m)
-    tiles, vectors, pairs = strips.heights * strips.widths, ceil(out / lanes), into * ceil(out / lanes)
+    tiles = classes * strips.heights * strips.widths
+    vectors, pairs = ceil(out / lanes), into * ceil(out / lanes)
     sizes = geometry.inputs if result == "dx" else geometry.outputs
-    direct = prod(sizes) * prod(geometry.kernel) * pairs * DIRECT
+    direct = max(classes * prod(sizes), FEW) * prod(geometry.kernel) * pairs * DIRECT
     data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
+    copies = 0 if classes == 1 else classes * COPY * (into + out) * prod(sizes) / strips.points
     if result == "dw":
         pairs = out * ceil(into / lanes)
-        return direct / (strips.points * (tiles * (ceil(into / lanes) + vectors) * data + pairs * (tiles + SUMS)))
+        transforms = tiles * (ceil(into / lanes) + vectors) * data
+        return direct / (strips.points * (transforms + copies + pairs * (tiles + SUMS)))
     weights = 0 if kept else WEIGHT
     transforms = tiles * (ceil(into / lanes) * data + vectors * made)
-    return direct / (strips.points * (transforms + pairs * (weights + max(tiles, READ))))
+    return direct / (strips.points * (transforms + copies + pairs * (weights + max(tiles, READ))))
