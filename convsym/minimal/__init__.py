@@ -128,9 +128,7 @@ def _redo(geometry: Geometry, result: str, operands: Mapping[str, Array], out: A
 def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool = True) -> int:
     """Elements that `run` takes beside its arrays, with those of the transformed weights where they are not given."""
     own = classes.inner(geometry)
-    copies = 0
-    if classes.dilated(geometry):  # each is made by way of one more
-        copies = 2 * sum(prod(own.shapes[name]) for name in "xy")
+    copies = sum(prod(own.shapes[name]) for name in "xy") if classes.dilated(geometry) else 0
     if result == "dw":
         return gradients.workspace(own, m, char) + copies
     return filters.workspace(own, result, m, char, weights) + copies

@@ -24,8 +24,8 @@ PAYS = {2: 1.15, 4: 1.15, 6: 1.25}
 
 # Positions of the result that the direct sum shares reading the weights among, or writing their gradient, at least.
 FEW = 100
-# Units for an element of the classes of a dilation: copied there and back.
-COPY = 4
+# Units for an element and for a row of the classes of a dilation: copied there and back.
+COPY, ROW = 6, 60
 
 
 @lru_cache(maxsize=1024)
@@ -46,7 +46,7 @@ def gain(geometry: Geometry, classes: int, result: str, m: int, char: str, level
     sizes = geometry.inputs if result == "dx" else geometry.outputs
     direct = max(classes * prod(sizes), FEW) * prod(geometry.kernel) * pairs * DIRECT
     data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
-    copies = 0 if classes == 1 else classes * COPY * (into + out) * prod(sizes) / strips.points
+    copies = 0 if classes == 1 else classes * (into + out) * prod(sizes) * (COPY + ROW / sizes[-1]) / strips.points
     if result == "dw":
         pairs = out * ceil(into / lanes)
         transforms = tiles * (ceil(into / lanes) + vectors) * data

@@ -7,7 +7,7 @@ them; what lies behind the last output of a class is left out again.
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
-from itertools import chain
+from itertools import product
 from math import ceil, prod
 from typing import Any
 
@@ -39,27 +39,20 @@ def inner(geometry: Geometry) -> Geometry:
 
 def split(geometry: Geometry, name: str, array: Array) -> Array:
     """Classes of x or dy, (batch · classes, groups, channels, …); places that are not there are 0."""
-    own, sizes, steps = inner(geometry), _sizes(geometry, name), geometry.dilation
-    whole = np.zeros((*array.shape[:3], *(size * step for size, step in zip(sizes, steps, strict=True))), array.dtype)
-    here, there = _places(geometry, name, whole.shape[3:])
-    whole[there] = array[here]
-    axes = list(chain.from_iterable(zip(sizes, steps, strict=True)))
-    parted = whole.reshape(*array.shape[:3], *axes)
-    rank = geometry.rank
-    order = (0, *(4 + 2 * axis for axis in range(rank)), 1, 2, *(3 + 2 * axis for axis in range(rank)))
-    return np.ascontiguousarray(parted.transpose(order)).reshape(own.batch, *array.shape[1:3], *sizes)
+    own, sizes = inner(geometry), _sizes(geometry, name)
+    made = np.zeros((geometry.batch, *geometry.dilation, *array.shape[1:3], *sizes), array.dtype)
+    for residues, here, there in _places(geometry, name):
+        made[(slice(None), *residues, ..., *there)] = array[(..., *here)]
+    return made.reshape(own.batch, *array.shape[1:3], *sizes)
 
 
 def join(geometry: Geometry, name: str, parts: Array, out: Array) -> None:
     """Classes of y or dx put together in `out`; a place of x that no class reaches is 0."""
-    sizes, steps, rank = _sizes(geometry, name), geometry.dilation, geometry.rank
-    parted = parts.reshape(geometry.batch, *steps, *parts.shape[1:3], *sizes)
-    pairs = chain.from_iterable((3 + rank + axis, 1 + axis) for axis in range(rank))
-    whole = parted.transpose(0, 1 + rank, 2 + rank, *pairs)
-    flat = whole.reshape(*out.shape[:3], *(size * step for size, step in zip(sizes, steps, strict=True)))
-    here, there = _places(geometry, name, flat.shape[3:])
-    out[...] = 0
-    out[here] = flat[there]
+    whole = parts.reshape(geometry.batch, *geometry.dilation, *parts.shape[1:])
+    if name == "dx":
+        out[...] = 0
+    for residues, here, there in _places(geometry, name):
+        out[(..., *here)] = whole[(slice(None), *residues, ..., *there)]
 
 
 def operands_of(geometry: Geometry, operands: Mapping[str, Array]) -> dict[str, Array]:
@@ -72,14 +65,24 @@ def _sizes(geometry: Geometry, name: str) -> tuple[int, ...]:
     return own.inputs if name[-1] == "x" else own.outputs
 
 
-def _places(geometry: Geometry, name: str, spans: tuple[int, ...]) -> tuple[Any, Any]:
-    """Where an array and its classes, laid side by side again, have the same elements."""
-    here: list[Any] = [...]
-    there: list[Any] = [...]
-    sizes = geometry.inputs if name[-1] == "x" else geometry.outputs
-    for size, span, (before, _) in zip(sizes, spans, geometry.padding, strict=True):
-        first = int(rules.read(0, 0, 1, 1, before)) if name[-1] == "x" else 0  # element at the first place
-        start, end = max(first, 0), min(first + span, size)
-        here.append(slice(start, max(end, start)))
-        there.append(slice(start - first, max(end, start) - first))
-    return tuple(here), tuple(there)
+@lru_cache(maxsize=64)
+def _places(geometry: Geometry, name: str) -> list[tuple[tuple[int, ...], tuple[Any, ...], tuple[Any, ...]]]:
+    """For each class where its elements are in the array and in the class: place j holds step·j + residue − padding."""
+    axes = []
+    own = geometry.inputs if name[-1] == "x" else geometry.outputs
+    lengths = _sizes(geometry, name)
+    for size, length, step, (before, _) in zip(own, lengths, geometry.dilation, geometry.padding, strict=True):
+        parts = []
+        for residue in range(step):
+            moved = (before if name[-1] == "x" else 0) - residue
+            start = max(rules.first_output(0, step, 1, moved), 0)
+            end = max(min(rules.end_output(size, 0, step, 1, moved), length), start)
+            first = rules.read(start, 0, step, 1, moved)
+            stop = rules.read(end - 1, 0, step, 1, moved) + 1 if end > start else first
+            parts.append((residue, slice(first, stop, step), slice(start, end)))
+        axes.append(parts)
+    found = []
+    for chosen in product(*axes):
+        residues, here, there = zip(*chosen, strict=True)
+        found.append((residues, here, there))
+    return found
