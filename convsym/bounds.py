@@ -89,7 +89,8 @@ def error_bound(
     --------
     >>> import numpy as np
     >>> from convsym import conv2d, error_bound
-    >>> print(f"{error_bound((1, 64, 56, 56), (64, 64, 3, 3), padding=1, dtype='float32'):.4g}")
+    >>> shapes = (1, 64, 56, 56), (64, 64, 3, 3)
+    >>> print(f"{error_bound(*shapes, padding=1, dtype='float32', algorithm='direct'):.4g}")
     3.433e-05
     >>> x, w = np.random.default_rng(0).normal(size=(2, 1, 3, 8, 8)).astype("float32")
     >>> exact = conv2d(x.astype("float64"), w.astype("float64"))

@@ -271,7 +271,7 @@ def _generate(arguments: argparse.Namespace) -> int:
     from convsym.ops import registry
 
     directory, files = arguments.directory, generate(registry)
-    stale = [n for n, t in files.items() if not (directory / n).is_file() or (directory / n).read_text() != t]
+    stale = [n for n, t in sorted(files.items()) if not (directory / n).is_file() or (directory / n).read_text() != t]
     if arguments.check:
         return _stale(stale, directory)
     for name in stale:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import convsym
-from convsym import ShapeError, grad, kernels, operations
+from convsym import KernelError, ShapeError, grad, kernels, operations
 from convsym.arguments import Parameters
 from convsym.execution import compute
 from convsym.meaning import resolve
@@ -61,7 +61,9 @@ def test_equal_values_of_other_types_are_still_errors(remembered, name, value):
 
 
 def test_an_unknown_algorithm_is_still_an_error(remembered):
-    with pytest.raises(ShapeError, match="algorithm='winograd' is not known"):
+    with pytest.raises(ShapeError, match="algorithm='gemm' is not known"):
+        convsym.conv2d(X, W, algorithm="gemm", **KNOWN)
+    with pytest.raises(KernelError, match="kernels of 3 taps"):
         convsym.conv2d(X, W, algorithm="winograd", **KNOWN)
 
 

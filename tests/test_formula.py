@@ -890,7 +890,8 @@ def offences(source):
             found.append(name)
         if name in ("sympify", "simplify") and keywords.get("strict") is not True:
             found.append(name)
-        if keywords.get("shell") or keywords.get("allow_pickle") or name == "system":
+        asks = getattr(getattr(node.func, "value", None), "id", "") == "platform"  # platform.system() runs nothing
+        if keywords.get("shell") or keywords.get("allow_pickle") or (name == "system" and not asks):
             found.append(name)
     return found
 

@@ -7,7 +7,7 @@ import pytest
 from exact import bits
 
 import convsym
-from convsym import ShapeError, conv1d, conv2d, conv_transpose1d, grad
+from convsym import KernelError, ShapeError, conv1d, conv2d, conv_transpose1d, grad
 
 X, W, B = np.arange(24.0).reshape(1, 4, 6), np.ones((6, 2, 3)), np.zeros(6)
 IMAGE, FILTER = np.arange(60.0).reshape(1, 2, 5, 6), np.ones((3, 2, 2, 3))
@@ -252,6 +252,16 @@ SHAPE_ERRORS = {
         lambda: grad.conv2d_bias(X[0]),
         "Expected 3D (unbatched) or 4D (batched) grad_output",
     ),
+    "algorithm": (
+        lambda: conv1d(X, W, algorithm="gemm"),
+        "algorithm='gemm' is not known; it is one of 'auto', 'direct', 'winograd', 'fft' or 'reference'",
+    ),
+    "gradient algorithm": (
+        lambda: grad.conv1d_input((1, 4, 6), W, X, algorithm="gemm"),
+        "algorithm='gemm' is not known",
+    ),
+}
+KERNEL_ERRORS = {
     "winograd": (
         lambda: conv1d(X, W, groups=2, stride=2, algorithm="winograd"),
         "of stride and dilation 1; here kernel is (3,), stride (2,), dilation (1,), input_dilation (1,), "
@@ -260,14 +270,6 @@ SHAPE_ERRORS = {
     "fft of integers": (
         lambda: conv1d(X.astype(int), W.astype(int), groups=2, algorithm="fft"),
         "algorithm='fft' computes floating-point numbers, and these are int64; use 'direct'",
-    ),
-    "algorithm": (
-        lambda: conv1d(X, W, algorithm="gemm"),
-        "algorithm='gemm' is not known; it is one of 'auto', 'direct', 'winograd', 'fft' or 'reference'",
-    ),
-    "gradient algorithm": (
-        lambda: grad.conv1d_input((1, 4, 6), W, X, algorithm="gemm"),
-        "algorithm='gemm' is not known",
     ),
 }
 
@@ -285,3 +287,10 @@ def test_a_wrong_shape_or_value_is_a_sentence(call, sentence):
         call()
     assert sentence in str(caught.value)
     assert isinstance(caught.value, (ValueError, convsym.ConvsymError))
+
+
+@pytest.mark.parametrize(("call", "sentence"), KERNEL_ERRORS.values(), ids=KERNEL_ERRORS)
+def test_an_algorithm_for_other_calls_is_a_sentence(call, sentence):
+    with pytest.raises(KernelError) as caught:
+        call()
+    assert sentence in str(caught.value)

@@ -225,8 +225,8 @@ def test_without_scipy_everything_but_scipys_own_is_there(monkeypatch):
             "weight.shape[0] must be 3",
         ),
         (
-            lambda: linear_operator(W, (2, 5), algorithm="winograd"), ShapeError,
-            "algorithm='winograd' is not known; it is one of 'auto', 'direct' or 'reference'",
+            lambda: linear_operator(W, (2, 5), algorithm="gemm"), ShapeError,
+            "algorithm='gemm' is not known; it is one of 'auto', 'direct', 'winograd', 'fft' or 'reference'",
         ),
         (
             lambda: linear_operator(W.astype(object), (2, 5), algorithm="direct") @ np.ones(10), KernelError,

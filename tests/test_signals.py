@@ -265,7 +265,7 @@ SHAPE_ERRORS = {
         lambda: convolve(X.astype("u1"), X.astype("u1"), fillvalue=-1),
         "fillvalue is -1, and dtype uint8 does not have that number",
     ),
-    "algorithm": (lambda: convolve(X, X, algorithm="fft"), "algorithm='fft' is not known"),
+    "algorithm": (lambda: convolve(X, X, algorithm="gemm"), "algorithm='gemm' is not known"),
     "out": (lambda: correlate(X, X, out=np.zeros(3)), "out has shape (3,), and the result has shape (5,)"),
 }
 
