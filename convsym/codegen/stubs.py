@@ -13,6 +13,7 @@ _MINIMAL = {
     "points": {"v": "", "room": "", "x": "", "first": "int"},
     "both": {"v": "", "room": "", "dy": "", "x": "", "first": "int", "jobs": "int"},
     "results": {"y": "", "room": "", "v": "", "u": "", **_FLAGS, "first": "int"},
+    "alone": {"y": "", "room": "", "v": "", "w": "", **_FLAGS},
     "weights": {"u": "", "w": ""},
     "pairs": {"d": "", "dy": "", "x": ""},
     "kernel": {"dw": "", "d": ""},

@@ -234,15 +234,19 @@ cdef bint strip_out(real* y, real* room, const real* made, Py_ssize_t made_slab,
     return finite_lanes(done, rows*wide)
 
 
+cdef inline Py_ssize_t weights_of(const real* u, const Minimal* s, Py_ssize_t group, Py_ssize_t number) noexcept nogil:
+    """Where the transformed weights of a step begin."""
+    return s.nr*s.n*s.into*lanes_of(<real*>u)*(group*s.out_vectors + number*s.step)
+
+
 cdef void step_out(real* y, real* room, const real* v, const real* u, unsigned char* bad, const Minimal* s, Py_ssize_t first, Py_ssize_t last, Py_ssize_t group, Py_ssize_t number) noexcept nogil:
-    """A step of output channels of the strips first ... last, whose points are in v."""
+    """A step of output channels of the strips first ... last, from their points and the weights of the step."""
     cdef Py_ssize_t lanes = lanes_of(y), vectors = min(s.step, s.out_vectors - number*s.step), tiles = 0, strip, k
     cdef Py_ssize_t width = s.into_vectors*lanes, made_slab
     cdef Py_ssize_t total = s.samples*s.heights*s.parts, steps = ceildiv(s.out_vectors, s.step)
     for strip in range(first, last):
         tiles += tiles_of(s, strip)
     made_slab = tiles*vectors*lanes
-    u += s.nr*s.n*s.into*lanes*(group*s.out_vectors + number*s.step)
     multiply(room, made_slab, v, u, s, vectors, tiles)
     tiles = 0
     for strip in range(first, last):
@@ -268,7 +272,7 @@ cdef void blocks_job(real* y, real* room, const real* x, const real* u, unsigned
             strip_in(room + tiles*width, free, x, s, strip, group, c)
         tiles += tiles_of(s, strip)
     for c in range(ceildiv(s.out_vectors, s.step)):
-        step_out(y, free, room, u, bad, s, first, last, group, c)
+        step_out(y, free, room, u + weights_of(u, s, group, c), bad, s, first, last, group, c)
 
 
 def minimal_blocks_f32(float[::1] y not None, float[::1] room not None, const float[::1] x not None, const float[::1] u not None, unsigned char[::1] bad not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
@@ -342,7 +346,8 @@ cdef void results_job(real* y, real* room, const real* v, const real* u, unsigne
     """A step of output channels of one group, of the block of strips that begins with `first`."""
     cdef Py_ssize_t steps = ceildiv(s.out_vectors, s.step), group = floordiv(job, steps)
     cdef Py_ssize_t last = min(first + s.block, s.samples*s.heights*s.parts)
-    step_out(y, room, v + group*s.nr*s.n*s.slab, u, bad, s, first, last, group, floormod(job, steps))
+    job = floormod(job, steps)
+    step_out(y, room, v + group*s.nr*s.n*s.slab, u + weights_of(u, s, group, job), bad, s, first, last, group, job)
 
 
 def minimal_results_f32(float[::1] y not None, float[::1] room not None, const float[::1] v not None, const float[::1] u not None, unsigned char[::1] bad not None, Py_ssize_t first, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
@@ -394,14 +399,19 @@ cdef void weights_vector(real* u, const real* w, const MinimalWeights* s, Py_ssi
         transform(s.transform, u + i*s.n*place, place, vectors*lanes, made + i*3*lanes, lanes, s.nr*3*lanes, count)
 
 
-cdef void weights_job(real* u, const real* w, const MinimalWeights* s, Py_ssize_t job) noexcept nogil:
+cdef void weights_chunk(real* u, const real* w, const MinimalWeights* s, Py_ssize_t group, Py_ssize_t number, Py_ssize_t first) noexcept nogil:
     """Points of a chunk of input channels for a step of output channels, laid out as the products read them."""
-    cdef Py_ssize_t lanes = lanes_of(u), chunks = ceildiv(s.into, CHUNK), steps = ceildiv(s.out_vectors, s.step), k
-    cdef Py_ssize_t first = floormod(job, chunks)*CHUNK, number = floormod(floordiv(job, chunks), steps)
-    cdef Py_ssize_t group = floordiv(job, chunks*steps), vectors = min(s.step, s.out_vectors - number*s.step)
-    u += s.nr*s.n*s.into*lanes*(group*s.out_vectors + number*s.step) + first*vectors*lanes
+    cdef Py_ssize_t lanes = lanes_of(u), vectors = min(s.step, s.out_vectors - number*s.step), k
     for k in range(vectors):
-        weights_vector(u + k*lanes, w, s, group, first, vectors, number*s.step + k)
+        weights_vector(u + (first*vectors + k)*lanes, w, s, group, first, vectors, number*s.step + k)
+
+
+cdef void weights_job(real* u, const real* w, const MinimalWeights* s, Py_ssize_t job) noexcept nogil:
+    cdef Py_ssize_t chunks = ceildiv(s.into, CHUNK), steps = ceildiv(s.out_vectors, s.step)
+    cdef Py_ssize_t first = floormod(job, chunks)*CHUNK, number = floormod(floordiv(job, chunks), steps)
+    cdef Py_ssize_t group = floordiv(job, chunks*steps)
+    u += s.nr*s.n*s.into*lanes_of(u)*(group*s.out_vectors + number*s.step)
+    weights_chunk(u, w, s, group, number, first)
 
 
 def minimal_weights_f32(float[::1] u not None, const float[::1] w not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
@@ -418,6 +428,34 @@ def minimal_weights_f64(double[::1] u not None, const double[::1] w not None, co
     cdef const MinimalWeights* t = <const MinimalWeights*>&s[0]
     for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         weights_job(&u[0], &w[0], t, job)
+
+
+cdef void alone_job(real* y, real* room, const real* v, const real* w, unsigned char* bad, const Minimal* s, Py_ssize_t job) noexcept nogil:
+    """A step of output channels of one group, of all strips, whose points are in v: its weights stay in the cache."""
+    cdef const MinimalWeights* t = <const MinimalWeights*>(s + 1)
+    cdef Py_ssize_t steps = ceildiv(s.out_vectors, s.step), group = floordiv(job, steps), number = floormod(job, steps), c
+    for c in range(ceildiv(s.into, CHUNK)):
+        weights_chunk(room, w, t, group, number, c*CHUNK)
+    step_out(
+        y, room + s.nr*s.n*s.into*s.step*lanes_of(y), v + group*s.nr*s.n*s.slab, room, bad, s, 0,
+        s.samples*s.heights*s.parts, group, number,
+    )
+
+
+def minimal_alone_f32(float[::1] y not None, float[::1] room not None, const float[::1] v not None, const float[::1] w not None, unsigned char[::1] bad not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Results of the only block of strips from weights as they are; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        alone_job(&y[0], &room[threadid()*t.room], &v[0], &w[0], &bad[0], t, job)
+
+
+def minimal_alone_f64(double[::1] y not None, double[::1] room not None, const double[::1] v not None, const double[::1] w not None, unsigned char[::1] bad not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Results of the only block of strips from weights as they are; jobs start ... stop."""
+    cdef Py_ssize_t job
+    cdef const Minimal* t = <const Minimal*>&s[0]
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        alone_job(&y[0], &room[threadid()*t.room], &v[0], &w[0], &bad[0], t, job)
 
 
 # ------------------------------------------------------------------------------------------------ weight gradient

@@ -17,12 +17,14 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated.transforms import NUMBERS
 from convsym.kernels.tables import Driver
-from convsym.minimal.strips import CHUNK, TAPS, Strips, minimal, reading, register_tile, strips_of
+from convsym.minimal.strips import CHUNK, MINIMAL, TAPS, WIDEST, Strips, minimal, reading, register_tile, strips_of
 
 # Bytes of a block's points and sums: with the weights they stay in the second cache of one CPU. Where the weights are
 # too many for it, a block has so many tiles at least that reading them again for each block costs little. Measured on
 # eight layers: 64 channels 244 to 335 GFLOP/s from the worst to the best block, 512 channels 216 to 451.
 CACHE, WEIGHTS, TILES = 2**19, 2**20, 48
+# Tiles that are one block in any case, and bytes of the weights of a step then.
+ALONE, STEP = 64, 5 * 2**18
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,17 @@ class Filter:
     work: int
 
 
+def is_alone(geometry: Geometry, result: str, m: int) -> bool:
+    """Whether all strips are one block: the weights of a step are then transformed where they are used, once."""
+    strips = strips_of(geometry, result, m)
+    return strips.number * strips.part <= ALONE
+
+
 @lru_cache(maxsize=512)
-def filter_of(geometry: Geometry, result: str, m: int, char: str, level: str, threads: int) -> Filter:
-    """How the rule y or dx is done with tiles of m outputs along an axis."""
+def filter_of(
+    geometry: Geometry, result: str, m: int, char: str, level: str, threads: int, alone: bool = False
+) -> Filter:
+    """How the rule y or dx is done with tiles of m outputs along an axis; alone with weights as they are."""
     shapes, strips = kernels.tables.shapes(level), strips_of(geometry, result, m)
     lanes = shapes.lanes[char]
     reads = "x" if result == "y" else "dy"
@@ -70,11 +80,17 @@ def filter_of(geometry: Geometry, result: str, m: int, char: str, level: str, th
     fitting = max(1, round(CACHE / (points * strips.part * (vectors + step) * lanes * item)))
     if points * numbers["into"] * out_vectors * lanes * item > WEIGHTS:
         fitting = max(fitting, ceil(TILES / strips.part))
-    block, shared = _block(strips.number, geometry.groups, fitting, threads)
+    if alone:
+        block, shared = strips.number, True
+        step = _step(out_vectors, points * numbers["into"] * lanes * item, threads)
+        tile_vectors, tile_rows = register_tile(shapes.rows, step)
+    else:
+        block, shared = _block(strips.number, geometry.groups, fitting, threads)
     slab = (block * strips.part * vectors + 1) * lanes
     wide = (strips.part - 1) * m + strips.n
     lines = max((strips.nr + strips.mr) * strips.part * m, 2 * strips.nr * wide)
     room = lines * lanes + points * (block * strips.part * step * lanes + (0 if shared else slab))
+    room += points * numbers["into"] * step * lanes if alone else 0
     room = ceil(room / scratch.LINE) * scratch.LINE
     rows, columns = (1, *(geometry.outputs if result == "y" else geometry.inputs))[-2:]
     numbers |= {
@@ -114,6 +130,12 @@ def filter_of(geometry: Geometry, result: str, m: int, char: str, level: str, th
     )
 
 
+def _step(vectors: int, each: int, threads: int) -> int:
+    """Vectors of output channels in a step: one for each thread, and with weights that stay in the second cache."""
+    most = min(WIDEST, max(1, STEP // each), max(1, vectors // threads))
+    return ceil(vectors / ceil(vectors / most))
+
+
 def _block(strips: int, groups: int, fitting: int, threads: int) -> tuple[int, bool]:
     """Strips of a block, and whether threads share blocks: where blocks of their own would leave some of them idle."""
     block = min(strips, fitting)
@@ -127,8 +149,10 @@ def _block(strips: int, groups: int, fitting: int, threads: int) -> tuple[int, b
 
 
 @lru_cache(maxsize=512)
-def weights_of(geometry: Geometry, result: str, m: int, char: str, level: str) -> tuple[Driver, int]:
-    """How the weights of the rule y or dx are transformed, and how many elements that makes."""
+def weights_of(
+    geometry: Geometry, result: str, m: int, char: str, level: str, step: int = 0
+) -> tuple[Driver, int]:
+    """How the weights of the rule y or dx are transformed, and how many elements that makes; in steps of vectors."""
     shapes, strips = kernels.tables.shapes(level), strips_of(geometry, result, m)
     lanes, taps = shapes.lanes[char], prod(geometry.kernel)
     forward = result == "y"
@@ -139,7 +163,7 @@ def weights_of(geometry: Geometry, result: str, m: int, char: str, level: str) -
         "into": into,
         "out": out,
         "out_vectors": out_vectors,
-        "step": register_tile(shapes.rows, out_vectors)[0],
+        "step": step or register_tile(shapes.rows, out_vectors)[0],
         "chunk": CHUNK,
         "n": strips.n,
         "nr": strips.nr,
@@ -171,27 +195,48 @@ def run(
 ) -> Array:
     """Write the rule y or dx into `out`; which strips of which groups came out with a number that is not finite."""
     char, level, threads = out.dtype.char, kernels.in_use(), kernels.get_num_threads()
-    made = filter_of(geometry, result, m, char, level, threads)
-    size = weights_of(geometry, result, m, char, level)[1] if weights is None else 0
+    alone = weights is None and is_alone(geometry, result, m)
+    made = filter_of(geometry, result, m, char, level, threads, alone)
+    size = weights_of(geometry, result, m, char, level)[1] if weights is None and not alone else 0
     bad = np.zeros((geometry.groups, made.strips.number, made.steps), np.uint8)
     with scratch.borrowed((size, threads * made.room, made.points), out.dtype) as (u, room, v):
-        u = prepare_weights(geometry, result, operands["w"], m, u) if weights is None else weights
-        arrays = out.reshape(-1), room, operands[made.reads].reshape(-1), u, bad.reshape(-1)
-        if made.points:
-            _together(geometry.groups, made, arrays, v)
+        flat, read = out.reshape(-1), operands[made.reads].reshape(-1)
+        if alone:
+            given: list[Any] = [flat, room, read, operands["w"].reshape(-1), bad.reshape(-1)]
+            _alone(geometry, result, m, made, given, v)
         else:
-            kernels.drive(made.driver, arrays, 1, made.work, char)
+            u = prepare_weights(geometry, result, operands["w"], m, u) if weights is None else weights
+            given = [flat, room, read, u, bad.reshape(-1)]
+            if made.points:
+                _together(geometry.groups, made, given, v)
+            else:
+                kernels.drive(made.driver, given, 1, made.work, char)
     return np.asarray(bad.any(axis=-1))
+
+
+def _alone(geometry: Geometry, result: str, m: int, made: Filter, arrays: list[Any], v: Array) -> None:
+    """One block: its points, then each step of output channels from its weights."""
+    out, room, read, w, bad = arrays
+    char, step = out.dtype.char, int(made.driver.table[MINIMAL.index("step")])
+    weights = weights_of(geometry, result, m, char, kernels.in_use(), step)[0]
+    points = replace(made.driver, name="minimal_points", jobs=geometry.groups * made.strips.number * made.vectors)
+    given: list[Any] = [v, room, read, 0]
+    kernels.drive(points, given, 1, made.work // 8, char)
+    table = np.concatenate([made.driver.table, weights.table])
+    results = Driver("minimal_alone", table, geometry.groups * made.steps)
+    kernels.drive(results, [out, room, v, w, bad], 1, made.work, char)
 
 
 def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool) -> int:
     """Elements that `run` borrows, with the transformed weights where they are not given."""
     level, threads = kernels.in_use(), kernels.get_num_threads()
-    made = filter_of(geometry, result, m, char, level, threads)
+    alone = weights and is_alone(geometry, result, m)
+    made = filter_of(geometry, result, m, char, level, threads, alone)
+    weights = weights and not alone
     return threads * made.room + made.points + (weights_of(geometry, result, m, char, level)[1] if weights else 0)
 
 
-def _together(groups: int, made: Filter, arrays: tuple[Any, ...], v: Array) -> None:
+def _together(groups: int, made: Filter, arrays: list[Any], v: Array) -> None:
     """Block by block, each done by all threads: its points, then steps of its output channels."""
     out, room, read, u, bad = arrays
     for first in range(0, made.strips.number, made.block):
