@@ -42,7 +42,7 @@ def stub_text(nests: Iterable[Nest], dtypes: Iterable[str], flat: bool = False) 
 
 def driver_stubs(dtypes: Iterable[str]) -> str:
     """Stubs of the drivers of the register tiles, which every CPU level has."""
-    arrays = {"fill": ("out", "x"), "turn": ("out", "dy"), "settle": ("dw", "made")}
+    arrays: dict[str, tuple[str, ...]] = {"fill": ("out", "x"), "turn": ("out", "dy"), "settle": ("dw", "made")}
     arrays |= {"sweep": ("y", "a", "b"), "dot": ("dw", "a", "b")}
     lines = []
     for name, operands in arrays.items():
@@ -50,9 +50,9 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
             given = [f"{operand}: NDArray[np.{_TYPES[dtype]}]" for operand in operands]
             given += ["s: NDArray[np.intp]", "start: int", "stop: int", "threads: int"]
             lines.append(f"def {name}_{dtype}({', '.join(given)}) -> None: ...\n")
-    for name, operands in _MINIMAL.items():
+    for name, kinds in _MINIMAL.items():
         for dtype in dtypes:
-            given = [f"{operand}: {kind or f'NDArray[np.{_TYPES[dtype]}]'}" for operand, kind in operands.items()]
+            given = [f"{operand}: {kind or f'NDArray[np.{_TYPES[dtype]}]'}" for operand, kind in kinds.items()]
             given += ["s: NDArray[np.intp]", "start: int", "stop: int", "threads: int"]
             lines.append(f"def minimal_{name}_{dtype}({', '.join(given)}) -> None: ...\n")
     lines.append("def lanes() -> dict[str, int]: ...\n")
