@@ -221,6 +221,15 @@ def test_a_gradient_that_no_output_reaches_is_zero():
     assert not out.any()
 
 
+@pytest.mark.parametrize("padding", [0, ((1, -1), (0, 0)), ((0, 0), (-2, 2)), ((1, 0), (0, -1)), 1])
+@pytest.mark.parametrize("result", OPERANDS)
+def test_one_tap_that_reads_beside_its_place(result, padding):
+    """Kernels of one tap, also where the result has the size of x and is moved."""
+    geometry = geometry_of((9, 13), (1, 1), 1, padding, channels=(4, 20))
+    operands = data(geometry, result)
+    assert bits(by_sums(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
 @pytest.mark.slow
 @settings(CHECKED, max_examples=2000)
 @given(GEOMETRIES, st.sampled_from("fd"), st.sampled_from(levels.usable()))
