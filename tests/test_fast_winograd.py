@@ -151,7 +151,7 @@ def test_a_wrong_transform_is_found(monkeypatch):
     def unturned(*arguments):
         driver, size = right(*arguments)
         table = driver.table.copy()
-        table[[strips.WEIGHTS.index(name) for name in ("first", "row", "column")]] = 0, 3, 1
+        table[[strips.WEIGHTS.index(name) for name in ("first", "start", "row", "column")]] = 0, 0, 1, 1
         return replace(driver, table=table), size
 
     monkeypatch.setattr(filters, "weights_of", unturned)

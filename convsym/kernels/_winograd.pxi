@@ -17,7 +17,7 @@ cdef struct Minimal:
 
 cdef struct MinimalWeights:
     Py_ssize_t groups, into, out, out_vectors, step, chunk, n, nr, transform
-    Py_ssize_t group, along_out, along_into, first, row, column, size, taps
+    Py_ssize_t group, along_out, along_into, first, start, row, column, size, taps  # first tap of a row, and first row
 
 
 cdef struct MinimalPairs:
@@ -392,11 +392,12 @@ cdef void weights_vector(real* u, const real* w, const MinimalWeights* s, Py_ssi
     if s.nr == 1:
         transform(s.transform, u, place, vectors*lanes, taps, s.column*lanes, s.taps*lanes, count)
         return
-    for c in range(count):
-        transform(s.transform, made + c*s.nr*3*lanes, 3*lanes, lanes, taps, s.row*lanes, s.column*lanes, 3)
-        taps += s.taps*lanes
-    for i in range(s.nr):
-        transform(s.transform, u + i*s.n*place, place, vectors*lanes, made + i*3*lanes, lanes, s.nr*3*lanes, count)
+    transform(s.transform, made, lanes, s.n*lanes, taps, s.column*lanes, 3*lanes, 3*count)
+    made += s.start*s.n*lanes
+    for i in range(s.n):
+        transform(
+            s.transform, u + i*place, s.n*place, vectors*lanes, made + i*lanes, s.row*s.n*lanes, 3*s.n*lanes, count,
+        )
 
 
 cdef void weights_chunk(real* u, const real* w, const MinimalWeights* s, Py_ssize_t group, Py_ssize_t number, Py_ssize_t first) noexcept nogil:

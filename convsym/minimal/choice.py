@@ -10,20 +10,23 @@ from math import ceil, prod
 
 from convsym import kernels
 from convsym.geometry import Geometry
+from convsym.minimal import filters
 from convsym.minimal.strips import strips_of
 
 # Units for a vector at one point: transformed input, result, weights; weights read from beyond the second cache, where
-# fewer tiles than that share them; for dw the sums of a point, which are written, read and transformed. Tiles along
-# one axis are transformed once, not twice.
-INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 32, 20
+# fewer tiles than that share them; for dw the sums of a point, which are written, read and transformed. Tiles along one
+# axis are transformed once, not twice.
+INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 36, 20
+# The same for weights and reading them where all tiles are one block, so that weights stay in the cache.
+ALONE = 22, 22
 # The direct sum's units for a multiply-add: it has borders and offsets.
 DIRECT = 1.1
 # How much faster the estimate must be: what it leaves out is of that order. Larger tiles lose digits.
-PAYS = {2: 1.15, 4: 1.15, 6: 1.25}
+PAYS = {2: 1.15, 4: 1.15, 6: 1.38}
 
 
-# Positions of the result that the direct sum shares reading the weights among, or writing their gradient, at least.
-FEW = 100
+# Positions of the result that the direct sum takes as long for as for fewer: it reads the weights, or writes them.
+FEW = {"y": 65, "dx": 110, "dw": 130}
 # Units for an element and for a row of the classes of a dilation: copied there and back.
 COPY, ROW = 6, 60
 
@@ -44,13 +47,13 @@ def gain(geometry: Geometry, classes: int, result: str, m: int, char: str, level
     tiles = classes * strips.heights * strips.widths
     vectors, pairs = ceil(out / lanes), into * ceil(out / lanes)
     sizes = geometry.inputs if result == "dx" else geometry.outputs
-    direct = max(classes * prod(sizes), FEW) * prod(geometry.kernel) * pairs * DIRECT
+    direct = max(classes * prod(sizes), FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
     data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
     copies = 0 if classes == 1 else classes * (into + out) * prod(sizes) * (COPY + ROW / sizes[-1]) / strips.points
     if result == "dw":
         pairs = out * ceil(into / lanes)
         transforms = tiles * (ceil(into / lanes) + vectors) * data
         return direct / (strips.points * (transforms + copies + pairs * (tiles + SUMS)))
-    weights = 0 if kept else WEIGHT
+    weights, read = (0, READ) if kept else ALONE if tiles <= filters.ALONE else (WEIGHT, READ)
     transforms = tiles * (ceil(into / lanes) * data + vectors * made)
-    return direct / (strips.points * (transforms + copies + pairs * (weights + max(tiles, READ))))
+    return direct / (strips.points * (transforms + copies + pairs * (weights + max(tiles, read))))

@@ -23,6 +23,8 @@ from convsym.minimal.strips import CHUNK, MINIMAL, TAPS, WIDEST, Strips, minimal
 # too many for it, a block has so many tiles at least that reading them again for each block costs little. Measured on
 # eight layers: 64 channels 244 to 335 GFLOP/s from the worst to the best block, 512 channels 216 to 451.
 CACHE, WEIGHTS, TILES = 2**19, 2**20, 48
+# What a block costs beside its strips, as a share of a whole one; and how busy threads must be with their own blocks.
+SHORT, BUSY = 0.1, 0.85
 # Tiles that are one block in any case, and bytes of the weights of a step then.
 ALONE, STEP = 64, 5 * 2**18
 
@@ -138,12 +140,18 @@ def _step(vectors: int, each: int, threads: int) -> int:
 
 def _block(strips: int, groups: int, fitting: int, threads: int) -> tuple[int, bool]:
     """Strips of a block, and whether threads share blocks: where blocks of their own would leave some of them idle."""
-    block = min(strips, fitting)
-    jobs = ceil(strips / block) * groups
-    if threads > 1 and jobs < 4 * threads:
-        block = max(1, min(block, ceil(strips * groups / threads)))
+    fitting = min(strips, fitting)
+    if threads == 1:
+        return fitting, False
+
+    def busy(block: int) -> float:
+        """Share of the time that threads are at work; short blocks read the weights more often."""
         jobs = ceil(strips / block) * groups
-    if threads > 1 and jobs < 0.85 * threads * ceil(jobs / threads):
+        most = min(ceil(jobs / threads) * block, strips * groups)
+        return strips * groups / (threads * most) * block / (block + SHORT * fitting)
+
+    block = max(range(1, min(strips, 2 * fitting) + 1), key=busy)
+    if busy(block) * (block + SHORT * fitting) / block < BUSY:
         return min(strips, 2 * fitting), True
     return block, False
 
@@ -171,8 +179,9 @@ def weights_of(
         "group": into * out * taps,
         "along_out": into * taps if forward else taps,
         "along_into": taps if forward else out * taps,
-        "first": 0 if forward else taps - 1,
-        "row": turn * TAPS,
+        "first": 0 if forward else TAPS - 1,
+        "start": 0 if forward else TAPS - 1,
+        "row": turn,
         "column": turn,
         "size": geometry.groups * into * out * taps,
         "taps": taps,

@@ -27,7 +27,7 @@ MINIMAL = (
 )
 WEIGHTS = (
     *("groups", "into", "out", "out_vectors", "step", "chunk", "n", "nr", "transform"),
-    *("group", "along_out", "along_into", "first", "row", "column", "size", "taps"),
+    *("group", "along_out", "along_into", "first", "start", "row", "column", "size", "taps"),
 )
 PAIRS = (
     *("groups", "points", "into_vectors", "out", "out_vectors", "into_slab", "out_slab", "row_blocks", "add"),
