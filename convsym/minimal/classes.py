@@ -1,7 +1,7 @@
 """The dilation taken away: outputs d apart see inputs d apart, so each residue class is a convolution without dilation.
 
-All classes together are one convolution with d times as many samples along each axis, on copies with their zeros around
-them; what lies behind the last output of a class is left out again.
+All classes together are one convolution with d times as many samples along each axis, on copies; what lies behind the
+last output of a class is left out again.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,26 @@ def inner(geometry: Geometry) -> Geometry:
     """The convolution of all classes; the geometry itself where nothing is dilated."""
     if not dilated(geometry):
         return geometry
-    pairs = zip(geometry.outputs, geometry.dilation, strict=True)
-    outputs = tuple(ceil(size / step) for size, step in pairs)
-    spans = zip(outputs, geometry.kernel, strict=True)
-    inputs = tuple(int(rules.read(size - 1, kernel - 1, 1, 1, 0)) + 1 for size, kernel in spans)
-    ones, none = (1,) * geometry.rank, ((0, 0),) * geometry.rank
-    batch = geometry.batch * prod(geometry.dilation)
-    return replace(geometry, batch=batch, inputs=inputs, outputs=outputs, dilation=ones, padding=none)
+    outputs, inputs, padding = [], [], []
+    for axis, step in enumerate(geometry.dilation):
+        outputs.append(ceil(geometry.outputs[axis] / step))
+        before = 0 if _own_zeros(geometry, axis) else geometry.padding[axis][0] // step
+        last = int(rules.read(outputs[-1] - 1, geometry.kernel[axis] - 1, 1, 1, before))
+        inputs.append(last + 1 if _own_zeros(geometry, axis) else ceil(geometry.inputs[axis] / step))
+        padding.append((before, last + 1 - inputs[-1]))
+    return replace(
+        geometry,
+        batch=geometry.batch * prod(geometry.dilation),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs),
+        dilation=(1,) * geometry.rank,
+        padding=tuple(padding),
+    )
+
+
+def _own_zeros(geometry: Geometry, axis: int) -> bool:
+    """Whether classes hold the zeros of the padding: where it is no multiple of the step, they have different ones."""
+    return bool(geometry.padding[axis][0] % geometry.dilation[axis])
 
 
 def split(geometry: Geometry, name: str, array: Array) -> Array:
@@ -71,10 +84,11 @@ def _places(geometry: Geometry, name: str) -> list[tuple[tuple[int, ...], tuple[
     axes = []
     own = geometry.inputs if name[-1] == "x" else geometry.outputs
     lengths = _sizes(geometry, name)
-    for size, length, step, (before, _) in zip(own, lengths, geometry.dilation, geometry.padding, strict=True):
+    for axis, (size, length, step) in enumerate(zip(own, lengths, geometry.dilation, strict=True)):
+        before = geometry.padding[axis][0] if name[-1] == "x" and _own_zeros(geometry, axis) else 0
         parts = []
         for residue in range(step):
-            moved = (before if name[-1] == "x" else 0) - residue
+            moved = before - residue
             start = max(rules.first_output(0, step, 1, moved), 0)
             end = max(min(rules.end_output(size, 0, step, 1, moved), length), start)
             first = rules.read(start, 0, step, 1, moved)
