@@ -21,6 +21,8 @@ from convsym.taps import Axis, Image, Integers, Vectors, all_sums, taps_of, vect
 
 # Elements of an image that one job of its filling takes at most.
 FILLED = 2**12
+# Vectors of a tile from which on they must follow each other, and vectors that one job takes at least then.
+APART, BLOCK = 4, 32
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,9 @@ def _sweep(
     box, summed = (end - begin, *one.sizes[1:]), channels * len(aoff)
     vectors = vectors_of(box, image.pitches, places, shapes.lanes[char], summed)
     row_blocks, vector_blocks, widest = tiling(rows, vectors.number, summed, shapes)
+    block = len(vectors.pos) * ceil(BLOCK / len(vectors.pos)) if widest > APART else 0
+    if block:  # runs of vectors end with the rows
+        vector_blocks = ceil(vectors.number / block)
     groups = np.arange(geometry.groups)
     made = driver(
         "sweep",
@@ -186,11 +191,12 @@ def _sweep(
         ym=prod(sizes),
         row_blocks=row_blocks,
         vector_blocks=vector_blocks,
-        vectors_first=int(channels * image.size > STRIP // 2),
+        vectors_first=int(channels * image.size > STRIP if len(aoff) == 1 else rows * summed <= STRIP // 2),
         step=places[-1],
         repeats=1,
         add=0,
         widest=widest,
+        block=block,
         aoff=aoff,
         boff=boff,
         **_vector_tables(vectors),
@@ -205,7 +211,7 @@ def _sweep(
 
 
 def _vector_tables(vectors: Vectors) -> dict[str, Array]:
-    names = ("outer_pos", "outer_place", "pos", "start", "lane", "count", "place", "full")
+    names = ("outer_pos", "outer_place", "pos", "start", "lane", "count", "place", "full", "run")
     return {name: getattr(vectors, name) for name in names}
 
 

@@ -27,7 +27,8 @@ def room(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> t
     lines = end - begin if geometry.rank == 2 else geometry.outputs[-2] if geometry.rank > 2 else 1
     planes = prod((end - begin, *geometry.outputs[1:])[:-2])
     sums = count * planes * ceil(lines / _held(cotangent)) + 2
-    filled, laid = count * groups * into * image.size, 0 if cotangent.whole else count * groups * out * cotangent.size
+    filled = 0 if image.whole else count * groups * into * image.size
+    laid = 0 if cotangent.whole else count * groups * out * cotangent.size
     return filled, laid, sums * groups * out * into * prod(geometry.kernel)
 
 
@@ -88,7 +89,7 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
         repeat_lines=repeat_lines,
         boff=boff,
     )
-    fill = fill_of(groups * into, image, prod(geometry.inputs), geometry.groups * into)
+    fill = None if image.whole else fill_of(groups * into, image, prod(geometry.inputs), geometry.groups * into)
     lay = None if cotangent.whole else fill_of(groups * out, cotangent, prod(geometry.outputs), geometry.groups * out)
     work = count * prod(box) * groups * into * out * prod(geometry.kernel)
     return Part(fill, lay, made, 0, work, len(repeat_a))

@@ -4,7 +4,7 @@ A public function turns its arguments into a `Geometry` (see `convsym.meaning`);
 alone.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from convsym.arguments import Pairs
@@ -36,6 +36,14 @@ class Geometry:
     input_dilation: Shape
     mode: str = "zeros"
     flip: bool = False
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        """Calls look much up by their geometry."""
+        return hash(tuple(getattr(self, field.name) for field in fields(self)))
 
     @cached_property
     def rank(self) -> int:

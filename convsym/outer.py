@@ -6,7 +6,7 @@ and dilations of x are steps of a scalar, so x is only padded, and not even that
 
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, gcd, prod
+from math import ceil, prod
 
 import numpy as np
 
@@ -18,7 +18,6 @@ from convsym.strips import Part, Size, Span
 from convsym.taps import Axis, Image, Integers, Taps, all_sums, grid, taps_of
 
 TURNED = 64  # positions that are laid anew at a time
-SETTLED = 16  # channels that are laid back at a time, at most
 
 
 @dataclass(frozen=True)
@@ -114,7 +113,7 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
     group, block, owner = (
         place.ravel() for place in np.indices((groups, cut.blocks, len(owners)), dtype=np.intp)
     )
-    samples, vectors = np.arange(count)[:, None], np.arange(0, cut.width, lanes)
+    samples, vectors, apart = np.arange(count)[:, None], np.arange(0, cut.width, lanes), 1 if cut.by_channel else rows
     made = driver(
         "sweep",
         len(group) * cut.row_blocks,
@@ -129,7 +128,7 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
         bc=box[-1] * cut.width,
         bn=0,
         yn=0,
-        ym=cut.width,
+        ym=(len(owners) if cut.by_channel else 1) * cut.width,
         row_blocks=cut.row_blocks,
         vector_blocks=1,
         vectors_first=0,
@@ -137,6 +136,7 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
         repeats=count * prod(planes),
         add=1,
         widest=len(vectors),
+        block=0,
         aoff=np.arange(box[-1]) * steps[-1],
         boff=np.arange(box[-1]) * cut.width,
         outer_pos=[0],
@@ -146,10 +146,11 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
         lane=np.zeros(len(vectors)),
         count=np.full(len(vectors), lanes),
         place=vectors,
-        full=np.ones(len(vectors)),
+        full=np.arange(len(vectors), 0, -1),
+        run=np.arange(len(vectors), 0, -1),
         group_a=group * (into * image.size) + owners[owner],
         group_b=(group * cut.blocks + block) * (positions * cut.width),
-        group_y=((group * cut.blocks + block) * len(owners) + owner) * (rows * cut.width),
+        group_y=((group * cut.blocks + block) * (rows * len(owners)) + owner * apart) * cut.width,
         repeat_a=(samples * (groups * into * image.size) + grid(planes, steps[: len(planes)])).ravel(),
         repeat_b=(
             samples * (groups * cut.blocks * positions * cut.width)
@@ -177,14 +178,12 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
 def settle(geometry: Geometry, groups: int, char: str, level: str) -> Driver:
     """How the outer products are laid as the weights are."""
     cut, channels = outer_shape(geometry, char, level), geometry.channels[1]
-    elements = geometry.channels[0] * prod(geometry.kernel)
+    lanes, elements = kernels.tables.shapes(level).lanes[char], geometry.channels[0] * prod(geometry.kernel)
     return driver(
         "settle",
-        groups * ceil(channels / gcd(SETTLED, cut.width)),
+        groups * ceil(channels / lanes),
         channels=channels,
         width=cut.width,
         elements=elements,
-        inner=prod(geometry.kernel) if cut.by_channel else elements,
-        block=gcd(SETTLED, cut.width),
-        inner_first=int(cut.by_channel),
+        block=lanes,
     )

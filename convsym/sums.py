@@ -5,6 +5,7 @@ no term at all (a gradient's reads outside of dy), such a factor must leave noth
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from math import isfinite, prod
 
@@ -36,6 +37,11 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
     out : ndarray
         Of `geometry.shapes[result]` and the same dtype.
     """
+    flat = _flat(geometry)
+    if flat is not geometry:
+        operands = {name: array.reshape(flat.shapes[name]) for name, array in operands.items()}
+        out = out.reshape(flat.shapes[result])
+        geometry = flat
     if out.dtype.char in "fd" and is_tiled(geometry, result) and _by_tiles(geometry, result, operands, out):
         return
     out[...] = 0
@@ -62,8 +68,19 @@ def is_tiled(geometry: Geometry, result: str) -> bool:
     return prod(spans) <= 8 * (prod(geometry.inputs) + prod(geometry.outputs)) + TILED_WORK
 
 
+def _flat(geometry: Geometry) -> Geometry:
+    """Kernels of one tap that read every element where it lies: all spatial axes are one."""
+    if geometry.rank == 1 or set(geometry.kernel + geometry.stride) != {1} or any(map(any, geometry.padding)):
+        return geometry
+    size, one = (prod(geometry.inputs),), (1,)
+    return replace(
+        geometry, inputs=size, outputs=size, kernel=one, stride=one, dilation=one, padding=((0, 0),), input_dilation=one
+    )
+
+
 def workspace(geometry: Geometry, result: str, char: str) -> int:
     """Elements of float32 or float64 that the sum takes beside its arrays."""
+    geometry = _flat(geometry)
     if char not in "fd" or not is_tiled(geometry, result):
         return 0
     level = kernels.in_use()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from math import prod
+from math import ceil, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -164,7 +164,9 @@ class Vectors:
         Parts of the vectors that are stored: those of vector j are start[j] … start[j + 1]; of each the first lane, the
         number of lanes, and where they go.
     full : ndarray
-        Whether a vector is one part of all lanes.
+        How many vectors from each on are one part of all lanes, and lie one after the other in image and result.
+    run : ndarray
+        How many vectors from each on lie one after the other.
     """
 
     outer_pos: Integers
@@ -175,6 +177,7 @@ class Vectors:
     count: Integers
     place: Integers
     full: Integers
+    run: Integers
 
     @property
     def number(self) -> int:
@@ -217,15 +220,18 @@ def vectors_of(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[in
 
     def cost(vectors: Vectors) -> float:
         parts = len(vectors.lane) + 8 * int((vectors.full == 0).sum())
-        return len(vectors.outer_pos) * (len(vectors.pos) * work + 2 * parts)
+        return len(vectors.outer_pos) * (len(vectors.pos) * work + 2 * parts + 4)
 
     return min((rows, across), key=cost)
 
 
 def _in_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int) -> Vectors:
     """Vectors within rows; the last one of a row begins earlier, so that it ends with the row."""
-    pieces = _covering(sizes[-1], PATTERN * lanes)
-    size = min(sizes[-1], PATTERN * lanes)
+    size = sizes[-1]
+    if size > lanes:
+        number = ceil(size / (PATTERN * lanes))
+        size = min(ceil(size / (number * lanes)) * lanes, size)
+    pieces = _covering(sizes[-1], size)
     first = _covering(size, lanes)
     count = min(lanes, size)
     return Vectors(
@@ -236,13 +242,28 @@ def _in_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int]
         np.zeros_like(first),
         np.full_like(first, count),
         first * places[-1],
-        np.full_like(first, int(count == lanes and places[-1] == 1)),
+        *_runs(first, first * places[-1], np.full(len(first), count == lanes and places[-1] == 1), lanes),
     )
 
 
 def _covering(size: int, length: int) -> Integers:
     """Where pieces start that cover an axis; the last one ends with the axis."""
     return np.minimum(np.arange(0, size, length), max(size - length, 0))
+
+
+def _runs(first: Integers, place: Integers, full: NDArray[np.bool_], lanes: int) -> tuple[Integers, Integers]:
+    """From each vector on, how many are full and lie one after the other in image and result; in the image alone."""
+    image = np.diff(first) == lanes
+    result = image & (np.diff(place) == lanes) & full[:-1] & full[1:]
+    return _lengths(result) * full, _lengths(image)
+
+
+def _lengths(joined: NDArray[np.bool_]) -> Integers:
+    """How many elements from each on are joined, given which are with the next one."""
+    ends = np.flatnonzero(np.append(~joined, True)) + 1
+    places = np.arange(len(joined) + 1)
+    lengths: Integers = ends[np.searchsorted(ends, places, side="right")] - places
+    return lengths
 
 
 def _across_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int) -> Vectors:
@@ -254,15 +275,17 @@ def _across_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[
     first = _covering(flat, lanes)
     parts = [_parts(f, lanes, height, size, pitch, (places[-2], places[-1])) for f in first.tolist()]
     lane, count, place = np.array([part for own in parts for part in own], np.intp).reshape(-1, 3).T
+    full = np.array([places[-1] == 1 and len(own) == 1 and own[0][:2] == (0, lanes) for own in parts])
+    start = np.cumsum([0, *map(len, parts)])
     return Vectors(
         grid(sizes[:-2], pitches[:-2]),
         grid(sizes[:-2], places[:-2]),
         first,
-        np.cumsum([0, *map(len, parts)]),
+        start,
         lane,
         count,
         place,
-        np.array([places[-1] == 1 and len(own) == 1 and own[0][:2] == (0, lanes) for own in parts], np.intp),
+        *_runs(first, place[start[:-1]], full, lanes),
     )
 
 

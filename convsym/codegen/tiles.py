@@ -19,6 +19,10 @@ from convsym.codegen.syntax import DTYPES
 _SIZES = {"f32": 4, "f64": 8}
 
 
+# Tiles of more vectors than this take them one after the other: there are no registers for as many addresses.
+APART = 4
+
+
 @dataclass(frozen=True)
 class Registers:
     """The tiles of one CPU level.
@@ -42,9 +46,17 @@ class Registers:
 # baseline: 16 registers, and a product needs one of its own; v3: 16 with fused multiply-add; v4: 32. Measured in
 # November 2026 (float32, 1 core): v4 8×3 198, 6×4 195, 12×2 198 of 240 GFLOP/s; v3 6×2 119 of 120.
 LEVELS = {
-    "baseline": Registers(16, {1: 6, 2: 4, 3: 2, 4: 2, 8: 1}, {1: 6, 2: 4, 3: 2, 4: 2}),
-    "v3": Registers(32, {1: 8, 2: 6, 3: 4, 4: 2, 8: 1}, {1: 10, 2: 6, 3: 3, 4: 2}),
-    "v4": Registers(64, {1: 8, 2: 8, 3: 8, 4: 6, 6: 4, 8: 3, 12: 2}, {1: 12, 2: 10, 3: 8, 4: 6}),
+    "baseline": Registers(
+        16, {1: 6, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1, 8: 1}, {1: 6, 2: 4, 3: 2, 4: 2}
+    ),
+    "v3": Registers(
+        32, {1: 8, 2: 6, 3: 4, 4: 2, 5: 2, 6: 2, 7: 1, 8: 1, 10: 1}, {1: 10, 2: 6, 3: 3, 4: 2}
+    ),
+    "v4": Registers(
+        64,
+        {1: 8, 2: 8, 3: 8, 4: 6, 5: 4, 6: 4, 7: 3, 8: 3, 9: 2, 10: 2, 12: 2, 14: 1, 16: 1},
+        {1: 12, 2: 10, 3: 8, 4: 6},
+    ),
 }
 
 
@@ -69,6 +81,7 @@ def tiles_text(level: str) -> str:
         parts += [_chooser(dtype, "tile", shapes), _chooser(dtype, "dot", dots)]
     largest = max(m * n for shapes in (registers.rows, registers.dots) for m, n in shapes.items())
     parts.append(f"cdef enum:\n    LARGEST = {largest * registers.vector}  # bytes of the largest tile\n")
+    parts[0] += f"\ncdef enum:\n    APART = {APART}  # vectors of a tile that may lie anywhere\n"
     about = "For each number of vectors the most rows of a tile; for each number of rows the most columns of a dot."
     parts.append(f'def shapes():\n    """{about}"""\n    return {registers.rows}, {registers.dots}\n')
     return "\n\n".join(parts)
@@ -82,8 +95,10 @@ def _types(vector: int) -> str:
     lines.append("    #else")
     lines += [f"    typedef {ctype} lanes_{dtype};" for dtype, ctype in DTYPES.items()]
     lines.append("    #endif")
+    lines += ["    #if defined(__GNUC__)", "    #define ahead(place) __builtin_prefetch(place)", "    #else"]
+    lines += ["    #define ahead(place) ((void)(place))", "    #endif"]
     lines += [f"    static const lanes_{dtype} zero_{dtype};" for dtype in DTYPES]
-    lines.append('    """')
+    lines += ['    """', "    void ahead(const void* place) noexcept nogil"]
     for dtype, ctype in DTYPES.items():
         lines += [f"    ctypedef {ctype} lanes_{dtype}", f"    const lanes_{dtype} zero_{dtype}"]
     pointers = [
@@ -103,26 +118,32 @@ def _tile_arguments(real: str) -> str:
 
 
 def _tile(dtype: str, rows: int, vectors: int) -> str:
-    """One tile: vector v of row m of the result is stored at ``y[m*ym + place[v]]``."""
+    """One tile: vector v of row m of the result is stored at ``y[m*ym + place[v]]``; many vectors follow the first."""
     lanes, every = f"lanes_{dtype}", range(vectors)
+    bases = every if vectors <= APART else range(1)
+    reads = [f"(b{v} + i)" if v in bases else f"(b0 + i + {v}*{_lanes_of(dtype)})" for v in every]
     products = ["; ".join(f"c{m}_{v} = c{m}_{v} + p[{m}*am]*x{v}" for v in every) for m in range(rows)]
-    stores = ["; ".join(f"(<{lanes}*>(y + {m}*ym + place[{v}]))[0] = c{m}_{v}" for v in every) for m in range(rows)]
+    places = [f"place[{v}]" if v in bases else f"place[0] + {v}*{_lanes_of(dtype)}" for v in every]
+    stores = [
+        "; ".join(f"(<{lanes}*>(y + {m}*ym + {place}))[0] = c{m}_{v}" for v, place in enumerate(places))
+        for m in range(rows)
+    ]
     return "\n".join(
         [
             f"cdef void tile_{dtype}_{rows}x{vectors}({_tile_arguments(DTYPES[dtype])}) noexcept nogil:",
             "    cdef Py_ssize_t c, t, i",
             f"    cdef const {DTYPES[dtype]}* p",
-            *(f"    cdef const {DTYPES[dtype]}* b{v} = b + pos[{v}]" for v in every),
+            *(f"    cdef const {DTYPES[dtype]}* b{v} = b + pos[{v}]" for v in bases),
             f"    cdef {lanes} " + ", ".join(f"x{v}" for v in every),
             *(f"    cdef {lanes} " + ", ".join(f"c{m}_{v} = zero_{dtype}" for v in every) for m in range(rows)),
             "    for c in range(channels):",
             "        for t in range(taps):",
             "            i = boff[t]",
-            "            " + "; ".join(f"x{v} = (<const {lanes}*>(b{v} + i))[0]" for v in every),
+            "            " + "; ".join(f"x{v} = (<const {lanes}*>{read})[0]" for v, read in enumerate(reads)),
             "            p = a + aoff[t]",
             *(f"            {line}" for line in products),
             "        a += ac",
-            "        " + "; ".join(f"b{v} += bc" for v in every),
+            "        " + "; ".join(f"b{v} += bc" for v in bases),
             *(f"    {line}" for line in stores),
         ]
     ) + "\n"

@@ -3,7 +3,8 @@
 # computes does not depend on the others. The places of numbers and tables are those of convsym/kernels/tables.py.
 
 cdef enum:
-    MOST = 12  # vectors in a tile
+    MOST = 16  # vectors in a tile
+    SLACK = 64  # bytes that the last vector may be read beyond a tile
 
 ctypedef fused real:
     float
@@ -39,6 +40,54 @@ cdef inline Py_ssize_t widest(real* unused, Py_ssize_t rows, Py_ssize_t vectors)
     return vectors
 
 
+cdef inline void copy_vector(real* out, const real* x) noexcept nogil:
+    if real is float:
+        (<lanes_f32*>out)[0] = (<const lanes_f32*>x)[0]
+    else:
+        (<lanes_f64*>out)[0] = (<const lanes_f64*>x)[0]
+
+
+cdef inline void clear_vector(real* out) noexcept nogil:
+    if real is float:
+        (<lanes_f32*>out)[0] = zero_f32
+    else:
+        (<lanes_f64*>out)[0] = zero_f64
+
+
+cdef inline void copy(real* out, const real* x, Py_ssize_t count) noexcept nogil:
+    """Copy so many elements; the last vector begins earlier, so that it ends with them."""
+    cdef Py_ssize_t lanes = lanes_of(out), i = 0
+    if count < lanes:
+        if 2*count >= lanes:
+            memcpy(out, x, lanes//2*sizeof(real))
+            memcpy(out + count - lanes//2, x + count - lanes//2, lanes//2*sizeof(real))
+        elif 4*count >= lanes:
+            memcpy(out, x, lanes//4*sizeof(real))
+            memcpy(out + count - lanes//4, x + count - lanes//4, lanes//4*sizeof(real))
+        else:
+            for i in range(count):
+                out[i] = x[i]
+        return
+    while i + lanes <= count:
+        copy_vector(out + i, x + i)
+        i += lanes
+    if i < count:
+        copy_vector(out + count - lanes, x + count - lanes)
+
+
+cdef inline void clear_places(real* out, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t length) noexcept nogil:
+    """Zeros at places begin … end of a row, and perhaps around them."""
+    cdef Py_ssize_t lanes = lanes_of(out)
+    if length < lanes:
+        while begin < end:
+            out[begin] = 0
+            begin += 1
+        return
+    while begin < end:
+        clear_vector(out + min(begin, length - lanes))
+        begin += lanes
+
+
 # ------------------------------------------------------------------------------------------------------------- fill
 
 cdef void fill_rows(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
@@ -55,19 +104,16 @@ cdef void fill_rows(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t jo
     x += image*s[6] + channel*s[7]
     for row in range(row, end):
         here, lead, count = x + source[row], leads[row], counts[row]
-        for i in range(lead):
-            out[i] = 0
+        clear_places(out, 0, lead if count > 0 else length, length)
+        clear_places(out, lead + count, length, length)
         if step == 1:
-            for i in range(count):
-                out[lead + i] = here[i]
+            copy(out + lead, here, count)
         elif step == 2:
             for i in range(count):
                 out[lead + i] = here[2*i]
         else:
             for i in range(count):
                 out[lead + i] = here[step*i]
-        for i in range(lead + count, length):
-            out[i] = 0
         out += length
 
 
@@ -90,7 +136,7 @@ def fill_f64(double[::1] out not None, const double[::1] x not None, const Py_ss
 cdef void turn_block(real* out, const real* dy, const Py_ssize_t* s, Py_ssize_t item) noexcept nogil:
     """A block of positions of a block of channels, channels last; channels that are not there are 0."""
     cdef Py_ssize_t channels = s[0], width = s[1], positions = s[2], block = s[3]
-    cdef Py_ssize_t blocks = ceildiv(positions, block), k, o, first, end, here
+    cdef Py_ssize_t blocks = ceildiv(positions, block), lanes = lanes_of(out), k, o, first, end, here
     cdef Py_ssize_t place = floordiv(item, blocks)
     first = floormod(item, blocks)*block
     end = first + block if first + block < positions else positions
@@ -98,13 +144,19 @@ cdef void turn_block(real* out, const real* dy, const Py_ssize_t* s, Py_ssize_t 
     here = floormod(place, s[4])*width  # first channel of the block
     place = floordiv(place, s[4])
     dy += floordiv(place, s[7])*s[8] + floormod(place, s[7])*s[5] + here*s[6]
-    for k in range(width):
-        if here + k < channels:
-            for o in range(first, end):
-                out[o*width + k] = dy[k*s[6] + o]
-        else:
-            for o in range(first, end):
-                out[o*width + k] = 0
+    k = 0
+    while k < width:
+        if here + k + lanes <= channels and end - first >= lanes:
+            o = first
+            while o < end:
+                o = min(o, end - lanes)
+                transpose(out + o*width + k, width, dy + k*s[6] + o, s[6])
+                o += lanes
+            k += lanes
+            continue
+        for o in range(first, end):
+            out[o*width + k] = dy[k*s[6] + o] if here + k < channels else 0
+        k += 1
 
 
 def turn_f32(float[::1] out not None, const float[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
@@ -122,23 +174,21 @@ def turn_f64(double[::1] out not None, const double[::1] dy not None, const Py_s
 
 
 cdef void settle_block(real* dw, const real* made, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
-    """A block of channels, turned back from being last; elements of one channel lie together again."""
-    cdef Py_ssize_t channels = s[0], width = s[1], elements = s[2], inner = s[3], outer = floordiv(elements, inner)
-    cdef Py_ssize_t blocks = ceildiv(channels, s[4]), lane, e, first, end, k, count, pitch
-    cdef Py_ssize_t g = floordiv(job, blocks)
-    cdef const real* here
-    cdef real* out
-    k = floormod(job, blocks)*s[4]
-    count = min(s[4], channels - k)
+    """A block of channels, turned back from being last."""
+    cdef Py_ssize_t channels = s[0], width = s[1], elements = s[2], lanes = lanes_of(dw), lane, e = 0, count
+    cdef Py_ssize_t blocks = ceildiv(channels, s[3]), g = floordiv(job, blocks), k = floormod(job, blocks)*s[3]
+    count = min(s[3], channels - k)
     dw += (g*channels + k)*elements
     made += (g*ceildiv(channels, width) + floordiv(k, width))*elements*width + floormod(k, width)
-    for first in range(outer):
+    while e < elements:
+        if count == lanes and elements >= lanes:
+            e = min(e, elements - lanes)
+            transpose(dw + e, elements, made + e*width, width)
+            e += lanes
+            continue
         for lane in range(count):
-            out = dw + lane*elements + first*inner
-            here = made + lane + (first*width if s[5] else first*inner*width)
-            pitch = outer*width if s[5] else width
-            for e in range(inner):
-                out[e] = here[e*pitch]
+            dw[lane*elements + e] = made[e*width + lane]
+        e += 1
 
 
 def settle_f32(float[::1] dw not None, const float[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
@@ -157,64 +207,101 @@ def settle_f64(double[::1] dw not None, const double[::1] made not None, const P
 
 # ------------------------------------------------------------------------------------------------------------ sweep
 
-cdef void store(real* y, const real* made, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t first, bint add) noexcept nogil:
-    """The vectors of a tile to where their lanes belong."""
-    cdef Py_ssize_t lanes = lanes_of(y), pattern = s[3], step = s[15], m, v, j, part, lane, count
+cdef void store(real* y, const real* made, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
+    """The vectors of a tile to where their lanes belong, in the order of their places."""
+    cdef Py_ssize_t lanes = lanes_of(y), step = s[15], m, v, part, lane, count, end
+    cdef bint loose, add = s[17]
+    cdef const Py_ssize_t* start = s + s[25]
+    cdef const Py_ssize_t* places = s + s[28]
     cdef const real* row
     cdef real* out
     for v in range(vectors):
-        j = floormod(first + v, pattern)
-        for part in range(s[s[24] + j], s[s[24] + j + 1]):
-            count = s[s[26] + part]
-            for m in range(rows):
-                row = made + (m*vectors + v)*lanes + s[s[25] + part]
-                out = y + m*s[11] + s[s[22] + floordiv(first + v, pattern)] + s[s[27] + part]
-                if add:
-                    for lane in range(count):
-                        out[lane*step] += row[lane]
-                elif step == 1:
-                    for lane in range(count):
-                        out[lane] = row[lane]
-                else:
-                    for lane in range(count):
-                        out[lane*step] = row[lane]
+        end = start[j + 1]
+        for part in range(start[j], end):
+            count, lane = s[s[27] + part], s[s[26] + part]
+            row = made + v*lanes + lane
+            out = y + s[s[23] + i] + places[part]
+            # A vector may be stored beyond its part where the next part is stored after it, and covers that.
+            loose = step == 1 and not add and (part + 1 < end or (v + 1 < vectors and j + 1 < s[3]))
+            if loose and places[part + 1] == places[part] + count and s[s[27] + part + 1] + count >= lanes:
+                for m in range(rows):
+                    copy_vector(out + m*s[11], row + m*vectors*lanes)
+            elif step == 1 and not add:
+                for m in range(rows):
+                    copy(out + m*s[11], row + m*vectors*lanes, count)
+            else:
+                for m in range(rows):
+                    scatter(out + m*s[11], row + m*vectors*lanes, count, step, add)
+        j += 1
+        if j == s[3]:
+            i, j = i + 1, 0
 
 
-cdef void sweep_tile(real* y, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t first) noexcept nogil:
-    """One tile of the result: rows from where y and a point, vectors from `first`."""
+cdef inline void scatter(real* out, const real* row, Py_ssize_t count, Py_ssize_t step, bint add) noexcept nogil:
+    cdef Py_ssize_t lane
+    if add:
+        for lane in range(count):
+            out[lane*step] += row[lane]
+    elif step == 2:
+        for lane in range(count):
+            out[2*lane] = row[lane]
+    else:
+        for lane in range(count):
+            out[lane*step] = row[lane]
+
+
+cdef void sweep_tile(real* y, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
+    """One tile of the result: rows from where y and a point, vectors from the j-th of the i-th outer row."""
     cdef Py_ssize_t[MOST] pos
     cdef Py_ssize_t[MOST] place
-    cdef char[LARGEST] made_room
+    cdef char[LARGEST + SLACK] made_room
     cdef char[LARGEST] sum_room
     cdef real* made = <real*>made_room
     cdef real* total = <real*>sum_room
-    cdef Py_ssize_t lanes = lanes_of(y), pattern = s[3], repeats = s[16], v, i, j, n
+    cdef Py_ssize_t lanes = lanes_of(y), repeats = s[16], v, n, row = i, at = j
     cdef bint whole = repeats == 1 and not s[17]
-    for v in range(vectors):
-        i = floordiv(first + v, pattern)
-        j = floormod(first + v, pattern)
-        pos[v] = s[s[21] + i] + s[s[23] + j]
-        whole = whole and s[s[28] + j]
-        place[v] = s[s[22] + i] + s[s[27] + s[s[24] + j]]
+    if vectors > APART:
+        pos[0] = s[s[22] + i] + s[s[24] + j]
+        place[0] = s[s[23] + i] + s[s[28] + s[s[25] + j]]
+        whole = whole and s[s[29] + j] >= vectors
+    else:
+        for v in range(vectors):
+            pos[v] = s[s[22] + row] + s[s[24] + at]
+            place[v] = s[s[23] + row] + s[s[28] + s[s[25] + at]]
+            whole = whole and s[s[29] + at] > 0
+            at += 1
+            if at == s[3]:
+                row, at = row + 1, 0
     if whole:
-        run_tile(rows, vectors, s[4], s[5], a, s[6], s[7], s + s[19], b, s[8], s + s[20], pos, y, s[11], place)
+        run_tile(rows, vectors, s[4], s[5], a, s[6], s[7], s + s[20], b, s[8], s + s[21], pos, y, s[11], place)
         return
-    for v in range(vectors):
+    for v in range(min(vectors, APART)):
         place[v] = v*lanes
-    run_tile(rows, vectors, s[4], s[5], a + s[s[32]], s[6], s[7], s + s[19], b + s[s[33]], s[8], s + s[20], pos, made, vectors*lanes, place)
+    run_tile(
+        rows, vectors, s[4], s[5], a + s[s[33]], s[6], s[7], s + s[20], b + s[s[34]], s[8], s + s[21], pos,
+        made, vectors*lanes, place,
+    )
     for n in range(1, repeats):
         run_tile(
-            rows, vectors, s[4], s[5], a + s[s[32] + n], s[6], s[7], s + s[19], b + s[s[33] + n], s[8], s + s[20], pos,
+            rows, vectors, s[4], s[5], a + s[s[33] + n], s[6], s[7], s + s[20], b + s[s[34] + n], s[8], s + s[21], pos,
             total, vectors*lanes, place,
         )
-        for i in range(rows*vectors*lanes):
-            made[i] += total[i]
-    store(y, made, s, rows, vectors, first, s[17])
+        for v in range(rows*vectors*lanes):
+            made[v] += total[v]
+    store(y, made, s, rows, vectors, i, j)
+
+
+cdef inline void fetch(const real* b, const Py_ssize_t* s, Py_ssize_t m) noexcept nogil:
+    """Ask for a share of what the next vectors read, when every channel of theirs lies in a page of its own."""
+    cdef Py_ssize_t c, v, lanes = lanes_of(b)
+    for c in range(floordiv(m*s[4], s[12]), floordiv((m + 1)*s[4], s[12])):
+        for v in range(s[18]):
+            ahead(b + c*s[8] + v*lanes)
 
 
 cdef void sweep_job(real* y, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
     """A block of rows and vectors of one sample and group."""
-    cdef Py_ssize_t blocks = s[12]*s[13], at, g, m, v, rows, end, vectors
+    cdef Py_ssize_t blocks = s[12]*s[13], at, g, m, v, rows, end, vectors, i, j
     at = floormod(job, blocks)
     job = floordiv(job, blocks)
     g = floormod(job, s[0])
@@ -226,15 +313,28 @@ cdef void sweep_job(real* y, const real* a, const real* b, const Py_ssize_t* s, 
     rows = floordiv((m + 1)*s[1], s[12])
     m = floordiv(m*s[1], s[12])
     rows -= m
-    end = floordiv((v + 1)*s[2], s[13])
-    v = floordiv(v*s[2], s[13])
-    y += job*s[10] + s[s[31] + g] + m*s[11]
-    a += s[s[29] + g] + m*s[6]
-    b += job*s[9] + s[s[30] + g]
+    if s[19] > 0:
+        v *= s[19]
+        end = min(v + s[19], s[2])
+    else:
+        end = floordiv((v + 1)*s[2], s[13])
+        v = floordiv(v*s[2], s[13])
+    y += job*s[10] + s[s[32] + g] + m*s[11]
+    a += s[s[30] + g] + m*s[6]
+    b += job*s[9] + s[s[31] + g]
+    i, j = floordiv(v, s[3]), floormod(v, s[3])
+    if s[6] == 1 and s[14] and j + s[18] < s[3]:
+        fetch(b + s[s[22] + i] + s[s[24] + j + s[18]] + s[s[21]], s, floormod(at, s[12]))
     while v < end:
-        vectors = widest(y, rows, min(end - v, s[18]))
-        sweep_tile(y, a, b, s, rows, vectors, v)
+        vectors = min(end - v, s[18])
+        if vectors > APART:
+            vectors = max(APART, min(vectors, s[s[35] + j]))
+        vectors = widest(y, rows, vectors)
+        sweep_tile(y, a, b, s, rows, vectors, i, j)
         v += vectors
+        j += vectors
+        while j >= s[3]:
+            i, j = i + 1, j - s[3]
 
 
 def sweep_f32(float[::1] y not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):

@@ -25,15 +25,15 @@ TURN = (
     ),
     (),
 )
-SETTLE = (("channels", "width", "elements", "inner", "block", "inner_first"), ())
+SETTLE = (("channels", "width", "elements", "block"), ())
 SWEEP = (
     (
         *("groups", "rows", "vectors", "pattern", "channels", "taps", "am", "ac", "bc", "bn", "yn", "ym"),
-        *("row_blocks", "vector_blocks", "vectors_first", "step", "repeats", "add", "widest"),
+        *("row_blocks", "vector_blocks", "vectors_first", "step", "repeats", "add", "widest", "block"),
     ),
     (
         *("aoff", "boff", "outer_pos", "outer_place", "pos", "start", "lane", "count", "place", "full"),
-        *("group_a", "group_b", "group_y", "repeat_a", "repeat_b"),
+        *("group_a", "group_b", "group_y", "repeat_a", "repeat_b", "run"),
     ),
 )
 DOT = (

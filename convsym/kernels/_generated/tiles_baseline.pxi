@@ -9,9 +9,15 @@ cdef extern from *:
     typedef float lanes_f32;
     typedef double lanes_f64;
     #endif
+    #if defined(__GNUC__)
+    #define ahead(place) __builtin_prefetch(place)
+    #else
+    #define ahead(place) ((void)(place))
+    #endif
     static const lanes_f32 zero_f32;
     static const lanes_f64 zero_f64;
     """
+    void ahead(const void* place) noexcept nogil
     ctypedef float lanes_f32
     const lanes_f32 zero_f32
     ctypedef double lanes_f64
@@ -21,6 +27,9 @@ ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const flo
 ctypedef void (*dot_kernel_f32)(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil
 ctypedef void (*tile_kernel_f64)(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
 ctypedef void (*dot_kernel_f64)(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil
+
+cdef enum:
+    APART = 4  # vectors of a tile that may lie anywhere
 
 
 cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
@@ -344,28 +353,72 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
 
 
+cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
+
+
+cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
+
+
+cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
+
+
 cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
-    cdef const float* b6 = b + pos[6]
-    cdef const float* b7 = b + pos[7]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]; x6 = (<const lanes_f32*>(b6 + i))[0]; x7 = (<const lanes_f32*>(b7 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[7]))[0] = c0_7
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
 
 
 cdef void dot_f32_1x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
@@ -690,6 +743,12 @@ cdef tile_kernel_f32 choose_tile_f32(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f32_1x3
         if vectors == 4:
             return tile_f32_1x4
+        if vectors == 5:
+            return tile_f32_1x5
+        if vectors == 6:
+            return tile_f32_1x6
+        if vectors == 7:
+            return tile_f32_1x7
         if vectors == 8:
             return tile_f32_1x8
     if rows == 2:
@@ -1077,28 +1136,72 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
 
 
+cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
+
+
+cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
+
+
+cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
+
+
 cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
-    cdef const double* b6 = b + pos[6]
-    cdef const double* b7 = b + pos[7]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]; x6 = (<const lanes_f64*>(b6 + i))[0]; x7 = (<const lanes_f64*>(b7 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[7]))[0] = c0_7
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
 
 
 cdef void dot_f64_1x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
@@ -1423,6 +1526,12 @@ cdef tile_kernel_f64 choose_tile_f64(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f64_1x3
         if vectors == 4:
             return tile_f64_1x4
+        if vectors == 5:
+            return tile_f64_1x5
+        if vectors == 6:
+            return tile_f64_1x6
+        if vectors == 7:
+            return tile_f64_1x7
         if vectors == 8:
             return tile_f64_1x8
     if rows == 2:
@@ -1495,4 +1604,4 @@ cdef enum:
 
 def shapes():
     """For each number of vectors the most rows of a tile; for each number of rows the most columns of a dot."""
-    return {1: 6, 2: 4, 3: 2, 4: 2, 8: 1}, {1: 6, 2: 4, 3: 2, 4: 2}
+    return {1: 6, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1, 8: 1}, {1: 6, 2: 4, 3: 2, 4: 2}

@@ -9,9 +9,15 @@ cdef extern from *:
     typedef float lanes_f32;
     typedef double lanes_f64;
     #endif
+    #if defined(__GNUC__)
+    #define ahead(place) __builtin_prefetch(place)
+    #else
+    #define ahead(place) ((void)(place))
+    #endif
     static const lanes_f32 zero_f32;
     static const lanes_f64 zero_f64;
     """
+    void ahead(const void* place) noexcept nogil
     ctypedef float lanes_f32
     const lanes_f32 zero_f32
     ctypedef double lanes_f64
@@ -21,6 +27,9 @@ ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const flo
 ctypedef void (*dot_kernel_f32)(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil
 ctypedef void (*tile_kernel_f64)(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
 ctypedef void (*dot_kernel_f64)(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil
+
+cdef enum:
+    APART = 4  # vectors of a tile that may lie anywhere
 
 
 cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
@@ -872,62 +881,133 @@ cdef void tile_f32_6x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f32*>(y + 5*ym + place[1]))[0] = c5_1; (<lanes_f32*>(y + 5*ym + place[2]))[0] = c5_2; (<lanes_f32*>(y + 5*ym + place[3]))[0] = c5_3
 
 
+cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
+
+
+cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
+
+
+cdef void tile_f32_3x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
+            c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
+    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4
+
+
+cdef void tile_f32_4x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32, c3_4 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
+            c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4
+            c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3; c3_4 = c3_4 + p[3*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
+    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4
+    (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_1; (<lanes_f32*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_2; (<lanes_f32*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_3; (<lanes_f32*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_4
+
+
 cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
 
 
 cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5
-    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[5]))[0] = c1_5
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
 
 
 cdef void tile_f32_3x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
@@ -935,27 +1015,22 @@ cdef void tile_f32_3x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5
-    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[5]))[0] = c1_5
-    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[3]))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[4]))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[5]))[0] = c2_5
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
+    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5
 
 
 cdef void tile_f32_4x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
@@ -964,82 +1039,121 @@ cdef void tile_f32_4x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3; c3_4 = c3_4 + p[3*am]*x4; c3_5 = c3_5 + p[3*am]*x5
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5
-    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[5]))[0] = c1_5
-    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[3]))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[4]))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[5]))[0] = c2_5
-    (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[1]))[0] = c3_1; (<lanes_f32*>(y + 3*ym + place[2]))[0] = c3_2; (<lanes_f32*>(y + 3*ym + place[3]))[0] = c3_3; (<lanes_f32*>(y + 3*ym + place[4]))[0] = c3_4; (<lanes_f32*>(y + 3*ym + place[5]))[0] = c3_5
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
+    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5
+    (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_1; (<lanes_f32*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_2; (<lanes_f32*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_3; (<lanes_f32*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_4; (<lanes_f32*>(y + 3*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_5
+
+
+cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
+
+
+cdef void tile_f32_2x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6
+
+
+cdef void tile_f32_3x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32, c2_6 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6
+            c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5; c2_6 = c2_6 + p[2*am]*x6
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6
+    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5; (<lanes_f32*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_6
 
 
 cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
-    cdef const float* b6 = b + pos[6]
-    cdef const float* b7 = b + pos[7]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]; x6 = (<const lanes_f32*>(b6 + i))[0]; x7 = (<const lanes_f32*>(b7 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[7]))[0] = c0_7
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
 
 
 cdef void tile_f32_2x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
-    cdef const float* b6 = b + pos[6]
-    cdef const float* b7 = b + pos[7]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]; x6 = (<const lanes_f32*>(b6 + i))[0]; x7 = (<const lanes_f32*>(b7 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[7]))[0] = c0_7
-    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[5]))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[6]))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[7]))[0] = c1_7
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7
 
 
 cdef void tile_f32_3x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
-    cdef const float* b6 = b + pos[6]
-    cdef const float* b7 = b + pos[7]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32
@@ -1047,75 +1161,161 @@ cdef void tile_f32_3x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]; x6 = (<const lanes_f32*>(b6 + i))[0]; x7 = (<const lanes_f32*>(b7 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5; c2_6 = c2_6 + p[2*am]*x6; c2_7 = c2_7 + p[2*am]*x7
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[7]))[0] = c0_7
-    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[5]))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[6]))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[7]))[0] = c1_7
-    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[3]))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[4]))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[5]))[0] = c2_5; (<lanes_f32*>(y + 2*ym + place[6]))[0] = c2_6; (<lanes_f32*>(y + 2*ym + place[7]))[0] = c2_7
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7
+    (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5; (<lanes_f32*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_6; (<lanes_f32*>(y + 2*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_7
+
+
+cdef void tile_f32_1x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x8 = (<const lanes_f32*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8
+
+
+cdef void tile_f32_2x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32, c1_8 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x8 = (<const lanes_f32*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8
+
+
+cdef void tile_f32_1x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x8 = (<const lanes_f32*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x9 = (<const lanes_f32*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9
+
+
+cdef void tile_f32_2x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32, c1_8 = zero_f32, c1_9 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x8 = (<const lanes_f32*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x9 = (<const lanes_f32*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8; c1_9 = c1_9 + p[1*am]*x9
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8; (<lanes_f32*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_9
 
 
 cdef void tile_f32_1x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
-    cdef const float* b6 = b + pos[6]
-    cdef const float* b7 = b + pos[7]
-    cdef const float* b8 = b + pos[8]
-    cdef const float* b9 = b + pos[9]
-    cdef const float* b10 = b + pos[10]
-    cdef const float* b11 = b + pos[11]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]; x6 = (<const lanes_f32*>(b6 + i))[0]; x7 = (<const lanes_f32*>(b7 + i))[0]; x8 = (<const lanes_f32*>(b8 + i))[0]; x9 = (<const lanes_f32*>(b9 + i))[0]; x10 = (<const lanes_f32*>(b10 + i))[0]; x11 = (<const lanes_f32*>(b11 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x8 = (<const lanes_f32*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x9 = (<const lanes_f32*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x10 = (<const lanes_f32*>(b0 + i + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x11 = (<const lanes_f32*>(b0 + i + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc; b8 += bc; b9 += bc; b10 += bc; b11 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[7]))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[8]))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[9]))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[10]))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[11]))[0] = c0_11
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11
 
 
 cdef void tile_f32_2x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
-    cdef const float* b1 = b + pos[1]
-    cdef const float* b2 = b + pos[2]
-    cdef const float* b3 = b + pos[3]
-    cdef const float* b4 = b + pos[4]
-    cdef const float* b5 = b + pos[5]
-    cdef const float* b6 = b + pos[6]
-    cdef const float* b7 = b + pos[7]
-    cdef const float* b8 = b + pos[8]
-    cdef const float* b9 = b + pos[9]
-    cdef const float* b10 = b + pos[10]
-    cdef const float* b11 = b + pos[11]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32, c1_8 = zero_f32, c1_9 = zero_f32, c1_10 = zero_f32, c1_11 = zero_f32
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]; x4 = (<const lanes_f32*>(b4 + i))[0]; x5 = (<const lanes_f32*>(b5 + i))[0]; x6 = (<const lanes_f32*>(b6 + i))[0]; x7 = (<const lanes_f32*>(b7 + i))[0]; x8 = (<const lanes_f32*>(b8 + i))[0]; x9 = (<const lanes_f32*>(b9 + i))[0]; x10 = (<const lanes_f32*>(b10 + i))[0]; x11 = (<const lanes_f32*>(b11 + i))[0]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x8 = (<const lanes_f32*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x9 = (<const lanes_f32*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x10 = (<const lanes_f32*>(b0 + i + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x11 = (<const lanes_f32*>(b0 + i + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8; c1_9 = c1_9 + p[1*am]*x9; c1_10 = c1_10 + p[1*am]*x10; c1_11 = c1_11 + p[1*am]*x11
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc; b8 += bc; b9 += bc; b10 += bc; b11 += bc
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[7]))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[8]))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[9]))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[10]))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[11]))[0] = c0_11
-    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[5]))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[6]))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[7]))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[8]))[0] = c1_8; (<lanes_f32*>(y + 1*ym + place[9]))[0] = c1_9; (<lanes_f32*>(y + 1*ym + place[10]))[0] = c1_10; (<lanes_f32*>(y + 1*ym + place[11]))[0] = c1_11
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11
+    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8; (<lanes_f32*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_9; (<lanes_f32*>(y + 1*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_10; (<lanes_f32*>(y + 1*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_11
+
+
+cdef void tile_f32_1x14(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32, c0_12 = zero_f32, c0_13 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x8 = (<const lanes_f32*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x9 = (<const lanes_f32*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x10 = (<const lanes_f32*>(b0 + i + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x11 = (<const lanes_f32*>(b0 + i + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x12 = (<const lanes_f32*>(b0 + i + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x13 = (<const lanes_f32*>(b0 + i + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11; c0_12 = c0_12 + p[0*am]*x12; c0_13 = c0_13 + p[0*am]*x13
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11; (<lanes_f32*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_12; (<lanes_f32*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_13
+
+
+cdef void tile_f32_1x16(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const float* p
+    cdef const float* b0 = b + pos[0]
+    cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32, c0_12 = zero_f32, c0_13 = zero_f32, c0_14 = zero_f32, c0_15 = zero_f32
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x6 = (<const lanes_f32*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x7 = (<const lanes_f32*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x8 = (<const lanes_f32*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x9 = (<const lanes_f32*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x10 = (<const lanes_f32*>(b0 + i + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x11 = (<const lanes_f32*>(b0 + i + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x12 = (<const lanes_f32*>(b0 + i + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x13 = (<const lanes_f32*>(b0 + i + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x14 = (<const lanes_f32*>(b0 + i + 14*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x15 = (<const lanes_f32*>(b0 + i + 15*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11; c0_12 = c0_12 + p[0*am]*x12; c0_13 = c0_13 + p[0*am]*x13; c0_14 = c0_14 + p[0*am]*x14; c0_15 = c0_15 + p[0*am]*x15
+        a += ac
+        b0 += bc
+    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11; (<lanes_f32*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_12; (<lanes_f32*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_13; (<lanes_f32*>(y + 0*ym + place[0] + 14*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_14; (<lanes_f32*>(y + 0*ym + place[0] + 15*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_15
 
 
 cdef void dot_f32_1x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil:
@@ -2136,12 +2336,24 @@ cdef tile_kernel_f32 choose_tile_f32(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f32_1x3
         if vectors == 4:
             return tile_f32_1x4
+        if vectors == 5:
+            return tile_f32_1x5
         if vectors == 6:
             return tile_f32_1x6
+        if vectors == 7:
+            return tile_f32_1x7
         if vectors == 8:
             return tile_f32_1x8
+        if vectors == 9:
+            return tile_f32_1x9
+        if vectors == 10:
+            return tile_f32_1x10
         if vectors == 12:
             return tile_f32_1x12
+        if vectors == 14:
+            return tile_f32_1x14
+        if vectors == 16:
+            return tile_f32_1x16
     if rows == 2:
         if vectors == 1:
             return tile_f32_2x1
@@ -2151,10 +2363,18 @@ cdef tile_kernel_f32 choose_tile_f32(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f32_2x3
         if vectors == 4:
             return tile_f32_2x4
+        if vectors == 5:
+            return tile_f32_2x5
         if vectors == 6:
             return tile_f32_2x6
+        if vectors == 7:
+            return tile_f32_2x7
         if vectors == 8:
             return tile_f32_2x8
+        if vectors == 9:
+            return tile_f32_2x9
+        if vectors == 10:
+            return tile_f32_2x10
         if vectors == 12:
             return tile_f32_2x12
     if rows == 3:
@@ -2166,8 +2386,12 @@ cdef tile_kernel_f32 choose_tile_f32(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f32_3x3
         if vectors == 4:
             return tile_f32_3x4
+        if vectors == 5:
+            return tile_f32_3x5
         if vectors == 6:
             return tile_f32_3x6
+        if vectors == 7:
+            return tile_f32_3x7
         if vectors == 8:
             return tile_f32_3x8
     if rows == 4:
@@ -2179,6 +2403,8 @@ cdef tile_kernel_f32 choose_tile_f32(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f32_4x3
         if vectors == 4:
             return tile_f32_4x4
+        if vectors == 5:
+            return tile_f32_4x5
         if vectors == 6:
             return tile_f32_4x6
     if rows == 5:
@@ -3145,62 +3371,133 @@ cdef void tile_f64_6x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f64*>(y + 5*ym + place[1]))[0] = c5_1; (<lanes_f64*>(y + 5*ym + place[2]))[0] = c5_2; (<lanes_f64*>(y + 5*ym + place[3]))[0] = c5_3
 
 
+cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
+
+
+cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
+
+
+cdef void tile_f64_3x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
+            c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
+    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4
+
+
+cdef void tile_f64_4x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64, c3_4 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
+            c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4
+            c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3; c3_4 = c3_4 + p[3*am]*x4
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
+    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4
+    (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_1; (<lanes_f64*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_2; (<lanes_f64*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_3; (<lanes_f64*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_4
+
+
 cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
 
 
 cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5
-    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[5]))[0] = c1_5
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
 
 
 cdef void tile_f64_3x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
@@ -3208,27 +3505,22 @@ cdef void tile_f64_3x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5
-    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[5]))[0] = c1_5
-    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[3]))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[4]))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[5]))[0] = c2_5
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
+    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5
 
 
 cdef void tile_f64_4x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
@@ -3237,82 +3529,121 @@ cdef void tile_f64_4x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3; c3_4 = c3_4 + p[3*am]*x4; c3_5 = c3_5 + p[3*am]*x5
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5
-    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[5]))[0] = c1_5
-    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[3]))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[4]))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[5]))[0] = c2_5
-    (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[1]))[0] = c3_1; (<lanes_f64*>(y + 3*ym + place[2]))[0] = c3_2; (<lanes_f64*>(y + 3*ym + place[3]))[0] = c3_3; (<lanes_f64*>(y + 3*ym + place[4]))[0] = c3_4; (<lanes_f64*>(y + 3*ym + place[5]))[0] = c3_5
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
+    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5
+    (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_1; (<lanes_f64*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_2; (<lanes_f64*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_3; (<lanes_f64*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_4; (<lanes_f64*>(y + 3*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_5
+
+
+cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
+
+
+cdef void tile_f64_2x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6
+
+
+cdef void tile_f64_3x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64, c2_6 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6
+            c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5; c2_6 = c2_6 + p[2*am]*x6
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6
+    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5; (<lanes_f64*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_6
 
 
 cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
-    cdef const double* b6 = b + pos[6]
-    cdef const double* b7 = b + pos[7]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]; x6 = (<const lanes_f64*>(b6 + i))[0]; x7 = (<const lanes_f64*>(b7 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[7]))[0] = c0_7
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
 
 
 cdef void tile_f64_2x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
-    cdef const double* b6 = b + pos[6]
-    cdef const double* b7 = b + pos[7]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]; x6 = (<const lanes_f64*>(b6 + i))[0]; x7 = (<const lanes_f64*>(b7 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[7]))[0] = c0_7
-    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[5]))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[6]))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[7]))[0] = c1_7
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7
 
 
 cdef void tile_f64_3x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
-    cdef const double* b6 = b + pos[6]
-    cdef const double* b7 = b + pos[7]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64
@@ -3320,75 +3651,161 @@ cdef void tile_f64_3x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]; x6 = (<const lanes_f64*>(b6 + i))[0]; x7 = (<const lanes_f64*>(b7 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5; c2_6 = c2_6 + p[2*am]*x6; c2_7 = c2_7 + p[2*am]*x7
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[7]))[0] = c0_7
-    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[5]))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[6]))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[7]))[0] = c1_7
-    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[3]))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[4]))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[5]))[0] = c2_5; (<lanes_f64*>(y + 2*ym + place[6]))[0] = c2_6; (<lanes_f64*>(y + 2*ym + place[7]))[0] = c2_7
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7
+    (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5; (<lanes_f64*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_6; (<lanes_f64*>(y + 2*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_7
+
+
+cdef void tile_f64_1x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x8 = (<const lanes_f64*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8
+
+
+cdef void tile_f64_2x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64, c1_8 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x8 = (<const lanes_f64*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8
+
+
+cdef void tile_f64_1x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x8 = (<const lanes_f64*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x9 = (<const lanes_f64*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9
+
+
+cdef void tile_f64_2x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64, c1_8 = zero_f64, c1_9 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x8 = (<const lanes_f64*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x9 = (<const lanes_f64*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9
+            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8; c1_9 = c1_9 + p[1*am]*x9
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8; (<lanes_f64*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_9
 
 
 cdef void tile_f64_1x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
-    cdef const double* b6 = b + pos[6]
-    cdef const double* b7 = b + pos[7]
-    cdef const double* b8 = b + pos[8]
-    cdef const double* b9 = b + pos[9]
-    cdef const double* b10 = b + pos[10]
-    cdef const double* b11 = b + pos[11]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]; x6 = (<const lanes_f64*>(b6 + i))[0]; x7 = (<const lanes_f64*>(b7 + i))[0]; x8 = (<const lanes_f64*>(b8 + i))[0]; x9 = (<const lanes_f64*>(b9 + i))[0]; x10 = (<const lanes_f64*>(b10 + i))[0]; x11 = (<const lanes_f64*>(b11 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x8 = (<const lanes_f64*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x9 = (<const lanes_f64*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x10 = (<const lanes_f64*>(b0 + i + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x11 = (<const lanes_f64*>(b0 + i + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc; b8 += bc; b9 += bc; b10 += bc; b11 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[7]))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[8]))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[9]))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[10]))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[11]))[0] = c0_11
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11
 
 
 cdef void tile_f64_2x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
-    cdef const double* b1 = b + pos[1]
-    cdef const double* b2 = b + pos[2]
-    cdef const double* b3 = b + pos[3]
-    cdef const double* b4 = b + pos[4]
-    cdef const double* b5 = b + pos[5]
-    cdef const double* b6 = b + pos[6]
-    cdef const double* b7 = b + pos[7]
-    cdef const double* b8 = b + pos[8]
-    cdef const double* b9 = b + pos[9]
-    cdef const double* b10 = b + pos[10]
-    cdef const double* b11 = b + pos[11]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64, c1_8 = zero_f64, c1_9 = zero_f64, c1_10 = zero_f64, c1_11 = zero_f64
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]; x4 = (<const lanes_f64*>(b4 + i))[0]; x5 = (<const lanes_f64*>(b5 + i))[0]; x6 = (<const lanes_f64*>(b6 + i))[0]; x7 = (<const lanes_f64*>(b7 + i))[0]; x8 = (<const lanes_f64*>(b8 + i))[0]; x9 = (<const lanes_f64*>(b9 + i))[0]; x10 = (<const lanes_f64*>(b10 + i))[0]; x11 = (<const lanes_f64*>(b11 + i))[0]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x8 = (<const lanes_f64*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x9 = (<const lanes_f64*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x10 = (<const lanes_f64*>(b0 + i + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x11 = (<const lanes_f64*>(b0 + i + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8; c1_9 = c1_9 + p[1*am]*x9; c1_10 = c1_10 + p[1*am]*x10; c1_11 = c1_11 + p[1*am]*x11
         a += ac
-        b0 += bc; b1 += bc; b2 += bc; b3 += bc; b4 += bc; b5 += bc; b6 += bc; b7 += bc; b8 += bc; b9 += bc; b10 += bc; b11 += bc
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[4]))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[5]))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[6]))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[7]))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[8]))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[9]))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[10]))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[11]))[0] = c0_11
-    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[4]))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[5]))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[6]))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[7]))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[8]))[0] = c1_8; (<lanes_f64*>(y + 1*ym + place[9]))[0] = c1_9; (<lanes_f64*>(y + 1*ym + place[10]))[0] = c1_10; (<lanes_f64*>(y + 1*ym + place[11]))[0] = c1_11
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11
+    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8; (<lanes_f64*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_9; (<lanes_f64*>(y + 1*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_10; (<lanes_f64*>(y + 1*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_11
+
+
+cdef void tile_f64_1x14(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64, c0_12 = zero_f64, c0_13 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x8 = (<const lanes_f64*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x9 = (<const lanes_f64*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x10 = (<const lanes_f64*>(b0 + i + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x11 = (<const lanes_f64*>(b0 + i + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x12 = (<const lanes_f64*>(b0 + i + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x13 = (<const lanes_f64*>(b0 + i + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11; c0_12 = c0_12 + p[0*am]*x12; c0_13 = c0_13 + p[0*am]*x13
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11; (<lanes_f64*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_12; (<lanes_f64*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_13
+
+
+cdef void tile_f64_1x16(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+    cdef Py_ssize_t c, t, i
+    cdef const double* p
+    cdef const double* b0 = b + pos[0]
+    cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64, c0_12 = zero_f64, c0_13 = zero_f64, c0_14 = zero_f64, c0_15 = zero_f64
+    for c in range(channels):
+        for t in range(taps):
+            i = boff[t]
+            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x6 = (<const lanes_f64*>(b0 + i + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x7 = (<const lanes_f64*>(b0 + i + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x8 = (<const lanes_f64*>(b0 + i + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x9 = (<const lanes_f64*>(b0 + i + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x10 = (<const lanes_f64*>(b0 + i + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x11 = (<const lanes_f64*>(b0 + i + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x12 = (<const lanes_f64*>(b0 + i + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x13 = (<const lanes_f64*>(b0 + i + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x14 = (<const lanes_f64*>(b0 + i + 14*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x15 = (<const lanes_f64*>(b0 + i + 15*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+            p = a + aoff[t]
+            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11; c0_12 = c0_12 + p[0*am]*x12; c0_13 = c0_13 + p[0*am]*x13; c0_14 = c0_14 + p[0*am]*x14; c0_15 = c0_15 + p[0*am]*x15
+        a += ac
+        b0 += bc
+    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11; (<lanes_f64*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_12; (<lanes_f64*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_13; (<lanes_f64*>(y + 0*ym + place[0] + 14*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_14; (<lanes_f64*>(y + 0*ym + place[0] + 15*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_15
 
 
 cdef void dot_f64_1x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil:
@@ -4409,12 +4826,24 @@ cdef tile_kernel_f64 choose_tile_f64(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f64_1x3
         if vectors == 4:
             return tile_f64_1x4
+        if vectors == 5:
+            return tile_f64_1x5
         if vectors == 6:
             return tile_f64_1x6
+        if vectors == 7:
+            return tile_f64_1x7
         if vectors == 8:
             return tile_f64_1x8
+        if vectors == 9:
+            return tile_f64_1x9
+        if vectors == 10:
+            return tile_f64_1x10
         if vectors == 12:
             return tile_f64_1x12
+        if vectors == 14:
+            return tile_f64_1x14
+        if vectors == 16:
+            return tile_f64_1x16
     if rows == 2:
         if vectors == 1:
             return tile_f64_2x1
@@ -4424,10 +4853,18 @@ cdef tile_kernel_f64 choose_tile_f64(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f64_2x3
         if vectors == 4:
             return tile_f64_2x4
+        if vectors == 5:
+            return tile_f64_2x5
         if vectors == 6:
             return tile_f64_2x6
+        if vectors == 7:
+            return tile_f64_2x7
         if vectors == 8:
             return tile_f64_2x8
+        if vectors == 9:
+            return tile_f64_2x9
+        if vectors == 10:
+            return tile_f64_2x10
         if vectors == 12:
             return tile_f64_2x12
     if rows == 3:
@@ -4439,8 +4876,12 @@ cdef tile_kernel_f64 choose_tile_f64(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f64_3x3
         if vectors == 4:
             return tile_f64_3x4
+        if vectors == 5:
+            return tile_f64_3x5
         if vectors == 6:
             return tile_f64_3x6
+        if vectors == 7:
+            return tile_f64_3x7
         if vectors == 8:
             return tile_f64_3x8
     if rows == 4:
@@ -4452,6 +4893,8 @@ cdef tile_kernel_f64 choose_tile_f64(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f64_4x3
         if vectors == 4:
             return tile_f64_4x4
+        if vectors == 5:
+            return tile_f64_4x5
         if vectors == 6:
             return tile_f64_4x6
     if rows == 5:
@@ -4575,4 +5018,4 @@ cdef enum:
 
 def shapes():
     """For each number of vectors the most rows of a tile; for each number of rows the most columns of a dot."""
-    return {1: 8, 2: 8, 3: 8, 4: 6, 6: 4, 8: 3, 12: 2}, {1: 12, 2: 10, 3: 8, 4: 6}
+    return {1: 8, 2: 8, 3: 8, 4: 6, 5: 4, 6: 4, 7: 3, 8: 3, 9: 2, 10: 2, 12: 2, 14: 1, 16: 1}, {1: 12, 2: 10, 3: 8, 4: 6}
