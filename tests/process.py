@@ -5,6 +5,10 @@ import subprocess
 import sys
 import textwrap
 
+# The first line of programs that are to be interrupted: what a shell starts in the background ignores SIGINT, and so
+# does what that starts.
+HEARS_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+
 
 def run_python(program, timeout=60, **environment):
     """Output of a Python program in a process of its own, which must succeed."""

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from process import HEARS_INTERRUPTS
 
 import convsym
 from convsym import Formula, cli, registry, residue_classes, solver, vjp
@@ -317,7 +318,7 @@ def test_a_reader_that_goes_away_is_no_error():
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_an_interrupt_ends_the_command_quietly():
     program = (
-        "import os, sys, threading, time\nfrom convsym import cli, proofs\n"
+        HEARS_INTERRUPTS + "import os, sys, threading, time\nfrom convsym import cli, proofs\n"
         "proofs.prove = lambda *a, **k: (print('ready', flush=True), time.sleep(30))\n"
         "sys.exit(cli.main(['prove', 'y[o] += x[o + r]*w[r]', '--wrt', 'x']))"
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from cases import GEOMETRIES, Case
 from exact import bits, differing, problem, public
-from process import run_python
+from process import HEARS_INTERRUPTS, run_python
 
 import convsym
 from convsym import grad, kernels
@@ -201,12 +201,15 @@ def test_a_forked_child_computes_after_its_parent_used_threads():
 
 # Long calls: many items, and the longest items there are.
 LONG = {
-    "y": "x, w = ones(1, 64, 512, 512), ones(64, 64, 9, 9); call = lambda: convsym.conv2d(x, w)",
-    "one item": "x, w = ones(1, 1, 4_000_000), ones(1, 1, 20_001); call = lambda: convsym.conv1d(x, w)",
-    "dx": "w, dy = ones(64, 64, 9, 9), ones(1, 64, 504, 504); "
-    "call = lambda: convsym.grad.conv2d_input((1, 64, 512, 512), w, dy)",
-    "dw": "x, dy = ones(1, 64, 512, 512), ones(1, 64, 504, 504); "
-    "call = lambda: convsym.grad.conv2d_weight(x, (64, 64, 9, 9), dy)",
+    "y": "x, w = ones(1, 64, 512, 512), ones(64, 64, 25, 25); call = lambda: convsym.conv2d(x, w, algorithm='direct')",
+    "one item": "x, w = ones(1, 1, 4_000_000), ones(1, 1, 60_001); "
+    "call = lambda: convsym.conv1d(x, w, algorithm='direct')",
+    "dx": "w, dy = ones(64, 64, 25, 25), ones(1, 64, 488, 488); "
+    "call = lambda: convsym.grad.conv2d_input((1, 64, 512, 512), w, dy, algorithm='direct')",
+    "dw": "x, dy = ones(1, 64, 512, 512), ones(1, 64, 488, 488); "
+    "call = lambda: convsym.grad.conv2d_weight(x, (64, 64, 25, 25), dy, algorithm='direct')",
+    "winograd": "x, w = ones(4, 256, 400, 400), ones(512, 256, 3, 3); "
+    "call = lambda: convsym.conv2d(x, w, algorithm='winograd')",
 }
 
 
@@ -215,7 +218,8 @@ LONG = {
 @pytest.mark.parametrize("result", LONG)
 def test_an_interrupt_is_answered_soon_and_leaves_the_process_usable(result, threads):
     program = f"""
-        import os, signal, threading, time
+        {HEARS_INTERRUPTS}
+        import os, threading, time
         import numpy as np, convsym
 
         def ones(*shape):

@@ -14,6 +14,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from process import HEARS_INTERRUPTS
 
 from convsym.digits import split_digits
 from convsym.kernels._generated.rules import KERNELS
@@ -185,7 +186,7 @@ def test_without_a_prover_the_tour_still_runs_and_says_how_to_add_it(tmp_path):
 @pytest.mark.parametrize("moment", ["1. One line", "epoch  1"])
 def test_ctrl_c_leaves_with_one_sentence(tmp_path, moment):
     child = subprocess.Popen(
-        command(tmp_path, PROGRAM.format(", epochs=1000")),
+        command(tmp_path, HEARS_INTERRUPTS + PROGRAM.format(", epochs=1000")),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
