@@ -48,7 +48,7 @@ class ProofError(ConvsymError):
 
 
 class KernelError(ConvsymError):
-    """No compiled kernel can serve: none was built, or the level or algorithm asked for is not for this machine or call."""
+    """No compiled kernel can serve: none was built, or the level or algorithm asked for does not serve here."""
 
 
 def _pointed(text: str, column: int | None, width: int = 100) -> list[str]:
