@@ -269,7 +269,7 @@ def _later(taps):
 def _gapped(vectors):
     def made(*arguments):
         right = vectors(*arguments)
-        return replace(right, count=np.maximum(right.count - 1, 0), full=np.zeros_like(right.full))
+        return replace(right, count=np.maximum(right.count - 1, 0), full=0 * right.full)
 
     return made
 
@@ -426,10 +426,32 @@ def test_vectors_cover_every_place_with_one_value_and_nothing_else(box):
     expected = wanted(sizes, pitches, places)
     assert covered(vectors, places) == expected
     assert int(vectors.outer_pos.max() + vectors.pos.max()) <= max(map(max, expected.values()))
-    for j in np.flatnonzero(vectors.full):
-        part = vectors.start[j]
-        assert vectors.start[j + 1] == part + 1 and vectors.count[part] == lanes and places[-1] == 1
-        assert vectors.lane[part] == 0
+    assert list(broken(vectors, lanes, places[-1])) == []
+
+
+def broken(vectors, lanes, step):
+    """Runs of vectors that are not one after the other, or said to be full and are not."""
+    number = len(vectors.pos)
+    for j, (full, run) in enumerate(zip(vectors.full.tolist(), vectors.run.tolist(), strict=True)):
+        if not 0 <= full <= run <= number - j or not run:
+            yield j, "lengths"
+            continue
+        if list(vectors.pos[j : j + run] - vectors.pos[j]) != list(range(0, run * lanes, lanes)):
+            yield j, "run"
+        parts = vectors.start[j : j + full]
+        alone = all(vectors.start[j + 1 : j + full + 1] == parts + 1) and all(vectors.count[parts] == lanes)
+        follow = list(vectors.place[parts] - vectors.place[parts[:1]]) == list(range(0, full * lanes, lanes))
+        if not alone or not follow or any(vectors.lane[parts]) or (full and step > 1):
+            yield j, "full"
+
+
+@pytest.mark.parametrize("name", ["run", "full"])
+def test_runs_that_are_too_long_are_found(name):
+    for sizes in ((40,), (3, 21), (5, 4)):
+        pitches, places = box_of(sizes, (2,) * len(sizes), 1)
+        vectors = vectors_of(sizes, pitches, places, 4, 5000)
+        longer = replace(vectors, **{name: getattr(vectors, name) + 1})
+        assert not list(broken(vectors, 4, 1)) and list(broken(longer, 4, 1))
 
 
 @pytest.mark.parametrize("change", [
