@@ -77,7 +77,7 @@ def choose(
     if dtype.kind == "O":
         return Choice("reference", "objects have no compiled loops")
     if dtype.char not in "fd" or inner.is_dilated:
-        return Choice("direct", "Winograd's tiles and transforms are chosen for float32 and float64, undilated")
+        return Choice("direct", "all others are chosen for float32 and float64, and an undilated input")
     if minimal.serves(inner, dtype):
         m = minimal.choose(inner, result, dtype.char, level, kept)
         if m is not None:
@@ -105,8 +105,8 @@ def _check_winograd(geometry: Geometry, dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "fc" or not minimal.serves(geometry, real(dtype)):
         raise KernelError(
             "algorithm='winograd' computes floating-point numbers with kernels of 3 taps along the last axis or the "
-            f"last two, of stride and dilation 1; here kernel is {geometry.kernel}, stride {geometry.stride}, dilation "
-            f"{geometry.dilation}, input_dilation {geometry.input_dilation}, dtype {dtype}; use algorithm='auto'"
+            f"last two, of stride and input_dilation 1; here kernel is {geometry.kernel}, stride {geometry.stride}, "
+            f"input_dilation {geometry.input_dilation}, dtype {dtype}; use algorithm='auto'"
         )
 
 

@@ -264,8 +264,8 @@ SHAPE_ERRORS = {
 KERNEL_ERRORS = {
     "winograd": (
         lambda: conv1d(X, W, groups=2, stride=2, algorithm="winograd"),
-        "of stride and dilation 1; here kernel is (3,), stride (2,), dilation (1,), input_dilation (1,), "
-        "dtype float64; use algorithm='auto'",
+        "of stride and input_dilation 1; here kernel is (3,), stride (2,), input_dilation (1,), dtype float64; "
+        "use algorithm='auto'",
     ),
     "fft of integers": (
         lambda: conv1d(X.astype(int), W.astype(int), groups=2, algorithm="fft"),
