@@ -7,9 +7,11 @@ from time import perf_counter
 
 import numpy as np
 
-PEAK_IS = "a matrix product of NumPy, 1536 x 1536"
+from convsym.kernels.levels import in_use, load
+
+PEAK_IS = "multiply-adds of vectors in registers, nothing else, on every thread"
 BANDWIDTH_IS = "a copy of 64 MiB by NumPy, bytes read and written"
-_SIZE, _BYTES = 1536, 64 << 20
+_COUNT, _ROOM, _BYTES = 1 << 20, 1 << 12, 64 << 20
 
 
 @dataclass(frozen=True)
@@ -26,17 +28,17 @@ class Limits:
 
 
 def measure(threads: int, seconds: float = 1.0) -> Limits:
-    """Measure the limits; NumPy's library must have been told the number of threads before it was loaded."""
-    peaks = {dtype: peak(dtype, seconds / 3) for dtype in ("float32", "float64")}
+    """Measure the limits."""
+    peaks = {dtype: peak(dtype, threads, seconds / 3) for dtype in ("float32", "float64")}
     return Limits(threads, peaks, bandwidth(threads, seconds / 3))
 
 
-def peak(dtype: str, seconds: float) -> float:
+def peak(dtype: str, threads: int, seconds: float) -> float:
     """Floating-point operations a second that the multiply-add units of this machine reach: see `PEAK_IS`."""
-    rng = np.random.default_rng(0)
-    a, b = (rng.standard_normal((_SIZE, _SIZE), np.dtype(dtype)) for _ in range(2))
-    out = np.empty_like(a)
-    return 2 * _SIZE**3 / _fastest(lambda: np.matmul(a, b, out=out), seconds)
+    rooms = np.full((threads, _ROOM), 0.5, dtype)
+    spin = getattr(load(in_use()), "peak_f32" if dtype == "float32" else "peak_f64")
+    flops: int = spin(rooms, _COUNT)
+    return flops / _fastest(lambda: spin(rooms, _COUNT), seconds)
 
 
 def bandwidth(threads: int, seconds: float) -> float:

@@ -55,6 +55,7 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
             given = [f"{operand}: {kind or f'NDArray[np.{_TYPES[dtype]}]'}" for operand, kind in kinds.items()]
             given += ["s: NDArray[np.intp]", "start: int", "stop: int", "threads: int"]
             lines.append(f"def minimal_{name}_{dtype}({', '.join(given)}) -> None: ...\n")
+    lines += [f"def peak_{dtype}(rooms: NDArray[np.{_TYPES[dtype]}], count: int) -> int: ...\n" for dtype in dtypes]
     lines.append("def lanes() -> dict[str, int]: ...\n")
     lines.append("def shapes() -> tuple[dict[int, int], dict[int, int]]: ...\n")
     return "".join(lines)

@@ -79,6 +79,7 @@ def tiles_text(level: str) -> str:
         parts += [_tile(dtype, m, n) for m, n in shapes]
         parts += [_dot(dtype, m, n) for m, n in dots]
         parts += [_chooser(dtype, "tile", shapes), _chooser(dtype, "dot", dots)]
+        parts.append(_peak(dtype, max(m * n for n, m in registers.rows.items())))
     largest = max(m * n for shapes in (registers.rows, registers.dots) for m, n in shapes.items())
     parts.append(f"cdef enum:\n    LARGEST = {largest * registers.vector}  # bytes of the largest tile\n")
     parts[0] += f"\ncdef enum:\n    APART = {APART}  # vectors of a tile that may lie anywhere\n"
@@ -200,6 +201,33 @@ def _chooser(dtype: str, kind: str, shapes: list[tuple[int, int]]) -> str:
         for second in sorted(n for m, n in shapes if m == first):
             lines += [f"        if vectors == {second}:", f"            return {kind}_{dtype}_{first}x{second}"]
     return "\n".join([*lines, "    return NULL"]) + "\n"
+
+
+def _peak(dtype: str, accumulators: int) -> str:
+    """Multiply-adds in registers alone: what the units of a CPU reach, which rates are held against."""
+    real, lanes, every = DTYPES[dtype], f"lanes_{dtype}", range(accumulators)
+    return "\n".join(
+        [
+            f"cdef void spin_{dtype}({real}* room, Py_ssize_t count) noexcept nogil:",
+            "    cdef Py_ssize_t n",
+            f"    cdef {lanes} a = (<{lanes}*>room)[{accumulators}]",
+            f"    cdef {lanes} b = (<{lanes}*>room)[{accumulators + 1}]",
+            *(f"    cdef {lanes} c{k} = (<{lanes}*>room)[{k}]" for k in every),
+            "    for n in range(count):",
+            *(f"        c{k} = c{k}*a + b" for k in every),
+            *(f"    (<{lanes}*>room)[{k}] = c{k}" for k in every),
+            "",
+            "",
+            f"def peak_{dtype}({real}[:, ::1] rooms not None, Py_ssize_t count):",
+            '    """Flops done: multiply-adds of numbers in registers, by a thread for each row of `rooms`."""',
+            "    cdef int thread, threads = <int>rooms.shape[0]",
+            f"    if rooms.shape[1]*sizeof({real}) < {accumulators + 2}*sizeof({lanes}):",
+            f'        raise ValueError("a row of rooms takes {accumulators + 2} vectors")',
+            '    for thread in prange(threads, schedule="static", num_threads=threads, nogil=True):',
+            f"        spin_{dtype}(&rooms[thread, 0], count)",
+            f"    return 2*count*threads*{accumulators}*{_lanes_of(dtype)}",
+        ]
+    ) + "\n"
 
 
 _ARGUMENTS = {"tile": _tile_arguments, "dot": _dot_arguments}

@@ -11,7 +11,7 @@ ctypedef fused real:
     double
 
 
-cdef inline Py_ssize_t lanes_of(real* unused) noexcept nogil:
+cdef inline Py_ssize_t lanes_of(const real* unused) noexcept nogil:
     if real is float:
         return <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
     else:

@@ -1304,6 +1304,59 @@ cdef dot_kernel_f32 choose_dot_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept
     return NULL
 
 
+cdef void spin_f32(float* room, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t n
+    cdef lanes_f32 a = (<lanes_f32*>room)[12]
+    cdef lanes_f32 b = (<lanes_f32*>room)[13]
+    cdef lanes_f32 c0 = (<lanes_f32*>room)[0]
+    cdef lanes_f32 c1 = (<lanes_f32*>room)[1]
+    cdef lanes_f32 c2 = (<lanes_f32*>room)[2]
+    cdef lanes_f32 c3 = (<lanes_f32*>room)[3]
+    cdef lanes_f32 c4 = (<lanes_f32*>room)[4]
+    cdef lanes_f32 c5 = (<lanes_f32*>room)[5]
+    cdef lanes_f32 c6 = (<lanes_f32*>room)[6]
+    cdef lanes_f32 c7 = (<lanes_f32*>room)[7]
+    cdef lanes_f32 c8 = (<lanes_f32*>room)[8]
+    cdef lanes_f32 c9 = (<lanes_f32*>room)[9]
+    cdef lanes_f32 c10 = (<lanes_f32*>room)[10]
+    cdef lanes_f32 c11 = (<lanes_f32*>room)[11]
+    for n in range(count):
+        c0 = c0*a + b
+        c1 = c1*a + b
+        c2 = c2*a + b
+        c3 = c3*a + b
+        c4 = c4*a + b
+        c5 = c5*a + b
+        c6 = c6*a + b
+        c7 = c7*a + b
+        c8 = c8*a + b
+        c9 = c9*a + b
+        c10 = c10*a + b
+        c11 = c11*a + b
+    (<lanes_f32*>room)[0] = c0
+    (<lanes_f32*>room)[1] = c1
+    (<lanes_f32*>room)[2] = c2
+    (<lanes_f32*>room)[3] = c3
+    (<lanes_f32*>room)[4] = c4
+    (<lanes_f32*>room)[5] = c5
+    (<lanes_f32*>room)[6] = c6
+    (<lanes_f32*>room)[7] = c7
+    (<lanes_f32*>room)[8] = c8
+    (<lanes_f32*>room)[9] = c9
+    (<lanes_f32*>room)[10] = c10
+    (<lanes_f32*>room)[11] = c11
+
+
+def peak_f32(float[:, ::1] rooms not None, Py_ssize_t count):
+    """Flops done: multiply-adds of numbers in registers, by a thread for each row of `rooms`."""
+    cdef int thread, threads = <int>rooms.shape[0]
+    if rooms.shape[1]*sizeof(float) < 14*sizeof(lanes_f32):
+        raise ValueError("a row of rooms takes 14 vectors")
+    for thread in prange(threads, schedule="static", num_threads=threads, nogil=True):
+        spin_f32(&rooms[thread, 0], count)
+    return 2*count*threads*12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+
+
 cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
@@ -2574,6 +2627,59 @@ cdef dot_kernel_f64 choose_dot_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept
         if vectors == 2:
             return dot_f64_4x2
     return NULL
+
+
+cdef void spin_f64(double* room, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t n
+    cdef lanes_f64 a = (<lanes_f64*>room)[12]
+    cdef lanes_f64 b = (<lanes_f64*>room)[13]
+    cdef lanes_f64 c0 = (<lanes_f64*>room)[0]
+    cdef lanes_f64 c1 = (<lanes_f64*>room)[1]
+    cdef lanes_f64 c2 = (<lanes_f64*>room)[2]
+    cdef lanes_f64 c3 = (<lanes_f64*>room)[3]
+    cdef lanes_f64 c4 = (<lanes_f64*>room)[4]
+    cdef lanes_f64 c5 = (<lanes_f64*>room)[5]
+    cdef lanes_f64 c6 = (<lanes_f64*>room)[6]
+    cdef lanes_f64 c7 = (<lanes_f64*>room)[7]
+    cdef lanes_f64 c8 = (<lanes_f64*>room)[8]
+    cdef lanes_f64 c9 = (<lanes_f64*>room)[9]
+    cdef lanes_f64 c10 = (<lanes_f64*>room)[10]
+    cdef lanes_f64 c11 = (<lanes_f64*>room)[11]
+    for n in range(count):
+        c0 = c0*a + b
+        c1 = c1*a + b
+        c2 = c2*a + b
+        c3 = c3*a + b
+        c4 = c4*a + b
+        c5 = c5*a + b
+        c6 = c6*a + b
+        c7 = c7*a + b
+        c8 = c8*a + b
+        c9 = c9*a + b
+        c10 = c10*a + b
+        c11 = c11*a + b
+    (<lanes_f64*>room)[0] = c0
+    (<lanes_f64*>room)[1] = c1
+    (<lanes_f64*>room)[2] = c2
+    (<lanes_f64*>room)[3] = c3
+    (<lanes_f64*>room)[4] = c4
+    (<lanes_f64*>room)[5] = c5
+    (<lanes_f64*>room)[6] = c6
+    (<lanes_f64*>room)[7] = c7
+    (<lanes_f64*>room)[8] = c8
+    (<lanes_f64*>room)[9] = c9
+    (<lanes_f64*>room)[10] = c10
+    (<lanes_f64*>room)[11] = c11
+
+
+def peak_f64(double[:, ::1] rooms not None, Py_ssize_t count):
+    """Flops done: multiply-adds of numbers in registers, by a thread for each row of `rooms`."""
+    cdef int thread, threads = <int>rooms.shape[0]
+    if rooms.shape[1]*sizeof(double) < 14*sizeof(lanes_f64):
+        raise ValueError("a row of rooms takes 14 vectors")
+    for thread in prange(threads, schedule="static", num_threads=threads, nogil=True):
+        spin_f64(&rooms[thread, 0], count)
+    return 2*count*threads*12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
 
 
 cdef enum:
