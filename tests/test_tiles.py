@@ -516,6 +516,31 @@ def test_a_group_has_the_same_bits_among_any_groups(geometry, result, small_stri
         assert bits(by_tiles(replace(geometry, groups=stop - start), result, own), np.ascontiguousarray(expected)) == 0
 
 
+def huge(result):
+    """A rule whose finite numbers have squares that are not, and how a part of it compares with the whole."""
+    geometry = geometry_of((8,), (3,), padding=1, groups=4, channels=(8, 8), batch=6)
+    operands = {name: array * np.float32(1e20) for name, array in data(geometry, result, fill="normal").items()}
+    operands[OPERANDS[result][0]] *= np.float32(1e-20 if result == "dw" else 1e-30)
+    if result == "dw":
+        operands["x"][:, 0] *= np.float32(1e-10)  # the first group stays small
+        own = {name: np.ascontiguousarray(array[:, :1]) for name, array in operands.items()}
+        return by_sums(geometry, result, operands)[:1], by_sums(replace(geometry, groups=1), result, own)
+    own = part_of(operands, slice(0, 1))
+    return by_sums(geometry, result, operands)[:1], by_sums(replace(geometry, batch=1), result, own)
+
+
+@pytest.mark.parametrize("result", OPERANDS)
+def test_finite_numbers_with_squares_that_overflow_have_the_same_bits(result):
+    whole, part = huge(result)
+    assert np.isfinite(whole).all()
+    assert bits(whole, part) == 0
+
+
+def test_a_look_at_squares_alone_would_be_found(monkeypatch):
+    monkeypatch.setattr(sums, "all_finite", lambda array: bool(np.isfinite(np.vdot(array, array))))
+    assert any(bits(*huge(result)) for result in ("dx", "dw"))
+
+
 def test_sums_in_another_order_have_other_bits(monkeypatch):
     """The mutant of the tests above: normal data tells one order of a sum from another."""
     geometry = STRIPPED[2]
