@@ -101,6 +101,7 @@ def explain(
     input_dilation: PerAxis = 1,
     flip: bool = False,
     same: str = "symmetric",
+    kept: bool = False,
 ) -> Explanation:
     """What a call of a convolution or one of its gradients means, does and costs. Nothing is computed.
 
@@ -114,6 +115,8 @@ def explain(
         As given to the op, by name for the transposed ones.
     dtype : dtype, optional
         Of the arrays, where shapes are given; float32 by default.
+    kept : bool
+        Whether the weights are prepared beforehand, as by `convsym.plan`.
 
     Returns
     -------
@@ -155,8 +158,8 @@ def explain(
         shapes,
         _sizes(full, shapes["output"], geometry),
         geometry,
-        plan(geometry, rule, found, algorithm, _copied(arrays, called.roles.input, rule)),
-        bounds.factor(geometry, rule, found, choose(geometry, rule, found, algorithm, in_use())),
+        plan(geometry, rule, found, algorithm, _copied(arrays, called.roles.input, rule), kept),
+        bounds.factor(geometry, rule, found, choose(geometry, rule, found, algorithm, in_use(), kept)),
         in_use(),
         get_num_threads(),
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from convsym import arguments, cutting, execution, gate, kernels, plans, shortcuts
 from convsym.errors import ShapeError
+from convsym.execution import Kept
 from convsym.gate import Array
 from convsym.geometry import Geometry, Shape
 from convsym.layouts import Axes, Layout, Layouts, in_standard_order, read_axes
@@ -188,6 +189,7 @@ def finished(
     how: How,
     layout: Layout | None,
     bias: Array | None = None,
+    kept: Kept | None = None,
 ) -> Array:
     """The result of a rule with its bias, in the caller's dtype, order of axes and memory."""
     dtype = next(iter(operands.values())).dtype
@@ -196,7 +198,7 @@ def finished(
         room = _room(how.out, geometry.public_shapes[result], dtype, layout)
         if bias is not None and np.may_share_memory(room, bias):
             bias = bias.copy()
-    value = execution.compute(geometry, result, operands, how.algorithm, room, bias)
+    value = execution.compute(geometry, result, operands, how.algorithm, room, bias, kept)
     return delivered(value, dtype, how.out, layout)
 
 

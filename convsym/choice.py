@@ -16,6 +16,8 @@ ALGORITHMS = ("auto", "direct", "winograd", "fft", "reference")
 # Taps from which transforms are looked at, and how much less than the direct sum they must be estimated to cost: the
 # estimates are of that precision.
 TAPS, CHEAPER = 64, 0.7
+# Multiply-adds of a group from which Winograd is looked at: 10 µs of the direct sum, less than tiles take to set up.
+WORK = 2**20
 TILE = 4  # outputs of a tile of Winograd's where he is asked for and none is estimated to pay
 
 
@@ -63,7 +65,7 @@ def choose(
     KernelError
         The algorithm that is asked for does not serve this call.
     """
-    inner = computed(geometry)
+    inner = replace(computed(geometry), batch=1)
     if algorithm == "winograd":
         _check_winograd(inner, dtype)
         own = minimal.choose(inner, result, real(dtype).char, level, kept) or TILE
@@ -78,7 +80,7 @@ def choose(
         return Choice("reference", "objects have no compiled loops")
     if dtype.char not in "fd" or inner.is_dilated:
         return Choice("direct", "all others are chosen for float32 and float64, and an undilated input")
-    if minimal.serves(inner, dtype):
+    if _multiply_adds(inner) >= WORK * inner.groups and minimal.serves(inner, dtype):
         m = minimal.choose(inner, result, dtype.char, level, kept)
         if m is not None:
             return Choice("winograd", f"{_tiles(m)} are estimated to be faster than the direct sum", m)
@@ -118,5 +120,9 @@ def _is_large(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> bool:
     """Whether transforms pay."""
     if prod(geometry.kernel) < TAPS or not all(map(prod, geometry.shapes.values())):
         return False
-    dense = geometry.groups * prod(geometry.channels) * prod(geometry.kernel) * prod(geometry.outputs)
-    return fourier.cost(geometry, result, dtype.itemsize) < CHEAPER * dense
+    return fourier.cost(geometry, result, dtype.itemsize) < CHEAPER * _multiply_adds(geometry)
+
+
+def _multiply_adds(geometry: Geometry) -> int:
+    """Products of a sample, those with zeros too."""
+    return geometry.groups * prod(geometry.channels) * prod(geometry.kernel) * prod(geometry.outputs)

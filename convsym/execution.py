@@ -218,7 +218,9 @@ def _by_algorithm(
             f"algorithm={name!r} runs compiled loops, and there are none for dtype object; use algorithm='reference'"
         )
     out = np.empty(geometry.shapes[result], dtype) if room is None else room
-    if name == "reference":
+    if not geometry.batch:
+        out[...] = 0
+    elif name == "reference":
         _reference(geometry, result, operands, out)
     elif geometry.is_dilated:
         _by_phases(geometry, result, operands, name, out)

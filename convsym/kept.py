@@ -7,10 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from convsym import arguments, calls, execution, gate, kernels, operations
+from convsym import arguments, calls, execution, gate, kernels, minimal, operations
 from convsym.accounts import Explanation, explain
 from convsym.arguments import Number, Padding, Parameters, PerAxis
+from convsym.choice import choose, computed
 from convsym.errors import ShapeError
+from convsym.execution import Kept
 from convsym.gate import Array
 from convsym.geometry import Geometry, Shape
 from convsym.layouts import Axes, Layout, Layouts, in_standard_order
@@ -79,6 +81,8 @@ class KeptPlan:
         self._batches = {geometry.batch: geometry}
         layouts = called.layouts()
         self._layout = {"": layouts.output, "_input": layouts.input, "_weight": layouts.weight}[kind]
+        self._level = kernels.in_use()
+        self._made = _made(geometry, self._rule, held.weight, dtype, called.how.algorithm)
         self._quick, self._turned = None, False
         small = shortcut(geometry, self._rule, dtype, called.how.algorithm)
         if small is not None and held.bias is None and called.how.axes is None:
@@ -159,7 +163,8 @@ class KeptPlan:
         elif self._rule == "dw":
             operands[self._called.roles.input] = gate.adjoint(operands[self._called.roles.input])
         how = self._called.how if out is None else replace(self._called.how, out=out)
-        return calls.finished(geometry, self._rule, operands, how, self._layout, self._held.bias)
+        kept = self._made if kernels.in_use() == self._level else None  # weights are transformed for one CPU level
+        return calls.finished(geometry, self._rule, operands, how, self._layout, self._held.bias, kept)
 
     def _operand(self, argument: Argument, array: Array) -> Array:
         """An array of a call, checked, in standard order."""
@@ -216,7 +221,10 @@ def plan(
 ) -> KeptPlan:
     """A convolution or one of its gradients, checked and prepared once, to be called many times.
 
-        p = plan("conv2d", x.shape, w);  p(x) is conv2d(x, w), bit for bit
+        p = plan("conv2d", x.shape, w);  p(x) is conv2d(x, w)
+
+    Where both take the same algorithm, as with any that is named, the results are the same bit for bit. With "auto" a
+    plan may take another one, since its weights are transformed beforehand: it prints which.
 
     Parameters
     ----------
@@ -272,6 +280,7 @@ def plan(
     explained = partial(
         explain, op, inputs, weights, stride, padding, dilation, groups, output_padding=output_padding, dtype=own,
         algorithm=algorithm, padding_mode=padding_mode, input_dilation=input_dilation, flip=flip, same=same,
+        kept=held.weight is not None,
     )  # fmt: skip
     return KeptPlan(op, called, geometry, _prepared(held, kind, layouts), own, explained)
 
@@ -298,6 +307,19 @@ def _prepared(held: Held, kind: str, layouts: Layouts) -> Held:
         weight = weight if layouts.weight is None else layouts.weight.standard(weight, "weight")
         weight = np.array(gate.adjoint(weight) if kind else weight, order="C")
     return Held(weight, None if bias is None else bias.copy())
+
+
+def _made(
+    geometry: Geometry, rule: str, weight: Array | None, dtype: np.dtype[Any], algorithm: str
+) -> Kept:
+    """The choice of an algorithm, and the weights as Winograd's tiles take them."""
+    chosen = choose(geometry, rule, dtype, algorithm, kernels.in_use(), kept=weight is not None)
+    if chosen.name != "winograd" or weight is None or dtype.char not in "fd":
+        return Kept(chosen)
+    grouped = weight.reshape(geometry.shapes["w"])
+    if geometry.flip:
+        grouped = gate.layout(np.flip(grouped, axis=tuple(range(-geometry.rank, 0))))
+    return Kept(chosen, minimal.prepare_weights(computed(geometry), rule, grouped, chosen.m))
 
 
 def _arguments(called: Operation, kind: str, geometry: Geometry) -> tuple[Argument, ...]:
