@@ -228,7 +228,7 @@ def test_transposed_convolutions_agree_within_their_bounds(seed, algorithm):
 
 def test_a_bound_that_is_far_too_small_would_be_found():
     found = {}
-    for seed in range(40):
+    for seed in range(0, 40, 3):
         for algorithm, result, ratio in excess(seed, 1e6):
             found[algorithm, result] = max(ratio, found.get((algorithm, result), 0))
     assert all(ratio > 1 for (algorithm, _), ratio in found.items() if algorithm != "auto")

@@ -37,6 +37,7 @@ def test_the_committed_pages_are_fresh():
     assert not found, f"run `convsym doc` and commit: {', '.join(found)}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 32))
 def test_every_item_has_its_place(number, pages):
     item = ITEMS[number - 1]
@@ -65,6 +66,7 @@ def test_every_reading_gets_the_verdict_it_deserves(name):
     assert [claim.op in item.ops for item in owners] == [True]
 
 
+@pytest.mark.slow
 def test_claims_and_objects_stand_where_the_table_says(pages):
     for item in ITEMS:
         path, anchor = item.place.split("#")
@@ -83,6 +85,7 @@ def test_corrections_that_are_numbers():
     assert counts.sum() == (5 + 4 + 4) ** 2
 
 
+@pytest.mark.slow
 def test_the_examples_have_the_shapes_of_the_seeds(pages):
     text = pages["seeds/understanding-convolutions.md"]
     for shapes in (
@@ -96,6 +99,7 @@ def test_the_examples_have_the_shapes_of_the_seeds(pages):
         assert shapes in text
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere(pages):
     for path, text in pages.items():
         for target in re.findall(r"\]\(([^)]+)\)", text):
@@ -112,12 +116,14 @@ def _normal(path):
     return "/".join(parts)
 
 
+@pytest.mark.slow
 def test_every_op_has_its_page(pages):
     few = [name for name, op in registry.items() if (op.rank or 0) <= 2]
     assert {f"ops/{name}.md" for name in few} | {"ops/README.md"} == {p for p in pages if p.startswith("ops/")}
     assert all(f"`{name}`" in pages["ops/README.md"] for name in registry)
 
 
+@pytest.mark.slow
 def test_pages_hold_nothing_that_changes_by_itself(pages):
     for path, text in pages.items():
         assert path.endswith(".svg") or convsym.__version__ not in text, path
@@ -125,6 +131,7 @@ def test_pages_hold_nothing_that_changes_by_itself(pages):
         assert text.endswith("\n") and "\r" not in text
 
 
+@pytest.mark.slow
 def test_no_sentence_has_a_hole(pages):
     holes = re.compile(r": ,|: \.|\[\]\(|[a-z]  [a-z]|\bNone\b(?!:)")
     for path, text in pages.items():
@@ -151,6 +158,7 @@ def copy(tmp_path):
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_changed_page_a_missing_one_and_one_too_many_are_named(copy):
     page = copy / "ops/same.md"
     page.write_text(page.read_text(encoding="utf-8").replace("h_{0}", "h_{1}"), encoding="utf-8")
@@ -162,6 +170,7 @@ def test_a_changed_page_a_missing_one_and_one_too_many_are_named(copy):
     assert documents.stale(copy) == []
 
 
+@pytest.mark.slow
 def test_a_changed_formula_makes_the_pages_stale(monkeypatch):
     mutant, = declare("matvec", "y[i] += A[j, i] * x[j]", doc=registry["matvec"].doc)
     monkeypatch.setattr(operators, "registry", {**registry, "matvec": mutant})
@@ -194,6 +203,7 @@ def test_an_element_written_out_has_the_products_of_the_formula():
     assert np.array_equal(f(x=[5, 7], w=[1, 10, 100], padding=1, sizes={"o": 2}), [5 * 10 + 7 * 100, 5 * 1 + 7 * 10])
 
 
+@pytest.mark.slow
 def test_the_closed_form_of_the_columns_agrees_with_the_points_at_every_size():
     """Item 9: loop bounds of the gradient on one road, points of the forward relation on the other."""
     formula = registry["same"].formula
@@ -215,6 +225,7 @@ def test_counts_are_written_from_the_first_tap_on_in_one_order():
     assert text.endswith(" - max(0, ceil((padding0 - dilation0*r0)/stride0))))")
 
 
+@pytest.mark.slow
 def test_item_15_is_derived_and_proved(pages):
     section = pages["seeds/convolution-and-its-gradients.md"].partition('<a id="item-15"></a>')[2]
     assert section.count("**Proved**: ") == 2

@@ -168,6 +168,7 @@ def test_arrays_that_are_not_native_are_never_taken_as_they_stand():
             assert np.array_equal(convsym.conv2d(x, w), convsym.conv2d(X, W))
 
 
+@pytest.mark.slow
 def test_the_plans_are_bounded():
     w = np.ones((1, 1, 1), np.float32)
     for length in range(1, 5000):
