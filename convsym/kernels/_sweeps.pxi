@@ -40,6 +40,11 @@ cdef inline Py_ssize_t widest(real* unused, Py_ssize_t rows, Py_ssize_t vectors)
     return vectors
 
 
+cdef inline Py_ssize_t share(Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    """Jobs that a thread takes at a time: a thread that other programs hold up leaves the rest to the others."""
+    return max(1, floordiv(stop - start, 8*threads))
+
+
 cdef inline void copy_vector(real* out, const real* x) noexcept nogil:
     if real is float:
         (<lanes_f32*>out)[0] = (<const lanes_f32*>x)[0]
@@ -120,14 +125,14 @@ cdef void fill_rows(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t jo
 def fill_f32(float[::1] out not None, const float[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of rows of padded images."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         fill_rows(&out[0], &x[0], &s[0], job)
 
 
 def fill_f64(double[::1] out not None, const double[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of rows of padded images."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         fill_rows(&out[0], &x[0], &s[0], job)
 
 
@@ -162,14 +167,14 @@ cdef void turn_block(real* out, const real* dy, const Py_ssize_t* s, Py_ssize_t 
 def turn_f32(float[::1] out not None, const float[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of an array with its channels last."""
     cdef Py_ssize_t item
-    for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for item in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         turn_block(&out[0], &dy[0], &s[0], item)
 
 
 def turn_f64(double[::1] out not None, const double[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of an array with its channels last."""
     cdef Py_ssize_t item
-    for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for item in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         turn_block(&out[0], &dy[0], &s[0], item)
 
 
@@ -194,14 +199,14 @@ cdef void settle_block(real* dw, const real* made, const Py_ssize_t* s, Py_ssize
 def settle_f32(float[::1] dw not None, const float[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of channels."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         settle_block(&dw[0], &made[0], &s[0], job)
 
 
 def settle_f64(double[::1] dw not None, const double[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of channels."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         settle_block(&dw[0], &made[0], &s[0], job)
 
 
@@ -340,14 +345,14 @@ cdef void sweep_job(real* y, const real* a, const real* b, const Py_ssize_t* s, 
 def sweep_f32(float[::1] y not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Tiles of jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         sweep_job(&y[0], &a[0], &b[0], &s[0], job)
 
 
 def sweep_f64(double[::1] y not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Tiles of jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         sweep_job(&y[0], &a[0], &b[0], &s[0], job)
 
 
@@ -390,14 +395,14 @@ cdef void dot_job(real* dw, const real* a, const real* b, const Py_ssize_t* s, P
 def dot_f32(float[::1] dw not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Dot products of jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         dot_job(&dw[0], &a[0], &b[0], &s[0], job)
 
 
 def dot_f64(double[::1] dw not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Dot products of jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
         dot_job(&dw[0], &a[0], &b[0], &s[0], job)
 
 
