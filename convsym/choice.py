@@ -68,7 +68,7 @@ def choose(
     inner = replace(computed(geometry), batch=1)
     if algorithm == "winograd":
         _check_winograd(inner, dtype)
-        own = minimal.choose(inner, result, real(dtype).char, level, kept) or TILE
+        own = minimal.choose(inner, result, real(dtype).char, level) or TILE  # a plan has the same as the plain call
         return Choice("winograd", f"asked for; {_tiles(own)}", own)
     if algorithm == "fft":
         if dtype.kind not in "fc":

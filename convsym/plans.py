@@ -133,6 +133,8 @@ def steps_of(
 
 def _algorithm_steps(geometry: Geometry, result: str, dtype: np.dtype[Any], made: Choice) -> tuple[Step, ...]:
     """What the algorithm itself takes."""
+    if not geometry.batch:
+        return ()
     own = real(dtype)
     if made.name == "winograd":
         taken = minimal.workspace(geometry, result, made.m, own.char)

@@ -87,12 +87,22 @@ def test_every_algorithm_is_chosen_somewhere(name):
 
 @pytest.mark.parametrize(("shape", "dtype", "knobs"), [
     ((1, 64, 28, 28), "i4", {}), ((1, 64, 28, 28), "D", {}), ((1, 64, 28, 28), "e", {}),
-    ((1, 64, 28, 28), "f", {"input_dilation": 2}), ((1, 2, 6, 6), "f", {}), ((0, 64, 28, 28), "f", {}),
+    ((1, 64, 28, 28), "f", {"input_dilation": 2}), ((1, 2, 6, 6), "f", {}),
 ])  # fmt: skip
 def test_what_nothing_else_is_for_is_done_directly(shape, dtype, knobs):
     made = explain("conv2d", shape, (shape[1], shape[1], 3, 3), dtype=dtype, **knobs)
     assert made.plan.algorithm == "direct"
     assert bool(made.error_factor) == (np.dtype(dtype).kind in "fc")
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "direct", "winograd", "fft"])
+def test_nothing_is_computed_of_an_empty_batch(algorithm):
+    x, w = np.zeros((0, 128, 30, 30), "f"), np.ones((128, 128, 3, 3), "f")
+    own = {"algorithm": algorithm}
+    explain("conv2d", x, w, **own)
+    assert conv(x, w, **own).shape == (0, 128, 28, 28)
+    assert not grad.conv_weight(x, w.shape, conv(x, w, **own), **own).any()
+    assert grad.conv_input(x.shape, w, conv(x, w, **own), **own).shape == x.shape
 
 
 # ------------------------------------------------------------------------------------------------------ what is said
@@ -324,3 +334,30 @@ def test_what_auto_chooses_has_the_same_bits_in_any_batch_and_with_any_threads(a
     for count in (1, 2, 5):
         with convsym.threads(count):
             assert bits(conv(x, w), whole) == 0
+
+
+SHAPES = [*CHOSEN.values(), ((3, 128, 9, 9), (128, 128, 3, 3)), ((2, 3, 40, 40), (64, 3, 3, 3))]
+
+
+@pytest.mark.parametrize("shapes", SHAPES, ids=str)
+@pytest.mark.parametrize("kind", ["", "_input"])
+def test_a_plan_has_the_bits_of_the_algorithm_that_it_prints(shapes, kind):
+    numbers = np.random.default_rng(0)
+    x, w = (numbers.standard_normal(shape, np.float32) for shape in shapes)
+    dy = conv(x, w, padding=1)
+
+    def plain(algorithm):
+        own = {"padding": 1, "algorithm": algorithm}
+        return grad.conv_input(x.shape, w, dy, **own) if kind else conv(x, w, **own)
+
+    auto = explain(f"conv2d{kind}", x.shape, w, padding=1, kept=True).plan
+    for asked in ("auto", "direct", "winograd", "fft"):
+        if asked == "winograd" and w.shape[2:] != (3, 3):
+            continue
+        plan = convsym.plan(f"conv2d{kind}", x.shape, w, padding=1, algorithm=asked)
+        named = explain(f"conv2d{kind}", x.shape, w, padding=1, algorithm=auto.algorithm).plan
+        runs = auto.algorithm if asked == "auto" else asked
+        assert f"algorithm  {runs}: " in str(plan)
+        same = named.reason.removeprefix("asked for; ").split(" are ")[0] == auto.reason.split(" are ")[0]
+        if asked != "auto" or runs != "winograd" or same:  # not with tiles of another size
+            assert bits(plan(dy if kind else x), plain(runs)) == 0
