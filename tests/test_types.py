@@ -66,9 +66,11 @@ def test_stubs_and_signatures_are_those_of_the_running_package(tmp_path):
     pytest.importorskip("convsym.kernels.baseline")
     left_out = shutil.ignore_patterns("__pycache__", *(f"{level}.*" for level in unusable()))
     shutil.copytree(PACKAGE, tmp_path / "convsym", ignore=left_out)
-    # The types of Python's library say that a cached function takes anything.
+    # The types of Python's library say that a cached function takes anything; a class inside of a function, which mypy
+    # names with its line, is not there before the function has run.
+    names = [*(name.replace(".", "[.]") for name in cached_functions()), ".*@[0-9]+"]
     allowed = tmp_path / "allowed"
-    allowed.write_text("".join(f"{name.replace('.', '[.]')}\n" for name in cached_functions()), encoding="utf-8")
+    allowed.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
     code, output = stubtest(tmp_path, "convsym", "--allowlist", allowed, "--ignore-unused-allowlist")
     assert code == 0, output
 
