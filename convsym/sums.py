@@ -70,7 +70,8 @@ def is_tiled(geometry: Geometry, result: str) -> bool:
 
 def _flat(geometry: Geometry) -> Geometry:
     """Kernels of one tap that read every element where it lies: all spatial axes are one."""
-    if geometry.rank == 1 or set(geometry.kernel + geometry.stride) != {1} or any(map(any, geometry.padding)):
+    in_place = geometry.inputs == geometry.outputs and not any(map(any, geometry.padding))
+    if geometry.rank == 1 or set(geometry.kernel + geometry.stride) != {1} or not in_place:
         return geometry
     size, one = (prod(geometry.inputs),), (1,)
     return replace(

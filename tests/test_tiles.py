@@ -15,7 +15,7 @@ from exact import bits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from convsym import direct, dots, kernels, outer, reduction, strips, sums
+from convsym import conv_transpose2d, direct, dots, grad, kernels, outer, reduction, strips, sums
 from convsym.arguments import Parameters
 from convsym.bench.layers import load, set_names
 from convsym.kernels import levels
@@ -228,6 +228,13 @@ def test_one_tap_that_reads_beside_its_place(result, padding):
     geometry = geometry_of((9, 13), (1, 1), 1, padding, channels=(4, 20))
     operands = data(geometry, result)
     assert bits(by_sums(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
+def test_one_tap_that_reads_less_than_there_is():
+    w, dy = np.full((1, 1, 1, 1), 3.0), np.full((1, 1, 1, 1), 5.0)
+    assert grad.conv2d_input((1, 1, 1, 1), w, dy, dilation=(1, 2)).tolist() == [[[[15.0]]]]
+    made = conv_transpose2d(dy, w, output_padding=(0, 1), dilation=(1, 2))
+    assert made.tolist() == [[[[15.0, 0.0]]]]
 
 
 @pytest.mark.slow
