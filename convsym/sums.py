@@ -37,11 +37,6 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
     out : ndarray
         Of `geometry.shapes[result]` and the same dtype.
     """
-    flat = _flat(geometry)
-    if flat is not geometry:
-        operands = {name: array.reshape(flat.shapes[name]) for name, array in operands.items()}
-        out = out.reshape(flat.shapes[result])
-        geometry = flat
     if out.dtype.char in "fd" and is_tiled(geometry, result) and _by_tiles(geometry, result, operands, out):
         return
     out[...] = 0
@@ -81,9 +76,9 @@ def _flat(geometry: Geometry) -> Geometry:
 
 def workspace(geometry: Geometry, result: str, char: str) -> int:
     """Elements of float32 or float64 that the sum takes beside its arrays."""
-    geometry = _flat(geometry)
     if char not in "fd" or not is_tiled(geometry, result):
         return 0
+    geometry = _flat(geometry)
     level = kernels.in_use()
     if result == "dw":
         return sum(reduction.rooms(geometry, char, level))
@@ -96,6 +91,10 @@ def _span(values: tuple[int, ...]) -> int:
 
 def _by_tiles(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> bool:
     """The sum by tiles; False where something that is not finite may have met places of no term."""
+    flat = _flat(geometry)
+    if flat is not geometry:
+        operands = {name: array.reshape(flat.shapes[name]) for name, array in operands.items()}
+        geometry, out = flat, out.reshape(flat.shapes[result])
     if result == "dw":
         reduction.run(geometry, operands, out)
         return all_finite(out)

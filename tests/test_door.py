@@ -291,6 +291,17 @@ def test_every_rule_has_a_shortcut_with_the_bits_of_the_long_way(result, rank, d
     assert found.tobytes() == compute(geometry, result, operands).tobytes()
 
 
+@pytest.mark.parametrize("result", ["y", "dx", "dw"])
+def test_one_tap_takes_the_same_kernel_at_the_door_and_the_long_way(result):
+    geometry = resolve(3, (1, 1, 4, 4, 4), (1, 1, 1, 1, 1), Parameters())
+    numbers = np.random.default_rng(5)
+    operands = {
+        name: numbers.standard_normal(geometry.public_shapes[name]).astype(np.float32) for name in OPERANDS[result]
+    }
+    found = shortcut(geometry, result, np.dtype(np.float32))(*operands.values())
+    assert found.tobytes() == compute(geometry, result, operands).tobytes()
+
+
 def test_what_tiles_compute_has_no_shortcut():
     geometry = resolve(2, (1, 16, 9, 9), (16, 16, 3, 3), Parameters())
     assert is_tiled(geometry, "y")
