@@ -273,19 +273,16 @@ def test_strips_that_are_not_redone_are_found(monkeypatch):
 
 
 @pytest.mark.parametrize("layer", [LAYERS[1], LAYERS[4], LAYERS[9], LAYERS[10]])
-def test_threads_do_not_change_a_bit(layer):
+def test_threads_do_not_change_a_bit(layer, threads):
     geometry = geometry_of(*layer)
-    try:
-        for result in OPERANDS:
-            operands = data(geometry, result)
-            for m in (2, 4, 6):
-                found = []
-                for threads in range(1, 9):
-                    kernels.set_num_threads(threads)
-                    found.append(computed(geometry, result, operands, m))
-                assert all(np.array_equal(found[0], other) for other in found[1:])
-    finally:
-        kernels.set_num_threads(None)
+    for result in OPERANDS:
+        operands = data(geometry, result)
+        for m in (2, 4, 6):
+            found = []
+            for count in range(1, 9):
+                threads(count)
+                found.append(computed(geometry, result, operands, m))
+            assert all(np.array_equal(found[0], other) for other in found[1:])
 
 
 def test_blocks_of_one_thread_and_of_all_threads_are_both_taken():

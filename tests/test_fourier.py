@@ -218,12 +218,6 @@ def test_what_overflows_only_in_the_transforms_is_redone(result):
 # -------------------------------------------------------------------------------------------------------------- bits
 
 
-@pytest.fixture
-def threads():
-    yield kernels.set_num_threads
-    kernels.set_num_threads(None)
-
-
 @pytest.mark.parametrize("result", OPERANDS)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_same_bits_for_any_threads_and_every_time(result, dtype, threads, products, monkeypatch):

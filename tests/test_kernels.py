@@ -19,13 +19,6 @@ DTYPES = ("float32", "float64")
 MIXED = Case((12, 15), (3, 3), (1, 2), ((1, 2), (-1, 2)), (2, 1), 2, (2, 3), 2)
 
 
-@pytest.fixture
-def threads():
-    """Sets the number of threads for one test."""
-    yield convsym.set_num_threads
-    convsym.set_num_threads(None)
-
-
 def test_there_are_geometries_and_levels():
     assert len(GEOMETRIES) >= 300
     assert len({str(case) for case in GEOMETRIES}) == len(GEOMETRIES)

@@ -26,13 +26,6 @@ RESULTS = ("y", "dx", "dw")
 RANKS = range(1, 6)
 
 
-@pytest.fixture
-def threads():
-    """Sets the number of threads for one test."""
-    yield convsym.set_num_threads
-    convsym.set_num_threads(None)
-
-
 def rule(rank, result):
     """The formula or rule that a kernel computes."""
     op = registry[f"conv{rank}d"]

@@ -30,12 +30,6 @@ def tasks():
 """
 
 
-@pytest.fixture(autouse=True)
-def default():
-    yield
-    convsym.set_num_threads(None)
-
-
 def in_another_thread(function):
     found = []
     thread = threading.Thread(target=lambda: found.append(function()))

@@ -478,19 +478,16 @@ def test_vectors_that_miss_a_place_are_found(change, work):
 # ------------------------------------------------------------------------------------------- threads, batch, groups
 
 
-def test_threads_and_repetition_change_no_bit(monkeypatch):
+def test_threads_and_repetition_change_no_bit(monkeypatch, threads):
     monkeypatch.setattr(kernels, "THREADED_WORK", 0)
     for geometry, blocks in product((*HARD.values(), STRIPPED[0], STRIPPED[1]), (2**10, kernels.TILED_WORK)):
         monkeypatch.setattr(kernels, "TILED_WORK", blocks)
         for result in OPERANDS:
             operands = data(geometry, result, fill="normal")
             alone = by_tiles(geometry, result, operands)
-            try:
-                for threads in range(1, 9):
-                    kernels.set_num_threads(threads)
-                    assert bits(by_tiles(geometry, result, operands), alone) == 0
-            finally:
-                kernels.set_num_threads(None)
+            for count in range(1, 9):
+                threads(count)
+                assert bits(by_tiles(geometry, result, operands), alone) == 0
 
 
 def part_of(operands, place):
