@@ -18,7 +18,7 @@ import pytest
 from cases import EVIL, GEOMETRIES, Case
 from exact import bits, problem
 
-from convsym import fourier, kernels, plans, sums
+from convsym import fourier, plans, sums
 from convsym.arguments import Parameters
 from convsym.fourier import accuracy, choice, lattice, transforms
 from convsym.meaning import resolve

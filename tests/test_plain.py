@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import sympy
 
-import convsym
 from convsym import Formula, KernelError, kernels, registry
 from convsym.codegen import generate, nests
 from convsym.codegen.cython import kernel_text
