@@ -20,8 +20,8 @@ LINE = """
     codegen op ops audit certificates
     kernels arguments gate geometry meaning layouts margins polyphase memory scratch taps strips direct outer dots
     reduction sums minimal fourier choice plans cutting execution operations shortcuts calls bounds sliding windows
-    averaging pooling signals functional transposed operators sparse cycles norms grad
-    accounts kept specs figures bench documents digits tour cli __main__
+    averaging pooling multilinear signals functional transposed operators sparse cycles norms grad
+    accounts kept specs terminal digits nn figures bench documents tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])
 # algorithm="reference" evaluates the formula itself, so this one function reaches for the registry when it is called.

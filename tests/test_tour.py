@@ -18,8 +18,8 @@ from process import HEARS_INTERRUPTS
 
 from convsym.digits import split_digits
 from convsym.kernels._generated.rules import KERNELS
+from convsym.terminal import Terminal
 from convsym.tour import comparison, main, network, training
-from convsym.tour.terminal import Terminal
 
 ESCAPE = "\x1b["
 PROGRAM = "import sys; from pathlib import Path; from convsym.tour import main; sys.exit(main(Path(sys.argv[1]){}))"

@@ -9,10 +9,10 @@ from typing import TextIO
 
 import convsym
 from convsym.digits import Split, split_digits
+from convsym.terminal import Terminal
 from convsym.tour import findings, show
 from convsym.tour.comparison import compare
 from convsym.tour.report import page
-from convsym.tour.terminal import Terminal
 from convsym.tour.training import Epoch, Training, train
 
 EPOCHS = 8

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from convsym.terminal import Terminal
 from convsym.tour.comparison import KernelCheck
 from convsym.tour.findings import Derivation, Refutation
-from convsym.tour.terminal import Terminal
 from convsym.tour.training import Epoch, Training
 from convsym.verdict import Proof
 

@@ -1,4 +1,4 @@
-"""Words on a terminal: color where it is wanted, plain text where it is not, and a bar for the long step."""
+"""Words on a terminal: color where it is wanted, plain text where it is not, and a bar for what takes long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WIDEST, NARROWEST = 100, 24
 
 @dataclass(frozen=True)
 class Terminal:
-    """Where the tour is written: a stream, whether it takes color and lines can be redrawn, its width."""
+    """Where words are written: a stream, whether it takes color and lines can be redrawn, its width."""
 
     stream: TextIO
     color: bool = False
