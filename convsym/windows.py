@@ -77,9 +77,7 @@ def unfold(
     """
     x = gate.accept(input, "input")
     parameters = Parameters(stride, padding, dilation, padding_mode=padding_mode, same=same)
-    rank = window_rank(kernel_size, len(x.shape), "input")
-    geometry = sliding.resolve_windows(rank, x.shape, kernel_size, parameters, "unfold", "input")
-    return as_columns(x, geometry, out)
+    return as_columns(x, unfolded_geometry(x.shape, kernel_size, parameters, "input"), out)
 
 
 def fold(
@@ -134,20 +132,32 @@ def fold(
     array([[1, 2, 6, 4, 5]])
     """
     columns = gate.accept(input, "input")
+    parameters = Parameters(stride, padding, dilation, padding_mode=padding_mode, same=same)
+    return from_columns(columns, folded_geometry(columns.shape, output_size, kernel_size, parameters), out)
+
+
+def unfolded_geometry(shape: Shape, kernel_size: object, parameters: Parameters, name: str) -> Geometry:
+    """The windows of `unfold` over an array of a shape that the caller calls `name`."""
+    rank = window_rank(kernel_size, len(shape), name)
+    return sliding.resolve_windows(rank, shape, kernel_size, parameters, "unfold", name)
+
+
+def folded_geometry(shape: Shape, output_size: object, kernel_size: object, parameters: Parameters) -> Geometry:
+    """The windows that columns of a shape are of, over the result of `fold`."""
     rank = folded_rank(output_size, kernel_size)
     sizes = arguments.per_axis(output_size, rank, "output_size", 0)
     kernel = arguments.per_axis(kernel_size, rank, "kernel_size", 1)
-    shape = (*_lead(columns.shape, kernel), *sizes)
-    parameters = Parameters(stride, padding, dilation, padding_mode=padding_mode, same=same)
-    geometry = sliding.resolve_windows(rank, shape, kernel, parameters, "fold", "output_size")
+    geometry = sliding.resolve_windows(
+        rank, (*_lead(shape, kernel), *sizes), kernel, parameters, "fold", "output_size"
+    )
     expected = sliding.laid_out_shape(geometry)
-    if columns.shape != expected:
+    if shape != expected:
         counts = " x ".join(map(str, geometry.outputs))
         raise ShapeError(
-            f"input has shape {columns.shape}, that is {columns.shape[-1]} windows, and with output_size={sizes} and "
+            f"input has shape {shape}, that is {shape[-1]} windows, and with output_size={sizes} and "
             f"these parameters there are {expected[-1]} ({counts}); check output_size, stride, padding and dilation"
         )
-    return from_columns(columns, geometry, out)
+    return geometry
 
 
 def as_columns(x: Array, geometry: Geometry, out: Any) -> Array:

@@ -11,7 +11,7 @@ from convsym import arguments, gate, sliding
 from convsym.arguments import Padding, Parameters, PerAxis
 from convsym.errors import ShapeError
 from convsym.gate import Array
-from convsym.windows import as_columns, folded_rank, from_columns, window_rank
+from convsym.windows import as_columns, folded_rank, from_columns, unfolded_geometry
 
 
 def unfold_input(
@@ -60,8 +60,7 @@ def unfold_input(
     """
     dy, size = gate.accept(grad_output, "grad_output"), arguments.shape(input_size, "input_size")
     parameters = Parameters(stride, padding, dilation, padding_mode=padding_mode, same=same)
-    rank = window_rank(kernel_size, len(size), "input_size")
-    geometry = sliding.resolve_windows(rank, size, kernel_size, parameters, "unfold", "input_size")
+    geometry = unfolded_geometry(size, kernel_size, parameters, "input_size")
     expected = sliding.laid_out_shape(geometry)
     if dy.shape != expected:
         raise ShapeError(
