@@ -56,6 +56,12 @@ def every_figure():
         "image_grid": lambda t: figures.image_grid(square[None], [t], marks=[False], title=t),
         "window": lambda t: figures.window([plane, plane], (6, 6), (3, 3), (6, 6), (0, 0), title=t),
         "padding_plane": lambda t: figures.padding_plane([plane, plane], (6, 6), [(0, 0)], title=t),
+        "diagram": lambda t: figures.diagram(
+            [figures.Card(t, (t,), figures.INPUT, t), figures.Card(t, (), figures.OUTPUT, t, (), (t, t))],
+            [figures.Arrow(0, 1, n, 2) for n in range(2)],
+            title=t,
+            description="two cards",
+        ),
         "dimension_boxes": lambda t: figures.dimension_boxes([shape, shape], title=t, note=t),
     }
 
