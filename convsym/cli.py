@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     command("info", _info, "print version, CPU levels, compiler, threads")
     doc = command("doc", _doc, "write the generated pages, or check that they are fresh")
     generate = command("generate", _generate, "write the generated kernels, or check that they are fresh")
-    for made, default in ((doc, "docs"), (generate, "convsym/kernels")):
+    for made, default in ((doc, "docs"), (generate, "convsym")):
         made.add_argument("directory", nargs="?", type=Path, default=Path(default), help=f"default: {default}")
         made.add_argument("--check", action="store_true", help="write nothing; exit 1 and name what is stale")
     tour = command("tour", _tour, "see the whole idea work, in under half a minute")

@@ -18,12 +18,12 @@ from sympy.logic.boolalg import And, Not, Or
 
 from convsym.boundary import cases, is_folded
 from convsym.errors import FormulaError
-from convsym.expressions import Term, accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
+from convsym.expressions import FUNCTIONS, Term, accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
 
 BLOCK = 200_000  # points visited in one step; bounds the memory of the reference
 
 _COMPARE = {sympy.Eq: eq, sympy.Ne: ne, sympy.Lt: lt, sympy.Le: le, sympy.Gt: gt, sympy.Ge: ge}
-_FLOAT = {sympy.exp: np.exp, sympy.log: np.log, sympy.tanh: np.tanh, sympy.sin: np.sin, sympy.cos: np.cos}
+_FLOAT = {function: getattr(np, name) for name, function in FUNCTIONS.items()}  # NumPy has them under the same names
 
 
 Environment = Mapping[Any, Any]  # integers or arrays by the names of scalars; elements that were read, by their access

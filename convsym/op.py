@@ -40,6 +40,9 @@ class Op:
         Whether its kernels are compiled for every CPU level.
     plain : str or None
         The op whose plain kernels, compiled for every dtype, serve it: the one of its family with most axes.
+    whole : bool
+        Whether it is done on whole arrays of any rank, every index standing for any number of axes; `convsym.autograd`
+        has it.
     groups : dict
         Where a group axis stands in each array of the compiled formula; empty without groups.
     defaults : dict
@@ -55,6 +58,7 @@ class Op:
     lane: str | None = None
     leveled: bool = True
     plain: str | None = None
+    whole: bool = False
     groups: dict[str, int] = field(default_factory=dict, hash=False)
     defaults: dict[str, int] = field(default_factory=dict, hash=False)
 
@@ -101,6 +105,7 @@ def declare(
     lane: str | None = None,
     leveled: Sequence[int] | None = None,
     wrt: str | None = None,
+    whole: bool = False,
     groups: Mapping[str, int] | None = None,
     defaults: Mapping[str, int] | None = None,
     ranges: Mapping[str, str | int] | None = None,
@@ -130,7 +135,7 @@ def declare(
         kernels of every dtype, and the other ranks run through them with axes of size 1.
     wrt : str, optional
         Operands to differentiate by; all of them by default.
-    groups, defaults : dict, optional
+    whole, groups, defaults : optional
         See `Op`.
     ranges, assume : optional
         See `Formula`.
@@ -156,6 +161,7 @@ def declare(
                 along,
                 leveled is None or rank in leveled,
                 None if leveled is None else _name(name, max(ranks)),
+                whole,
                 dict(groups or {}),
                 dict(defaults or {}),
             )

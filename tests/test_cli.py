@@ -254,7 +254,7 @@ def test_generate_writes_what_is_stale_and_checks_without_writing(run, tmp_path)
     assert_result(run("generate", str(tmp_path)), *made)
     assert run("generate", str(tmp_path), "--check") == (0, "", "")
     assert run("generate", str(tmp_path))[1] == ""
-    (tmp_path / "_generated" / "rules.py").write_text("# edited\n", encoding="utf-8")
+    (tmp_path / "kernels" / "_generated" / "rules.py").write_text("# edited\n", encoding="utf-8")
     assert run("generate", str(tmp_path), "--check")[0] == 1
 
 

@@ -31,7 +31,8 @@ from convsym.op import declare
 from convsym.records import rule_record
 from convsym.verdict import proof_record
 
-KERNELS = Path(convsym.__file__).parent / "kernels"
+PACKAGE = Path(convsym.__file__).parent
+KERNELS = PACKAGE / "kernels"
 
 
 # ------------------------------------------------------------------------------------------------ freshness
@@ -39,13 +40,14 @@ KERNELS = Path(convsym.__file__).parent / "kernels"
 
 def stale(files):
     """Names of the committed files that are not what the registry generates."""
-    return [name for name, text in files.items() if (KERNELS / name).read_text(encoding="utf-8") != text]
+    return [name for name, text in files.items() if (PACKAGE / name).read_text(encoding="utf-8") != text]
 
 
 def test_the_generated_files_are_fresh():
     assert stale(generate(registry)) == []
-    committed = {f"_generated/{path.name}" for path in KERNELS.glob("_generated/*.p*") if path.is_file()}
-    assert committed | {"baseline.pyi", "plain.pyi"} == set(generate(registry))
+    committed = {f"kernels/_generated/{path.name}" for path in KERNELS.glob("_generated/*.p*") if path.is_file()}
+    others = {"kernels/baseline.pyi", "kernels/plain.pyi", "autograd/_rules.py"}
+    assert committed | others == set(generate(registry))
 
 
 @pytest.mark.parametrize("old, new", [("- padding", "+ padding"), ("+= x", "+= 2*x"), ("* w[k, c, r]", "* w[c, k, r]")])
@@ -65,7 +67,7 @@ def test_a_changed_registry_makes_them_stale(old, new):
     same, *_ = declare("conv", text, **options)
     changed, *_ = declare("conv", text.replace(old, new), **options)
     assert stale(generate({**registry, "conv1d": same})) == []
-    assert "_generated/kernels.pxi" in stale(generate({**registry, "conv1d": changed}))
+    assert "kernels/_generated/kernels.pxi" in stale(generate({**registry, "conv1d": changed}))
 
 
 @pytest.mark.slow
@@ -93,7 +95,7 @@ def divisions(text):
 
 
 def test_kernels_divide_by_functions_only():
-    for file in ("_generated/kernels.pxi", "_generated/plain.pxi"):
+    for file in ("kernels/_generated/kernels.pxi", "kernels/_generated/plain.pxi"):
         assert divisions(generate(registry)[file]) == []
         assert "floordiv(" in generate(registry)[file]
 
@@ -448,7 +450,7 @@ def test_a_bound_that_is_off_by_one_is_seen(lower, upper):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_every_leveled_kernel_of_the_registry_is_printed_for_every_dtype(dtype):
-    names = re.findall(rf"^def (\w+)_{dtype}\(", generate(registry)["_generated/kernels.pxi"], re.MULTILINE)
+    names = re.findall(rf"^def (\w+)_{dtype}\(", generate(registry)["kernels/_generated/kernels.pxi"], re.MULTILINE)
     results = {op: (op.formula.output, *(rule.output for rule in op.rules.values())) for op in registry.values()}
     assert set(names) == {f"{op.name}_{r}" for op, made in results.items() if op.lane and op.leveled for r in made}
     assert len(names) == len(set(names))

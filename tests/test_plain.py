@@ -310,7 +310,7 @@ def test_a_reach_that_is_too_small_is_seen():
 
 
 def test_the_widest_convolution_is_printed_for_every_dtype():
-    names = re.findall(r"^def (\w+)\(", generate(registry)["_generated/plain.pxi"], re.MULTILINE)
+    names = re.findall(r"^def (\w+)\(", generate(registry)["kernels/_generated/plain.pxi"], re.MULTILINE)
     assert sorted(names) == sorted(f"conv5d_{result}_{dtype}" for result in RESULTS for dtype in CTYPES)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from convsym.codegen.cython import HEADER, entries_text, kernel_text
+from convsym.codegen.gradients import gradients_text
 from convsym.codegen.loops import Nest, nest
 from convsym.codegen.products import products_text
 from convsym.codegen.rules import rules_text
@@ -46,16 +47,17 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
     Returns
     -------
     dict
-        Text by path below ``convsym/kernels``; the same registry gives the same bytes. ``kernels.pxi`` is compiled for
+        Text by path below ``convsym``; the same registry gives the same bytes. ``kernels.pxi`` is compiled for
         every CPU level, ``plain.pxi`` once, with the kernels of every dtype; ``tiles_….pxi``, ``products_….pxi`` and
         ``transposes_….pxi`` are for their level, ``transforms.pxi`` for every level, and ``transforms.py`` says what is
-        in it; ``baseline.pyi`` and ``plain.pyi`` are the stubs of the compiled modules.
+        in it; ``baseline.pyi`` and ``plain.pyi`` are the stubs of the compiled modules. ``_rules.py`` has
+        the functions of ops on whole arrays.
     """
     ops = [registry[name] for name in sorted(registry)]
     leveled = nests(op for op in ops if op.leveled)
     plain = nests(op for op in ops if op.plain == op.name)
     rules = rules_text(table_text(ops, nests), registry["conv1d"])
-    return {
+    compiled = {
         "_generated/kernels.pxi": _text(leveled, DTYPES),
         "_generated/plain.pxi": _text(plain, CTYPES, True),
         "_generated/rules.py": rules,
@@ -67,6 +69,8 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
         "baseline.pyi": stub_text(leveled, DTYPES) + driver_stubs(DTYPES),
         "plain.pyi": stub_text(plain, CTYPES, True) + openmp_stub(),
     }
+    below = {f"kernels/{name}": text for name, text in compiled.items()}
+    return below | {"autograd/_rules.py": gradients_text(ops)}
 
 
 def _text(made: tuple[Nest, ...], dtypes: Iterable[str], flat: bool = False) -> str:

@@ -2,4 +2,4 @@
 
 from convsym.op import declare
 
-OPS = declare("relu", "y[n, i] = where(x[n, i] > 0, x[n, i], 0)", doc=__doc__, lane="i")
+OPS = declare("relu", "y[n, i] = where(x[n, i] > 0, x[n, i], 0)", doc=__doc__, lane="i", whole=True)

@@ -1,0 +1,5 @@
+"""The sum of two arrays, element by element."""
+
+from convsym.op import declare
+
+OPS = declare("add", "y[i] = a[i] + b[i]", doc=__doc__, whole=True)

@@ -1,0 +1,5 @@
+"""The larger one of two elements. Where they are equal, the first counts: its derivative is 1, the other's 0."""
+
+from convsym.op import declare
+
+OPS = declare("maximum", "y[i] = maximum(a[i], b[i])", doc=__doc__, whole=True)

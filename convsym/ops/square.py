@@ -1,0 +1,5 @@
+"""Every element times itself."""
+
+from convsym.op import declare
+
+OPS = declare("square", "y[i] = x[i]**2", doc=__doc__, whole=True)
