@@ -63,13 +63,15 @@ _MODULE_OF = {
     "set_num_threads": "kernels",
     "register_threadpoolctl": "kernels",
     "threads": "kernels.threads",
+    "tensor": "autograd.leaves",
     "ConvsymError": "errors",
     "FormulaError": "errors",
     "KernelError": "errors",
     "ProofError": "errors",
     "ShapeError": "errors",
+    "TapeError": "errors",
 }
-_SUBMODULES = ("grad",)
+_SUBMODULES = ("autograd", "grad")
 
 __all__ = ["__version__", *_MODULE_OF, *_SUBMODULES]
 

@@ -1,10 +1,11 @@
-from convsym import grad
+from convsym import autograd, grad
 from convsym._version import __version__
 from convsym.accounts import explain
+from convsym.autograd.leaves import tensor
 from convsym.bounds import error_bound
 from convsym.cooktoom import winograd
 from convsym.derivation import hvp, jvp, vjp
-from convsym.errors import ConvsymError, FormulaError, KernelError, ProofError, ShapeError
+from convsym.errors import ConvsymError, FormulaError, KernelError, ProofError, ShapeError, TapeError
 from convsym.formula import Formula
 from convsym.functional import conv, conv1d, conv2d, conv3d
 from convsym.jacobians import jacobian, jacobian_nnz, jacobian_pattern
@@ -42,8 +43,10 @@ __all__ = [
     "Rule",
     "ShapeError",
     "Spec",
+    "TapeError",
     "Winograd",
     "__version__",
+    "autograd",
     "avg_pool",
     "avg_pool1d",
     "avg_pool2d",
@@ -85,6 +88,7 @@ __all__ = [
     "show_config",
     "size_theorems",
     "spectral_norm",
+    "tensor",
     "threads",
     "toeplitz",
     "unfold",

@@ -1,4 +1,4 @@
-"""The errors of convsym: one parent and four children, each message a sentence.
+"""The errors of convsym: one parent and five children, each message a sentence.
 
 A message names the argument, what it was, what is allowed, and the nearest fix. Shape and formula errors are
 ``ValueError`` as well, so that code written for NumPy or torch catches them.
@@ -49,6 +49,10 @@ class ProofError(ConvsymError):
 
 class KernelError(ConvsymError):
     """No compiled kernel can serve: none was built, or the level or algorithm asked for does not serve here."""
+
+
+class TapeError(ConvsymError, RuntimeError):
+    """A gradient is asked for where the tape has none: nothing was recorded, or what was recorded is used up."""
 
 
 def _pointed(text: str, column: int | None, width: int = 100) -> list[str]:

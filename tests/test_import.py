@@ -54,6 +54,7 @@ def test_every_name_is_where_the_table_says():
     for name, module in convsym._MODULE_OF.items():
         assert getattr(convsym, name) is getattr(import_module(f"convsym.{module}"), name)
     assert convsym.grad is import_module("convsym.grad")
+    assert convsym.autograd is import_module("convsym.autograd")
 
 
 def test_star_import_and_dir_know_the_lazy_names():

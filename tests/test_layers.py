@@ -18,10 +18,13 @@ LINE = """
     solver presburger
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
-    kernels arguments gate geometry meaning layouts margins polyphase memory scratch taps strips direct outer dots
+    kernels arguments gate geometry meaning layouts margins polyphase memory scratch taps strips direct depthwise outer dots
     reduction sums minimal fourier choice plans cutting execution operations shortcuts calls bounds sliding windows
     averaging pooling multilinear signals functional transposed operators sparse cycles norms grad
-    accounts kept specs terminal digits nn figures bench documents tour cli __main__
+    accounts kept specs terminal digits figures
+    autograd.arrayop autograd._rules autograd.primitives autograd.maps autograd.derived autograd.algebra autograd.worlds
+    autograd.recording autograd.graphs autograd.pictures autograd.tape autograd.leaves autograd.custom autograd
+    nn bench documents tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])
 # algorithm="reference" evaluates the formula itself, so this one function reaches for the registry when it is called.
@@ -115,7 +118,8 @@ def test_a_forbidden_import_is_seen(module, source, sentence):
 
 @pytest.mark.parametrize("module", SOURCES)
 def test_a_module_is_small(module):
-    assert module == "kernels._generated.rules" or len(SOURCES[module].splitlines()) <= 400
+    generated = module in ("kernels._generated.rules", "autograd._rules")
+    assert generated or len(SOURCES[module].splitlines()) <= 400
 
 
 @pytest.mark.parametrize("module", SOURCES)

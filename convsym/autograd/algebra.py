@@ -1,0 +1,325 @@
+"""What can be written with tensors, as ``x + y``, ``x[0]`` and ``x.sum()``: each is a primitive, applied."""
+# mypy: disable-error-code="no-any-return"
+# A tensor applies primitives to tensors and gets one; that class stands right of this module.
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from math import prod
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from convsym.autograd._rules import RULES
+from convsym.autograd.derived import PLAIN, Derived, Extreme, Reduction
+from convsym.autograd.maps import Cast, Index, Reshape, Shape, Transpose, normal_axes
+from convsym.errors import ShapeError, TapeError
+from convsym.gate import Array
+
+ADD, SUB, MUL, DIV, NEG = (PLAIN[name] for name in ("add", "sub", "mul", "div", "neg"))
+MATMUL, ABS = PLAIN["matmul"], PLAIN["abs"]
+_CONSTANTS = frozenset((np.ndarray, float, int, bool))
+Axis = int | Sequence[int] | None
+_REFLECTED: dict[Any, str] = {
+    np.add: "__radd__",
+    np.subtract: "__rsub__",
+    np.multiply: "__rmul__",
+    np.true_divide: "__rtruediv__",
+    np.power: "__rpow__",
+    np.matmul: "__rmatmul__",
+    np.greater: "__lt__",
+    np.greater_equal: "__le__",
+    np.less: "__gt__",
+    np.less_equal: "__ge__",
+    np.equal: "__eq__",
+    np.not_equal: "__ne__",
+}
+
+
+@lru_cache(maxsize=256, typed=True)
+def parametrized(name: str, *parameters: Any) -> Derived:
+    """The primitive of a rule with parameters; made once for each of their values."""
+    return Derived(RULES[name], *parameters)
+
+
+class Algebra:
+    """Operators, indexing and methods; `data` is the array, and `_apply` runs a primitive on tensors."""
+
+    __slots__ = ()
+    data: Array
+    grad_fn: Any
+    _apply: Callable[..., Any]
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient can come here."""
+        raise NotImplementedError
+
+    def __add__(self, other: Any) -> Self:
+        return self._apply(ADD, self, other)
+
+    def __radd__(self, other: Any) -> Self:
+        return self._apply(ADD, other, self)
+
+    def __sub__(self, other: Any) -> Self:
+        return self._apply(SUB, self, other)
+
+    def __rsub__(self, other: Any) -> Self:
+        return self._apply(SUB, other, self)
+
+    def __mul__(self, other: Any) -> Self:
+        return self._apply(MUL, self, other)
+
+    def __rmul__(self, other: Any) -> Self:
+        return self._apply(MUL, other, self)
+
+    def __truediv__(self, other: Any) -> Self:
+        return self._apply(DIV, self, other)
+
+    def __rtruediv__(self, other: Any) -> Self:
+        return self._apply(DIV, other, self)
+
+    def __neg__(self) -> Self:
+        return self._apply(NEG, self)
+
+    def __pos__(self) -> Self:
+        return self
+
+    def __abs__(self) -> Self:
+        return self._apply(ABS, self)
+
+    def __pow__(self, other: Any) -> Self:
+        if isinstance(other, (Algebra, np.ndarray)):
+            return self._apply(PLAIN["power"], self, other)
+        return self._apply(parametrized("pow", other), self)
+
+    def __rpow__(self, other: Any) -> Self:
+        return self._apply(PLAIN["power"], other, self)
+
+    def __matmul__(self, other: Any) -> Self:
+        return _product(self, other, self._apply)
+
+    def __rmatmul__(self, other: Any) -> Self:
+        return _product(other, self, self._apply)
+
+    # A comparison has no gradient: its result is a plain array of bool.
+    def __lt__(self, other: Any) -> Array:
+        return self.data < plain(other)
+
+    def __le__(self, other: Any) -> Array:
+        return self.data <= plain(other)
+
+    def __gt__(self, other: Any) -> Array:
+        return self.data > plain(other)
+
+    def __ge__(self, other: Any) -> Array:
+        return self.data >= plain(other)
+
+    def __eq__(self, other: object) -> Array:  # type: ignore[override]  # elementwise, as of NumPy's arrays
+        return self.data == plain(other)
+
+    def __ne__(self, other: object) -> Array:  # type: ignore[override]
+        return self.data != plain(other)
+
+    __hash__ = object.__hash__
+
+    def __getitem__(self, key: Any) -> Self:
+        entries = tuple([plain(entry) for entry in key]) if isinstance(key, tuple) else plain(key)
+        return self._apply(Index(self.data.shape, entries), self)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise TypeError(
+            "an element of a tensor cannot be written, for what was computed from it would no longer be true; "
+            "use convsym.autograd.where(mask, value, x), or x.data[...] = value before anything is computed"
+        )
+
+    def __repr__(self) -> str:
+        text = np.array2string(self.data, separator=", ", prefix="tensor(")
+        kind = "" if self.data.dtype == np.float64 else f", dtype={self.data.dtype}"
+        node = self.grad_fn
+        past = f", grad_fn=<{node.name()}>" if node else ", requires_grad=True" if self.requires_grad else ""
+        return f"tensor({text}{kind}{past})"
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def __iter__(self) -> Any:
+        return (self[place] for place in range(len(self.data)))
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    def __int__(self) -> int:
+        return int(self.data)
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
+        """Let an array on the left compute with a tensor; no other function of NumPy takes one."""
+        reflected = _REFLECTED.get(ufunc)
+        if reflected is None or method != "__call__" or options or inputs[1] is not self:
+            name = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+            raise TypeError(
+                f"numpy.{name} takes no tensor, for it would lose the gradient; take the function of that name in "
+                "convsym.autograd, or x.detach().numpy() if no gradient is wanted"
+            )
+        return getattr(self, reflected)(inputs[0])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if self.requires_grad:
+            raise TypeError(
+                "a tensor with a gradient is no array, for NumPy would lose the gradient; take the function of "
+                "convsym.autograd, or x.detach().numpy() if no gradient is wanted"
+            )
+        return np.array(self.data, dtype, copy=copy)
+
+    def numpy(self) -> Array:
+        """The array itself, if no gradient is lost by that."""
+        if self.requires_grad:
+            raise TapeError("numpy() of a tensor with a gradient would lose it; say so: x.detach().numpy()")
+        return self.data
+
+    def item(self) -> Any:
+        """The number, of a tensor that has one element."""
+        return self.data.item()
+
+    def tolist(self) -> Any:
+        """The numbers as lists of lists."""
+        return self.data.tolist()
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was given, not computed from what has a gradient."""
+        return self.grad_fn is None
+
+    @property
+    def shape(self) -> Shape:
+        """Sizes of the axes."""
+        return self.data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """dtype of the array."""
+        return self.data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.data.ndim
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.data.size
+
+    @property
+    def T(self) -> Self:
+        """The axes in reversed order."""
+        return self.transpose()
+
+    def astype(self, dtype: DTypeLike) -> Self:
+        """The same numbers in another dtype; the gradient comes back in this one."""
+        after = np.dtype(dtype)
+        return self if after == self.data.dtype else self._apply(Cast(self.data.dtype, after), self)
+
+    def reshape(self, *shape: Any) -> Self:
+        """The same elements in the same order under another shape; one size may be -1."""
+        wanted = shape[0] if len(shape) == 1 and not isinstance(shape[0], int) else shape
+        return self._apply(Reshape(self.data.shape, _full_shape(self.data.shape, tuple(wanted))), self)
+
+    def transpose(self, *axes: Any) -> Self:
+        """The axes in another order, reversed without an argument."""
+        rank = self.data.ndim
+        given = tuple(axes[0]) if len(axes) == 1 and not isinstance(axes[0], int) else axes
+        order = tuple(np.lib.array_utils.normalize_axis_tuple(given, rank)) if given else tuple(range(rank))[::-1]
+        if len(order) != rank:
+            raise ShapeError(f"axes={given} names {len(order)} axes, and the tensor has {rank}; name each once")
+        return self._apply(Transpose(order), self)
+
+    def swapaxes(self, axis1: int, axis2: int) -> Self:
+        """Two axes exchanged."""
+        order = list(range(self.data.ndim))
+        order[axis1], order[axis2] = order[axis2], order[axis1]
+        return self._apply(Transpose(tuple(order)), self)
+
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """The sum of all elements, or along axes."""
+        return self._apply(Reduction("sum", self.data.shape, axis, keepdims), self)
+
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """The mean of all elements, or along axes."""
+        return self._apply(Reduction("mean", self.data.shape, axis, keepdims), self)
+
+    def max(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """The largest element, or along axes; of equal ones the first gets the gradient."""
+        return _extreme("max", self, axis, keepdims)
+
+    def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
+        """The smallest element, or along axes; of equal ones the first gets the gradient."""
+        return _extreme("min", self, axis, keepdims)
+
+
+def plain(value: Any) -> Any:
+    """The array of a tensor, and any other value as it is."""
+    return value.data if isinstance(value, Algebra) else value
+
+
+def constant(value: Any) -> Any:
+    """An operand that is no tensor: an array, or a number, whose dtype gives way to that of arrays.
+
+    Raises
+    ------
+    TypeError
+        It is neither.
+    """
+    if type(value) in _CONSTANTS:
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
+        return np.asarray(value)
+    if value is None or isinstance(value, (str, bytes)) or hasattr(value, "__len__"):
+        raise TypeError(
+            f"an operand is a {type(value).__name__}, and tensors compute with tensors, NumPy arrays and numbers; "
+            "make it one: convsym.tensor(…)"
+        )
+    return value
+
+
+def _full_shape(before: Shape, after: Shape) -> Shape:
+    """A shape with its -1 replaced by what is left."""
+    count, known = prod(before), prod(size for size in after if size != -1)
+    full = tuple(count // max(known, 1) if size == -1 else size for size in after)
+    if after.count(-1) > 1 or min(full, default=1) < 0 or prod(full) != count:
+        raise ShapeError(f"shape {before} has {count} elements, and they do not fill the shape {after}")
+    return full
+
+
+def _extreme(name: str, x: Any, axis: Axis, keepdims: bool) -> Any:
+    """The largest or smallest element; several axes are made one, for one element is found along one axis."""
+    shape: Shape = x.shape
+    axes = normal_axes(axis, len(shape))
+    if not prod(shape[place] for place in axes):
+        raise ShapeError(f"the {name} of no elements is asked for: shape {shape} has none along axis={axis}")
+    if len(axes) == 1:
+        return x._apply(Extreme(name, shape, axes, keepdims), x)
+    others = tuple(place for place in range(len(shape)) if place not in axes)
+    flat = x.transpose(others + axes).reshape(*(shape[place] for place in others), -1)
+    kept = tuple(1 if place in axes else size for place, size in enumerate(shape))
+    found = flat._apply(Extreme(name, flat.shape, -1, False), flat)
+    return found.reshape(kept) if keepdims else found
+
+
+def _product(a: Any, b: Any, apply: Callable[..., Any]) -> Any:
+    """The matrix product; a vector is a row on the left and a column on the right, and its axis goes again."""
+    ranks = np.ndim(plain(a)), np.ndim(plain(b))
+    if min(ranks) >= 2:
+        return apply(MATMUL, a, b)
+    if not all(ranks):
+        raise ShapeError("a matrix product has a number as operand, and arrays are needed; numbers are multiplied by *")
+    row = a.reshape(1, -1) if ranks[0] == 1 else a
+    column = b.reshape(-1, 1) if ranks[1] == 1 else b
+    y = apply(MATMUL, row, column)
+    shape = y.shape[: -2 if ranks[0] == 1 else -1] if ranks[1] == 1 else (*y.shape[:-2], y.shape[-1])
+    return y.reshape(shape)

@@ -1,0 +1,354 @@
+"""The tape: tensors that remember how they were computed, and the way of a cotangent back to where they came from.
+
+Read it from top to bottom. `apply` runs a primitive and hangs a `Node` on its result: what was done, and to what. The
+nodes below a result are a graph without cycles, in which every node is younger than those it was computed from. So
+`pull_back` takes the youngest node first: all that was computed from its result has then sent its cotangent. The node
+asks its primitive for the cotangents of the operands, by the rule that was derived from the primitive's formula, and
+sends them on. What arrives at leaves is the gradient.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any, Optional
+
+import numpy as np
+
+from convsym.autograd.algebra import Algebra, constant, plain
+from convsym.autograd.graphs import leading_to, nodes
+from convsym.autograd.maps import Cast, spreading
+from convsym.autograd.primitives import Primitive
+from convsym.autograd.recording import MODE, recording
+from convsym.autograd.worlds import NUMPY, TensorWorld
+from convsym.errors import ShapeError, TapeError
+from convsym.gate import Array
+
+# ------------------------------------------------------------------------------------------------------------ there …
+
+
+def apply(op: Primitive, *operands: Any) -> "Tensor":
+    """The result of a primitive applied to tensors, arrays and numbers; recorded if one of them requires a gradient."""
+    arrays = [operand.data if isinstance(operand, Tensor) else constant(operand) for operand in operands]
+    return record(op, operands, arrays, np.asarray(op.forward(MODE.ops, *arrays)))
+
+
+def record(op: Primitive, operands: Sequence[Any], arrays: Sequence[Any], y: Array) -> "Tensor":
+    """The tensor of a result, with the node of what it was computed by."""
+    result = Tensor(y)
+    if MODE.recording:
+        edges = [operand.edge if isinstance(operand, Tensor) else None for operand in operands]
+        if any([edge is not None for edge in edges]):
+            result.grad_fn = Node(op, edges, arrays, y)
+    return result
+
+
+# -------------------------------------------------------------------------------------------------------------- tensors
+
+
+class Tensor(Algebra):
+    """An array that remembers how it was computed, so that gradients by it can be; `convsym.tensor` makes one.
+
+    Attributes
+    ----------
+    data : ndarray
+        The numbers.
+    grad : Tensor or None
+        The gradient of a leaf that `backward` has reached; every call of `backward` adds to it.
+    grad_fn : Node or None
+        What it was computed by; None for a leaf.
+    """
+
+    __slots__ = ("__weakref__", "_wanted", "data", "grad", "grad_fn", "hooks")
+    _apply = staticmethod(apply)
+
+    def __init__(self, data: Array, requires_grad: bool = False) -> None:
+        self.data = data
+        self.grad: Tensor | None = None
+        self.grad_fn: Node | None = None
+        self.hooks: Sequence[Hook] = ()
+        self._wanted = False
+        if requires_grad:
+            self.requires_grad = True
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient can come here; of a leaf it can be set."""
+        return self._wanted or self.grad_fn is not None
+
+    @requires_grad.setter
+    def requires_grad(self, wanted: bool) -> None:
+        if self.grad_fn is not None:
+            raise TapeError(
+                f"requires_grad is set on the result of {self.grad_fn.name()}, and leaves alone have it set; "
+                "x.detach() is one"
+            )
+        if wanted and self.data.dtype.kind not in "fO":
+            raise TypeError(
+                f"requires_grad=True is asked of dtype {self.data.dtype}, and real floating-point numbers have "
+                "gradients; make them such: dtype=np.float64"
+            )
+        self._wanted = wanted
+
+    @property
+    def edge(self) -> Optional["Edge"]:
+        """Where a cotangent of this tensor goes: to the node it was computed by, or to the leaf that it is."""
+        return self.grad_fn or (self if self._wanted else None)
+
+    def detach(self) -> "Tensor":
+        """The same array, without its past."""
+        return Tensor(self.data)
+
+    def register_hook(self, hook: "Hook") -> "HookHandle":
+        """Call a function with the gradient when it is here; what it returns, unless None, takes its place."""
+        edge = self.edge
+        if edge is None:
+            raise TapeError("a hook waits for a gradient, and this tensor gets none: it does not require one")
+        edge.hooks = (*edge.hooks, hook)
+        return HookHandle(edge, hook)
+
+    def graph(self, names: Mapping[str, object] | None = None, *, limit: int | None = 200) -> Any:
+        """What was recorded to compute this tensor: a picture in a notebook, a tree when printed, DOT text as `dot`."""
+        from convsym.autograd import pictures  # loaded when one is wanted
+
+        return pictures.read(self, nodes(self), names, limit)
+
+    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False) -> None:
+        """Add the gradient of this tensor to the `grad` of every leaf that it was computed from.
+
+        Parameters
+        ----------
+        gradient : array or Tensor, optional
+            The cotangent of this tensor; the gradient is that of ``(self*gradient).sum()``. One number needs none.
+        retain_graph : bool, optional
+            Keep what the rules read, so that `backward` can be called again; by default as `create_graph`.
+        create_graph : bool
+            Record the way back too, so that the gradient has gradients.
+
+        Raises
+        ------
+        TapeError
+            Nothing here requires a gradient; `gradient` is needed; or the graph was used up.
+        ShapeError
+            `gradient` is of another shape.
+        """
+        keep = create_graph if retain_graph is None else retain_graph
+        given: set[int] = set()
+        for leaf, dx in pull_back([(self, gradient)], keep, create_graph).items():
+            new = dx if isinstance(dx, Tensor) else Tensor(_own(dx, given))
+            leaf.grad = new if leaf.grad is None else leaf.grad + new
+
+
+# ---------------------------------------------------------------------------------------------------------------- nodes
+
+SMALL = 16  # results of so few elements are kept, so that a picture of the graph can show them
+_births = count(1)
+
+
+class Node:
+    """What a tensor was computed by: a primitive, and the edges to what it was applied to.
+
+    Attributes
+    ----------
+    op : Primitive
+    edges : sequence of (Node, Tensor or None)
+        For each operand the node it was computed by, the leaf that it is, or None: a constant.
+    operands : sequence
+        Constants; of the others the arrays that the rules read, as long as they are kept.
+    value : ndarray or None
+        The result, where a rule reads it or it is small.
+    number : int
+        Nodes are counted as they are made.
+    shape, dtype
+        Of the result.
+    """
+
+    __slots__ = ("__weakref__", "dtype", "edges", "freed", "hooks", "number", "op", "operands", "shape", "value")
+
+    def __init__(self, op: Primitive, edges: Sequence[Optional["Edge"]], operands: Sequence[Any], y: Array) -> None:
+        inputs, output = op.saves
+        self.op, self.edges, self.number = op, edges, next(_births)
+        self.operands = operands if inputs else _constants(edges, operands)
+        self.value = y if output or y.size <= SMALL else None
+        self.shape, self.dtype = y.shape, y.dtype
+        self.hooks: Sequence[Hook] = ()
+        self.freed = False
+
+    def name(self) -> str:
+        """Such as ``SubBackward0``."""
+        return f"{self.op.name.title().replace('_', '')}Backward0"
+
+    def __repr__(self) -> str:
+        return f"<{self.name()} object at {id(self):#x}>"
+
+    @property
+    def next_functions(self) -> tuple[tuple["Node | AccumulateGrad | None", int], ...]:
+        """For each operand the node that its cotangent goes to, and 0; None for a constant."""
+        return tuple((AccumulateGrad(edge) if isinstance(edge, Tensor) else edge, 0) for edge in self.edges)
+
+    def pull(self, dy: Any, needs: Sequence[bool], again: bool) -> Sequence[Any]:
+        """The cotangents of the operands: as arrays, or as tensors if the way back is recorded again."""
+        if self.freed:
+            raise TapeError(
+                f"the graph is walked back a second time, and {self.name()} no longer has what its rule reads; "
+                "call the first backward() with retain_graph=True"
+            )
+        if not again:
+            return self.op.backward(NUMPY, dy, self.operands, self.value, needs)
+        operands = [_connected(data, edge) for data, edge in zip(self.operands, self.edges, strict=True)]
+        return self.op.backward(TENSORS, dy, operands, _connected(self.value, self), needs)
+
+    def free(self) -> None:
+        """Let go of what the rules read."""
+        if self.op.saves != (False, False):
+            self.operands, self.freed = _constants(self.edges, self.operands), True
+            if self.value is not None and self.value.size > SMALL:
+                self.value = None
+
+
+@dataclass(frozen=True)
+class AccumulateGrad:
+    """The end of a path: cotangents that arrive are added to the gradient of the leaf `variable`."""
+
+    variable: Tensor
+
+    def name(self) -> str:
+        """``AccumulateGrad``."""
+        return "AccumulateGrad"
+
+
+Edge = Node | Tensor
+Hook = Callable[[Tensor], Tensor | None]
+
+
+@dataclass(frozen=True)
+class HookHandle:
+    """A hook where it was registered."""
+
+    edge: Edge
+    hook: Hook
+
+    def remove(self) -> None:
+        """Call the hook no more."""
+        self.edge.hooks = [hook for hook in self.edge.hooks if hook is not self.hook]
+
+
+TENSORS = TensorWorld(apply)
+
+# ---------------------------------------------------------------------------------------------------------- … and back
+
+
+def pull_back(
+    start: Sequence[tuple[Tensor, Any]], keep: bool, again: bool, targets: Collection[Edge] | None = None
+) -> dict[Any, Any]:
+    """The cotangents of leaves, given those of results.
+
+    Parameters
+    ----------
+    start : sequence of (Tensor, cotangent)
+        Cotangents as given to `Tensor.backward`.
+    keep : bool
+        Whether the graph is to be walked again.
+    again : bool
+        Whether the way back is recorded too: cotangents are tensors then, else arrays.
+    targets : collection of (Node or Tensor), optional
+        Look for the cotangents of these nodes and leaves alone.
+    """
+    pending: dict[Edge, Any] = {}
+    queue: list[tuple[int, Node]] = []
+
+    def send(edge: Edge, dx: Any) -> None:
+        if edge in pending:
+            pending[edge] = pending[edge] + dx
+            return
+        pending[edge] = dx
+        if isinstance(edge, Node):
+            heappush(queue, (-edge.number, edge))
+
+    found: dict[Edge, Any] = {}
+    with recording(again):
+        for result, given in start:
+            edge, dy = _started(result, given)
+            send(edge, dy if again else dy.data)
+        useful = None if targets is None else leading_to(targets, pending)
+        while queue:
+            node = heappop(queue)[1]
+            dy = _hooked(node, pending.pop(node))
+            if targets is not None and node in targets:
+                found[node] = dy
+            needs = [edge is not None and (useful is None or edge in useful) for edge in node.edges]
+            for edge, need, dx in zip(node.edges, needs, node.pull(dy, needs, again), strict=True):
+                if need and dx is not None:
+                    send(edge, dx if dx.shape == edge.shape and dx.dtype == edge.dtype else _fitted(dx, edge, node))
+            if not keep:
+                node.free()
+        return found | {leaf: _hooked(leaf, dx) for leaf, dx in pending.items()}
+
+
+def _started(result: Tensor, given: Any) -> tuple[Edge, Tensor]:
+    """Where the way back starts, and the cotangent there: ones for one number, else what was given."""
+    if result.edge is None:
+        raise TapeError(
+            "the gradient of a tensor without a past is asked for: nothing that it was computed from has "
+            "requires_grad=True, or it was computed under no_grad()"
+        )
+    if given is None and result.size != 1:
+        raise TapeError(
+            f"backward() without a gradient is for one number, and the tensor has shape {result.shape}; sum it up "
+            "first, y.sum().backward(), or say y.backward(gradient=…) with an array of that shape"
+        )
+    if isinstance(given, Tensor) and given.dtype == result.dtype and given.shape == result.shape:
+        return result.edge, given
+    dy = np.ones(result.shape, result.dtype) if given is None else np.array(plain(given), result.dtype)
+    if dy.shape != result.shape:
+        raise ShapeError(f"gradient has shape {dy.shape}, and the tensor has {result.shape}; they must be equal")
+    return result.edge, Tensor(dy)
+
+
+def _hooked(edge: Edge, dy: Any) -> Any:
+    """A cotangent after the hooks that wait for it."""
+    for hook in edge.hooks:
+        given = dy if isinstance(dy, Tensor) else Tensor(np.array(dy))
+        changed = hook(given)
+        if changed is not None:
+            dy = changed if isinstance(dy, Tensor) else plain(changed)
+    return dy
+
+
+def _fitted(dx: Any, edge: Edge, node: Node) -> Any:
+    """A cotangent summed over the axes that were broadcast, in the dtype of what it is for."""
+    ops = TENSORS if isinstance(dx, Tensor) else NUMPY
+    if dx.shape != edge.shape:
+        try:
+            spread = spreading(edge.shape, dx.shape)
+        except ValueError:
+            raise ShapeError(
+                f"{node.name()} gives a gradient of shape {dx.shape} for an operand of shape {edge.shape}, and they "
+                "must be equal, or the operand must broadcast to it"
+            ) from None
+        dx = ops.apply(spread.adjoint, dx)
+    return dx if dx.dtype == edge.dtype else ops.apply(Cast(dx.dtype, edge.dtype), dx)
+
+
+def _connected(data: Any, edge: Edge | None) -> Any:
+    """What a node kept, as a tensor with its past; leaves are themselves."""
+    if data is None or edge is None:
+        return data
+    if isinstance(edge, Tensor):
+        return edge
+    result = Tensor(data)
+    result.grad_fn = edge
+    return result
+
+
+def _constants(edges: Sequence[Edge | None], operands: Sequence[Any]) -> list[Any]:
+    """The operands that no gradient goes to; None in place of all others."""
+    return [operand if edge is None else None for edge, operand in zip(edges, operands, strict=True)]
+
+
+def _own(dx: Any, given: set[int]) -> Array:
+    """The array itself if nobody else has it, for the owner of a gradient may write to it; else a copy."""
+    array = np.asarray(dx)
+    fresh = array.base is None and array.flags.writeable and id(array) not in given
+    given.add(id(array))
+    return array if fresh else array.copy()
