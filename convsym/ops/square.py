@@ -1,4 +1,4 @@
-"""Every element times itself."""
+"""Every element of an array, times itself."""
 
 from convsym.op import declare
 
