@@ -18,7 +18,7 @@ cotangent and the result.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -35,11 +35,16 @@ Operands = Mapping[str, Any]
 
 
 class Form(Protocol):
-    """What is linear in each of its slots."""
+    """What is linear in each of its slots; the output, y, comes first."""
+
+    slots: ClassVar[tuple[str, ...]]
+
+    def __hash__(self) -> int:
+        """Forms are looked up by what they are."""
 
     @property
     def shapes(self) -> Mapping[str, Shape]:
-        """The shape of each slot, in the caller's order of axes; the output, y, comes first."""
+        """The shape of each slot, in the caller's order of axes."""
 
     def gather(self, result: str, operands: Operands) -> Array:
         """The derivative of the form by the slot `result`, given arrays for all others."""
@@ -81,6 +86,7 @@ class Convolution:
     input_shape, weight_shape : tuple of int
     """
 
+    slots: ClassVar[tuple[str, ...]] = ("y", "x", "w")
     op: Operation
     input_shape: Shape
     weight_shape: Shape
@@ -121,6 +127,7 @@ class Bias:
         As given to the convolution.
     """
 
+    slots: ClassVar[tuple[str, ...]] = ("y", "b")
     rank: int
     output_shape: Shape
     axes: Axes = None
@@ -158,6 +165,7 @@ class AveragePooling:
     input_shape : tuple of int
     """
 
+    slots: ClassVar[tuple[str, ...]] = ("y", "x")
     pooling: Pooling
     input_shape: Shape
 
@@ -188,12 +196,13 @@ class Windows:
         The slot that holds the columns: y of unfold, x of fold.
     """
 
+    slots: ClassVar[tuple[str, ...]] = ("y", "x")
     geometry: Geometry
     columns: str
 
     def gather(self, result: str, operands: Operands) -> Array:
         """Columns of an array, or an array of columns."""
-        (slot,) = set(self.shapes) - {result}
+        (slot,) = set(self.slots) - {result}
         array = gate.accept(operands[slot], slot)
         if array.shape != self.shapes[slot]:
             raise ShapeError(f"the array for {slot} has shape {array.shape}, and here it is {self.shapes[slot]}")

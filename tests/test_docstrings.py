@@ -13,10 +13,12 @@ from convsym import grad
 from convsym.kernels._generated import rules
 
 COMPILED = {"_cpu", "_cyutility", "_door", "baseline", "v3", "v4"}
+# Modules that need another framework; their examples run in tests/peers.
+FOREIGN = {f"convsym.adapters.{name}" for name in ("autograd", "jax", "torch", "torch_operator")}
 MODULES = [
     name
     for _, name, _ in pkgutil.walk_packages(convsym.__path__, "convsym.")
-    if name.rpartition(".")[2] not in {*COMPILED, "__main__"}
+    if name.rpartition(".")[2] not in {*COMPILED, "__main__"} and name not in FOREIGN
 ]
 OFFERED = [getattr(convsym, name) for name in convsym.__all__] + [getattr(grad, name) for name in grad.__all__]
 COMPUTING = (

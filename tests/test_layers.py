@@ -24,7 +24,7 @@ LINE = """
     accounts kept specs terminal digits figures
     autograd.arrayop autograd._rules autograd.primitives autograd.maps autograd.derived autograd.algebra autograd.worlds
     autograd.recording autograd.graphs autograd.pictures autograd.tape autograd.leaves autograd.custom autograd
-    nn bench documents tour cli __main__
+    nn adapters bench documents tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])
 # algorithm="reference" evaluates the formula itself, so this one function reaches for the registry when it is called.
