@@ -243,7 +243,8 @@ def convolution(
     array([[ 1,  2, 13, 20, 30]])
     """
     parameters = Parameters(
-        _fixed(stride), _fixed(padding), _fixed(dilation), groups, padding_mode, _fixed(input_dilation), flip, same
+        _fixed(stride), _fixed(padding), _fixed(dilation), _fixed(groups), padding_mode, _fixed(input_dilation), flip,
+        same,
     )  # fmt: skip
     op = Operation(rank, parameters, How(algorithm, None, _fixed(axes)))
     return Convolution(op, tuple(input_shape), tuple(weight_shape))
@@ -273,7 +274,9 @@ def transposed_convolution(
     >>> form.gather("y", {"x": np.array([[1, 10]]), "w": np.ones((1, 1, 3), int)})
     array([[ 1,  1, 11, 10, 10]])
     """
-    parameters = Parameters(_fixed(stride), _fixed(padding), _fixed(dilation), groups, padding_mode, 1, flip, same)
+    parameters = Parameters(
+        _fixed(stride), _fixed(padding), _fixed(dilation), _fixed(groups), padding_mode, 1, flip, same
+    )  # fmt: skip
     op = Operation(rank, parameters, How(algorithm, None, _fixed(axes)), _fixed(output_padding))
     return Convolution(op, tuple(input_shape), tuple(weight_shape))
 
@@ -301,7 +304,7 @@ def average_pooling(
     """
     sizes = _fixed(kernel_size), _fixed(stride), _fixed(padding)
     pooling = Pooling.read(
-        rank, *sizes, ceil_mode, count_include_pad, divisor_override, padding_mode, axes, same
+        rank, *sizes, ceil_mode, count_include_pad, _fixed(divisor_override), padding_mode, axes, same
     )
     return AveragePooling(pooling, tuple(input_shape))
 
@@ -350,8 +353,10 @@ def folding(
 
 
 def _fixed(value: Any) -> Any:
-    """An argument that stays what it is: lists as tuples, so that forms can be hashed and compared."""
-    return tuple(map(_fixed, value)) if isinstance(value, (list, tuple)) else value
+    """An argument that stays what it is: lists as tuples, integers as Python's, so that forms hash and print alike."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_fixed, value))
+    return int(value) if isinstance(value, np.integer) else value
 
 
 def _given(layout: Layout | None, shape: Shape) -> Shape:
