@@ -64,8 +64,8 @@ class Cut:
 
 
 @dataclass(frozen=True)
-class _Class:
-    """A residue class of the result: its counts, which taps reach it, and how far the taps are shifted."""
+class ResidueClass:
+    """A residue class of the result: its counts, and which taps reach it."""
 
     residues: tuple[int, ...]
     sizes: tuple[int, ...]
@@ -92,7 +92,7 @@ def tiling(rows: int, vectors: int, steps: int, shapes: Shapes) -> tuple[int, in
 @lru_cache(maxsize=1024)
 def cut(geometry: Geometry, result: str, lanes: int) -> Cut:
     """How the rule y or dx is cut, for any batch."""
-    classes, channels = _classes(geometry, result), geometry.channels[result == "dx"]
+    classes, channels = classes_of(geometry, result), geometry.channels[result == "dx"]
     height = max(one.sizes[0] for one in classes)
     image = _image(geometry, result, (0, height))
     size = geometry.groups * channels * image.size
@@ -106,11 +106,13 @@ def cut(geometry: Geometry, result: str, lanes: int) -> Cut:
     return Cut(spans, each, max(1, STRIP // each))
 
 
-def _classes(geometry: Geometry, result: str) -> tuple[_Class, ...]:
+@lru_cache(maxsize=1024)
+def classes_of(geometry: Geometry, result: str) -> tuple[ResidueClass, ...]:
     """The residue classes of the result that taps reach."""
     taps = taps_of(geometry)
     if result == "y":
-        return (_Class((0,) * geometry.rank, geometry.outputs, tuple(tuple(range(size)) for size in geometry.kernel)),)
+        every = tuple(tuple(range(size)) for size in geometry.kernel)
+        return (ResidueClass((0,) * geometry.rank, geometry.outputs, every),)
     found = []
     for residues in product(*(axis.classes for axis in taps)):
         sizes = tuple(
@@ -122,13 +124,13 @@ def _classes(geometry: Geometry, result: str) -> tuple[_Class, ...]:
                 tuple(r for r, own in enumerate(axis.residue) if own == residue)
                 for axis, residue in zip(taps, residues, strict=True)
             )
-            found.append(_Class(residues, sizes, reach))
+            found.append(ResidueClass(residues, sizes, reach))
     return tuple(found)
 
 
 def _image(geometry: Geometry, result: str, span: Span) -> Image:
     """The image that results of a span along the first axis, and all along the others, read."""
-    classes, axes = _classes(geometry, result), []
+    classes, axes = classes_of(geometry, result), []
     for number, axis in enumerate(taps_of(geometry)):
         low, high = span if number == 0 else (0, max(one.sizes[number] for one in classes))
         moved = axis.shift if result == "y" else [-shift for shift in axis.shift]
@@ -147,14 +149,14 @@ def strip(geometry: Geometry, result: str, span: Span, char: str, level: str) ->
     copies = cut(geometry, result, shapes.lanes[char]).image > 0
     channels = geometry.groups * geometry.channels[result == "dx"]
     plane = prod(geometry.inputs if result == "y" else geometry.outputs)
-    made = [_sweep(geometry, result, span, one, image, char, shapes) for one in _classes(geometry, result)]
+    made = [_sweep(geometry, result, span, one, image, char, shapes) for one in classes_of(geometry, result)]
     sweeps, starts, works = zip(*(entry for entry in made if entry is not None), strict=True)
     fill = fill_of(channels, image, plane, channels) if copies else None
     return Strip(fill, tuple(zip(sweeps, starts, strict=True)), sum(works))
 
 
 def _sweep(
-    geometry: Geometry, result: str, span: Span, one: _Class, image: Image, char: str, shapes: Shapes
+    geometry: Geometry, result: str, span: Span, one: ResidueClass, image: Image, char: str, shapes: Shapes
 ) -> tuple[Driver, int, int] | None:
     """The sweep over a class, where its results start, and its multiply-adds; None where the span has none of it."""
     (begin, end), forward = (span[0], min(span[1], one.sizes[0])), result == "y"
@@ -216,7 +218,7 @@ def _vector_tables(vectors: Vectors) -> dict[str, Array]:
 
 
 def _tables(
-    geometry: Geometry, forward: bool, begin: int, one: _Class, image: Image
+    geometry: Geometry, forward: bool, begin: int, one: ResidueClass, image: Image
 ) -> tuple[Integers, Integers]:
     """Offsets of the taps of a class, in the weights and in the image."""
     aoff, boff = [], []

@@ -11,7 +11,7 @@ from math import isfinite, prod
 
 import numpy as np
 
-from convsym import direct, kernels, reduction
+from convsym import depthwise, direct, kernels, reduction
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.taps import taps_of
@@ -46,9 +46,11 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
 @lru_cache(maxsize=1024)
 def is_tiled(geometry: Geometry, result: str) -> bool:
     """Whether register tiles serve a geometry: there is enough to do, and images are not much larger than arrays."""
-    into, out = geometry.channels
-    dense = into * out * prod(geometry.kernel) * prod(geometry.outputs)
-    if dense < TILED_WORK or not all(geometry.inputs) or not geometry.batch or prod(geometry.kernel) > TAPS:
+    dense = prod(geometry.channels) * prod(geometry.kernel) * prod(geometry.outputs)
+    together = geometry.groups if prod(geometry.channels) <= depthwise.CHANNELS else 1
+    if dense * together < TILED_WORK or not all(geometry.inputs) or not geometry.batch:
+        return False
+    if prod(geometry.kernel) > TAPS:
         return False
     taps = taps_of(geometry)
     if prod(len(axis.classes) for axis in taps) > CLASSES:
@@ -78,8 +80,10 @@ def workspace(geometry: Geometry, result: str, char: str) -> int:
     """Elements of float32 or float64 that the sum takes beside its arrays."""
     if char not in "fd" or not is_tiled(geometry, result):
         return 0
-    geometry = _flat(geometry)
     level = kernels.in_use()
+    if depthwise.serves(geometry, result, char, level):
+        return depthwise.room(geometry, result, char, level)
+    geometry = _flat(geometry)
     if result == "dw":
         return sum(reduction.rooms(geometry, char, level))
     return direct.room(geometry, result, kernels.tables.shapes(level).lanes[char])
@@ -91,6 +95,9 @@ def _span(values: tuple[int, ...]) -> int:
 
 def _by_tiles(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> bool:
     """The sum by tiles; False where something that is not finite may have met places of no term."""
+    if depthwise.serves(geometry, result, out.dtype.char, kernels.in_use()):
+        depthwise.run(geometry, result, operands, out)
+        return result != "dx" or _finite_beside(operands["w"], out)
     flat = _flat(geometry)
     if flat is not geometry:
         operands = {name: array.reshape(flat.shapes[name]) for name, array in operands.items()}
@@ -99,8 +106,12 @@ def _by_tiles(geometry: Geometry, result: str, operands: Mapping[str, Array], ou
         reduction.run(geometry, operands, out)
         return all_finite(out)
     direct.run(geometry, result, operands, out)
-    # What is finite needs no second look at the weights, which may be many more.
-    return result == "y" or all_finite(min(out, operands["w"], key=np.size)) or all_finite(operands["w"])
+    return result == "y" or _finite_beside(operands["w"], out)
+
+
+def _finite_beside(weights: Array, out: Array) -> bool:
+    """Whether weights are finite; a result that is finite needs no second look at weights, which may be many more."""
+    return all_finite(min(out, weights, key=np.size)) or all_finite(weights)
 
 
 def _by_nest(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:

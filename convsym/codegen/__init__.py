@@ -5,6 +5,7 @@ from typing import Any
 
 from convsym.codegen.cython import HEADER, entries_text, kernel_text
 from convsym.codegen.gradients import gradients_text
+from convsym.codegen.lanewise import lanewise_text
 from convsym.codegen.loops import Nest, nest
 from convsym.codegen.products import products_text
 from convsym.codegen.rules import rules_text
@@ -48,10 +49,10 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
     -------
     dict
         Text by path below ``convsym``; the same registry gives the same bytes. ``kernels.pxi`` is compiled for
-        every CPU level, ``plain.pxi`` once, with the kernels of every dtype; ``tiles_….pxi``, ``products_….pxi`` and
-        ``transposes_….pxi`` are for their level, ``transforms.pxi`` for every level, and ``transforms.py`` says what is
-        in it; ``baseline.pyi`` and ``plain.pyi`` are the stubs of the compiled modules. ``_rules.py`` has
-        the functions of ops on whole arrays.
+        every CPU level, ``plain.pxi`` once, with the kernels of every dtype; ``tiles_….pxi``, ``products_….pxi``,
+        ``transposes_….pxi`` and ``lanewise_….pxi`` are for their level, ``transforms.pxi`` for every level, and
+        ``transforms.py`` says what is in it; ``baseline.pyi`` and ``plain.pyi`` are the stubs of the compiled modules.
+        ``_rules.py`` has the functions of ops on whole arrays.
     """
     ops = [registry[name] for name in sorted(registry)]
     leveled = nests(op for op in ops if op.leveled)
@@ -64,6 +65,7 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
         **{f"_generated/tiles_{level}.pxi": tiles_text(level) for level in LEVELS},
         **{f"_generated/products_{level}.pxi": products_text(level) for level in LEVELS},
         **{f"_generated/transposes_{level}.pxi": transposes_text(level) for level in LEVELS},
+        **{f"_generated/lanewise_{level}.pxi": lanewise_text(level) for level in LEVELS},
         "_generated/transforms.pxi": transforms_text(),
         "_generated/transforms.py": growth_text(),
         "baseline.pyi": stub_text(leveled, DTYPES) + driver_stubs(DTYPES),

@@ -44,6 +44,7 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
     """Stubs of the drivers of the register tiles, which every CPU level has."""
     arrays: dict[str, tuple[str, ...]] = {"fill": ("out", "x"), "turn": ("out", "dy"), "settle": ("dw", "made")}
     arrays |= {"sweep": ("y", "a", "b"), "dot": ("dw", "a", "b")}
+    arrays |= {"depthwise": ("y", "room", "x", "w"), "depthwise_dw": ("dw", "room", "x", "dy")}
     lines = []
     for name, operands in arrays.items():
         for dtype in dtypes:

@@ -135,7 +135,9 @@ def _team(threads: int | None, work: int, items: int) -> int:
     return min(threads, items)
 
 
-def drive(driver: Driver, arrays: Sequence[Array | None], samples: int, work: int, char: str) -> None:
+def drive(
+    driver: Driver, arrays: Sequence[Array | None], samples: int, work: int, char: str, threads: int | None = None
+) -> None:
     """Run the jobs of a tile driver.
 
     Parameters
@@ -148,10 +150,12 @@ def drive(driver: Driver, arrays: Sequence[Array | None], samples: int, work: in
     work : int
         Multiply-adds of all jobs.
     char : {"f", "d"}
+    threads : int, optional
+        As many as `arrays` have room for. Defaults to `get_num_threads()`.
     """
     compiled = getattr(load(in_use()), f"{driver.name}_{'f32' if char == 'f' else 'f64'}")
     jobs = driver.jobs * samples
-    team = _team(None, work, jobs)
+    team = _team(threads, work, jobs)
     step = max(team, team * TILED_WORK * jobs // max(work, 1))
     for start in range(0, jobs, step):
         compiled(*arrays, driver.table, start, min(start + step, jobs), team)

@@ -1,11 +1,12 @@
 """The tables that the tile drivers take: numbers first, then where each table starts, then the tables.
 
-The drivers are in `_sweeps.pxi`; they read numbers and tables by their places in `FILL`, `TURN`, `SETTLE`, `SWEEP` and
-`DOT`.
+The drivers are in `_sweeps.pxi` and `_depthwise.pxi`; they read numbers and tables by their places in `FILL`, `TURN`,
+`SETTLE`, `SWEEP`, `DOT` and `DEPTHWISE`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,18 @@ DOT = (
     ),
     ("repeat_a", "repeat_b", "repeat_lines", "boff"),
 )
+DEPTHWISE = (
+    (
+        *("groups", "blocks", "strips", "read", "made", "source_image", "source_group", "source_channel"),
+        *("result_image", "result_group", "result_channel", "weights", "weight_made"),
+        *("width", "image", "sums", "room", "classes", "gaps", "samples"),
+    ),
+    (
+        *("first", "rows", "made_first", "made_count", "row_start", "row_place"),
+        *("clear_start", "clear_place", "clear_count", "term_start", "vectors", "step", "along"),
+        *("box_start", "box_read", "box_made", "aoff", "boff"),
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +64,7 @@ class Driver:
 
     Attributes
     ----------
-    name : {"fill", "turn", "settle", "sweep", "dot"}
+    name : {"fill", "turn", "settle", "sweep", "dot", "depthwise", "depthwise_dw"}
     table : ndarray
     jobs : int
         Jobs for each sample, or in all.
@@ -62,7 +75,10 @@ class Driver:
     jobs: int
 
 
-_LAYOUTS = {"fill": FILL, "turn": TURN, "settle": SETTLE, "sweep": SWEEP, "dot": DOT}
+_LAYOUTS = {
+    **{"fill": FILL, "turn": TURN, "settle": SETTLE, "sweep": SWEEP, "dot": DOT},
+    **{"depthwise": DEPTHWISE, "depthwise_dw": DEPTHWISE},
+}
 
 
 def driver(name: str, jobs: int, **entries: Any) -> Driver:
@@ -100,6 +116,7 @@ class Shapes:
     lanes: Mapping[str, int]
 
 
+@lru_cache(maxsize=4)
 def shapes(level: str) -> Shapes:
     """The tiles of a compiled level."""
     module = load(level)
