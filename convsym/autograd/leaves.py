@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym.autograd.algebra import plain
+from convsym.autograd.algebra import constant, plain
 from convsym.autograd.tape import Tensor
 
 
@@ -48,3 +48,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
     if dtype is None and array.dtype.kind in "biu" and not hasattr(data, "dtype"):
         array = array.astype(np.float64)
     return Tensor(array, requires_grad)
+
+
+def as_tensor(value: Any) -> Tensor:
+    """A tensor as it is; an array or a number as one without a gradient."""
+    return value if isinstance(value, Tensor) else Tensor(np.asarray(constant(value)))

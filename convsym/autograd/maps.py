@@ -146,12 +146,16 @@ class Scatter(LinearMap):
 
 @dataclass(frozen=True, slots=True)
 class Pad(LinearMap):
-    """A border of zeros around an array of shape `shape`; `widths` has (before, after) for each axis."""
+    """A border around an array of shape `shape`; `widths` has (before, after) for each axis.
+
+    A border of another number than 0 makes the map affine; its derivative is the same.
+    """
 
     shape: Shape
     widths: tuple[tuple[int, int], ...]
+    value: float = 0.0
     name: ClassVar[str] = "pad"
-    formula: ClassVar[str] = "y = 0; y[before:before + size] = x"
+    formula: ClassVar[str] = "y = value; y[before:before + size] = x"
     rules: ClassVar[tuple[str, ...]] = ("dx = dy[before:before + size]",)
 
     @property
@@ -162,7 +166,7 @@ class Pad(LinearMap):
 
     def forward(self, ops: Any, x: Any) -> Any:
         """A new array."""
-        return np.pad(x, self.widths)
+        return np.pad(x, self.widths, constant_values=self.value)
 
 
 @dataclass(frozen=True, slots=True)

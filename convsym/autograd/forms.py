@@ -1,0 +1,125 @@
+"""Convolutions, average pooling and windows as primitives: every gradient is another gather of the same form."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from convsym.multilinear import Bias, Convolution, Form, exchanged
+
+_ENDINGS = {"y": "", "x": "_input", "w": "_weight", "b": "_bias"}
+
+
+@dataclass(frozen=True, slots=True)
+class Gather:
+    """The derivative of a multilinear form by one of its slots, as a function of the others.
+
+    Attributes
+    ----------
+    kind : str
+        What the form belongs to, such as ``"conv2d"``.
+    form : Form
+    result : str
+        The slot that is computed.
+    slots : tuple of str
+        Those of the operands.
+    """
+
+    kind: str
+    form: Form
+    result: str
+    slots: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """As the function is called that computes it."""
+        return self.kind + _ENDINGS[self.result]
+
+    @property
+    def formula(self) -> str:
+        """The gather, in words of the form."""
+        return f"{self.result} = gather of {self.kind} from {', '.join(self.slots)}"
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The gathers of the operands' slots."""
+        return tuple(f"d{slot} = gather of {self.kind} by slot {slot}" for slot in self.slots)
+
+    @property
+    def static(self) -> Mapping[str, Any]:
+        """The form, which has all parameters."""
+        return {"form": self.form}
+
+    @property
+    def saves(self) -> tuple[bool, bool]:
+        """What is linear in one operand alone has a gradient that does not depend on it."""
+        return len(self.slots) > 1, False
+
+    def forward(self, ops: Any, *operands: Any) -> Any:
+        """By the compiled kernels."""
+        return self.form.gather(self.result, dict(zip(self.slots, operands, strict=True)))
+
+    def backward(self, ops: Any, dy: Any, operands: Sequence[Any], y: Any, needs: Sequence[bool]) -> Sequence[Any]:
+        """The gathers of the slots of the operands, with the cotangent in the slot of the result."""
+        known = dict(zip(self.slots, operands, strict=True))
+        return [
+            self._by(slot, known, ops, dy) if need else None for slot, need in zip(self.slots, needs, strict=True)
+        ]
+
+    def _by(self, slot: str, known: Mapping[str, Any], ops: Any, dy: Any) -> Any:
+        others = exchanged(known, slot, self.result, dy)
+        return ops.apply(Gather(self.kind, self.form, slot, tuple(others)), *others.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Biased:
+    """A convolution and its bias in one pass.
+
+    Attributes
+    ----------
+    plain : Gather
+        The convolution without the bias.
+    form : Convolution
+        Its form.
+    """
+
+    plain: Gather
+    form: Convolution
+
+    @property
+    def name(self) -> str:
+        """That of the convolution."""
+        return self.plain.kind
+
+    @property
+    def formula(self) -> str:
+        """That of the convolution, and the bias."""
+        return self.plain.formula + " + b"
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """Those of both forms."""
+        return (*self.plain.rules, "db = gather of bias by slot b")
+
+    @property
+    def static(self) -> Mapping[str, Any]:
+        """The form, which has all parameters."""
+        return self.plain.static
+
+    @property
+    def saves(self) -> tuple[bool, bool]:
+        """As without the bias."""
+        return self.plain.saves
+
+    def forward(self, ops: Any, *operands: Any) -> Any:
+        """By the compiled kernels."""
+        return self.form.output(*operands)
+
+    def backward(self, ops: Any, dy: Any, operands: Sequence[Any], y: Any, needs: Sequence[bool]) -> Sequence[Any]:
+        """Of each form its own."""
+        *needed, bias = needs
+        cotangents = self.plain.backward(ops, dy, operands[:-1], y, needed)
+        if not bias:
+            return [*cotangents, None]
+        added = Bias(self.form.op.rank, dy.shape, self.form.op.how.axes)
+        return [*cotangents, ops.apply(Gather("bias", added, "b", ("y",)), dy)]
+
