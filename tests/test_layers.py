@@ -22,8 +22,11 @@ LINE = """
     outer dots reduction sums minimal fourier choice plans cutting execution operations shortcuts calls bounds
     sliding windows averaging pooling multilinear signals functional transposed operators sparse cycles norms grad
     accounts kept specs terminal digits figures
-    autograd.arrayop autograd._rules autograd.primitives autograd.maps autograd.derived autograd.algebra autograd.worlds
-    autograd.recording autograd.graphs autograd.pictures autograd.tape autograd.leaves autograd.custom autograd
+    autograd.arrayop autograd._rules autograd.primitives autograd.maps autograd.derived autograd.forms autograd.algebra
+    autograd.worlds autograd.recording autograd.graphs autograd.pictures autograd.tape autograd.leaves autograd.custom
+    autograd.convolutions autograd.transposed autograd.pooling autograd.arithmetic autograd.elementary
+    autograd.activations autograd.reductions autograd.structural autograd.joining autograd.losses
+    autograd.transforms autograd.checking autograd.symbols autograd.symbolic autograd
     nn adapters bench documents tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])
