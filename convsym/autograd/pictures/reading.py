@@ -62,8 +62,9 @@ def read(
 def _called(names: Mapping[str, object]) -> dict[int, str]:
     """The name of everything a tensor is known by: itself, its node, its array."""
     called: dict[int, str] = {}
-    for name, each in names.items():
-        if not name.startswith("_"):
+    for given, each in names.items():
+        if not given.startswith("_"):
+            name = "".join(mark if mark.isprintable() else "\ufffd" for mark in given)
             for owner in (each, getattr(each, "grad_fn", None), getattr(each, "data", None)):
                 if owner is not None and not isinstance(owner, memoryview):
                     called.setdefault(id(owner), name)

@@ -25,7 +25,7 @@ def written(vertices: Sequence[Vertex], left_out: int = 0) -> str:
         while stack:
             n, lead, under, depth = stack.pop()
             vertex = vertices[n]
-            mark = f"#{n} " if used[n] > 1 or n in later else ""
+            mark = f"#{n} " if n in later or (used[n] > 1 and not vertex.name) else ""
             if n in written_out or (n in later and depth):
                 lines.append(f"{lead}{mark}{vertex.title} ({'above' if n in written_out else 'below'})")
                 continue
