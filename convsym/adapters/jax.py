@@ -34,6 +34,8 @@ from convsym.multilinear import Form, exchanged
 
 Operands = dict[str, Any]
 
+_NAMES = {"y": "grad_output", "x": "input", "w": "weight"}  # what messages call the slots
+
 
 def _compute(form: Form, result: str, operands: Mapping[str, Any]) -> Array:
     """A gather of arrays as a callback gets them: every vmap around it has put an axis in front, of size 1 where an
@@ -53,8 +55,7 @@ def _compute(form: Form, result: str, operands: Mapping[str, Any]) -> Array:
 
 
 def _gather(form: Form, result: str, operands: Operands) -> Any:
-    dtypes = {slot: np.empty(0, array.dtype) for slot, array in operands.items()}
-    gate.accept_each(**dtypes)
+    gate.accept_each(**{_NAMES[slot]: np.empty(0, array.dtype) for slot, array in operands.items()})
     return _differentiable(form, result, operands)
 
 
