@@ -249,9 +249,10 @@ def test_a_picture_keeps_what_it_was_when_the_tape_goes_on():
 
 def test_indices_and_arrays_are_shown_as_they_are_typed():
     x = tensor(np.arange(12.0).reshape(3, 4))
-    shown = [str(y.graph()).splitlines()[0] for y in (x[1], x[:, 1:3], x[..., ::2], x[[0, 2]], x[np.arange(6) % 3])]
+    shown = [str(y.graph()).splitlines()[0] for y in (x[1], x[:, 1:3], x[..., ::2], x[[0, 2]], x[np.arange(6) % 3],
+                                                           x[np.arange(3), np.arange(3)])]  # fmt: skip
     assert [re.search(r"key=(.*?)  ", line)[1] for line in shown] == [
-        "1", "(:, 1:3)", "(…, ::2)", "[0, 2]", "int64 array of shape (6,)"
+        "1", "(:, 1:3)", "(…, ::2)", "[0, 2]", "int64 (6,)", "([0, 1, 2], [0, 1, 2])"
     ]  # fmt: skip
 
 

@@ -139,7 +139,8 @@ def _operands(rules: Iterable[str], count: int) -> list[str]:
 def _telling(value: object, shapes: Sequence[tuple[int, ...]]) -> bool:
     """Whether a static parameter says what the picture does not show anyway: a shape again, all axes, or no."""
     known = [*shapes, *(tuple(range(len(shape))) for shape in shapes)]
-    return value is not None and value is not False and not (isinstance(value, tuple) and value in known)
+    numbers = isinstance(value, tuple) and all(isinstance(each, int) for each in value)
+    return value is not None and value is not False and not (numbers and value in known)
 
 
 def _few(values: np.ndarray | None) -> np.ndarray | None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Sequence
 
-from convsym.autograd.pictures.vertices import Kind, Vertex, listed
+from convsym.autograd.pictures.vertices import Kind, Vertex, listed, shortened
 
-DEEP = 20
+DEEP, LONG = 24, 60
 
 
 def written(vertices: Sequence[Vertex], left_out: int = 0) -> str:
@@ -50,6 +50,6 @@ def line(vertex: Vertex) -> str:
     words += [", ".join(f"{name}={value}" for name, value in vertex.settings)] if vertex.settings else []
     words.append(vertex.size)
     words += [vertex.kind.value] if vertex.kind in (Kind.LEAF, Kind.CONSTANT) and vertex.name else []
-    words += [listed(vertex.value)] if vertex.value is not None else []
-    words += [f"gradient {listed(vertex.gradient)}"] if vertex.gradient is not None else []
+    words += [shortened(listed(vertex.value), LONG)] if vertex.value is not None else []
+    words += [f"gradient {shortened(listed(vertex.gradient), LONG)}"] if vertex.gradient is not None else []
     return "  ".join(words)

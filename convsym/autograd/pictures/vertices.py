@@ -89,9 +89,9 @@ def shown(value: object) -> str:
     return shortened(str(value))
 
 
-def shortened(words: str) -> str:
-    """Cut words that are too long for a card."""
-    return words if len(words) <= LONG else words[: LONG - 1] + "…"
+def shortened(words: str, most: int = LONG) -> str:
+    """Cut words that are too long for a card or a line."""
+    return words if len(words) <= most else words[: most - 1] + "…"
 
 
 def listed(value: Any) -> str:
@@ -120,12 +120,12 @@ def setting(value: Any) -> str:
     if value is Ellipsis:
         return "…"
     if isinstance(value, np.ndarray) and value.size > 4:
-        return f"{value.dtype} array of shape {value.shape}"
+        return f"{value.dtype} {value.shape}"
     if isinstance(value, np.ndarray):
         return listed(value)
     if isinstance(value, tuple):
         inside = ", ".join(map(setting, value))
-        return f"({inside},)" if len(value) == 1 else f"({inside})"
+        return shortened(f"({inside},)" if len(value) == 1 else f"({inside})")
     return shown(value)
 
 
