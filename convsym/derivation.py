@@ -252,7 +252,10 @@ def partials(formula: Formula, wrt: str) -> Iterator[tuple[Term, sympy.Expr, sym
         )
     for term, reading in found:
         variable = sympy.Dummy()
-        yield term, reading, sympy.diff(term.body.xreplace({reading: variable}), variable).xreplace({variable: reading})
+        partial = sympy.diff(term.body.xreplace({reading: variable}), variable)
+        if any(not power.exp.is_Rational for power in partial.atoms(sympy.Pow)):
+            partial = sympy.powsimp(partial, combine="exp")  # x**p/x, as SymPy leaves it, is not defined at 0
+        yield term, reading, partial.xreplace({variable: reading})
 
 
 def same_sizes(formula: Formula, renamed: Mapping[str, str]) -> dict[sympy.Symbol, sympy.Symbol]:

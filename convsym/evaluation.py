@@ -6,6 +6,7 @@ NumPy integer arrays, so a whole block of points is one step; values keep their 
 """
 
 import math
+import numbers
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache, reduce
@@ -18,7 +19,18 @@ from sympy.logic.boolalg import And, Not, Or
 
 from convsym.boundary import cases, is_folded
 from convsym.errors import FormulaError
-from convsym.expressions import FUNCTIONS, Term, accesses, array_of, ceildiv, floordiv, indices_of, is_access, mod, to_text
+from convsym.expressions import (
+    FUNCTIONS,
+    Term,
+    accesses,
+    array_of,
+    ceildiv,
+    floordiv,
+    indices_of,
+    is_access,
+    mod,
+    to_text,
+)
 
 BLOCK = 200_000  # points visited in one step; bounds the memory of the reference
 
@@ -36,6 +48,14 @@ def _inverse(value: Any) -> Any:
 
 
 _exact_inverse = np.frompyfunc(_inverse, 1, 1)
+
+
+def _raised(value: Any, exponent: Any) -> Any:
+    """A power of two exact numbers; where it is no fraction, it is SymPy's."""
+    if isinstance(exponent, numbers.Rational) and exponent.denominator == 1:
+        number = int(value) if isinstance(value, np.integer) else value
+        return number ** int(exponent) if exponent >= 0 else _inverse(number) ** -int(exponent)
+    return sympy.sympify(value, strict=True) ** sympy.sympify(exponent, strict=True)
 
 
 def _compared(kind: type) -> Callable[[Any, Any], np.ndarray]:
@@ -98,7 +118,7 @@ def _node(expr: sympy.Basic, arguments: list[Evaluator], exact: bool) -> Evaluat
     if kind is mod:
         return lambda env: arguments[0](env) % arguments[1](env)
     if kind is sympy.Pow:
-        return _power(expr, arguments[0], exact)
+        return _power(expr, arguments, exact)
     if kind in (And, Or):
         operation = np.logical_and if kind is And else np.logical_or
         return lambda env: reduce(operation, [a(env) for a in arguments])
@@ -129,8 +149,11 @@ def _folding(expr: sympy.Expr) -> Evaluator:
     return fold
 
 
-def _power(expr: sympy.Expr, base: Evaluator, exact: bool) -> Evaluator:
-    exponent = expr.exp
+def _power(expr: sympy.Expr, arguments: list[Evaluator], exact: bool) -> Evaluator:
+    base, exponent = arguments[0], expr.exp
+    if not exponent.is_Rational:
+        raised = np.frompyfunc(_raised, 2, 1) if exact else lambda value, number: (1.0 * value) ** number
+        return lambda env: raised(base(env), arguments[1](env))
     if exponent.q == 2:
         root = np.frompyfunc(lambda value: sympy.sqrt(sympy.sympify(value, strict=True)), 1, 1) if exact else np.sqrt
         return lambda env: root(base(env)) ** exponent.p

@@ -315,12 +315,13 @@ class Text(Ordering):
 
     def power(self, expr: sympy.Expr) -> str:
         base, exponent = expr.args
-        if exponent < 0:
+        if exponent.is_negative:
             return "1/" + self.show(base**-exponent, 4)
-        if exponent.q == 2:
+        if exponent.is_Rational and exponent.q == 2:
             root = f"sqrt({self.show(base, 0)})"
             return root if exponent.p == 1 else f"{root}**{exponent.p}"
-        return f"{self.show(base, 5)}**{self.show(exponent, 5)}"
+        below_zero = base.is_Integer and base < 0  # only a power that is no number leaves it standing
+        return f"{f'({base})' if below_zero else self.show(base, 5)}**{self.show(exponent, 5)}"
 
     def floor(self, expr: sympy.Expr) -> str:
         return f"{self.show(expr.args[0], 3)}//{self.show(expr.args[1], 4)}"

@@ -17,7 +17,7 @@ from sympy.logic.boolalg import And, Not, Or
 from convsym import limits
 from convsym.boundary import MODES
 from convsym.errors import FormulaError, nearest
-from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, mod, size, symbol
+from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, is_access, mod, size, symbol
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _COMPARE = {
@@ -246,9 +246,7 @@ class Grammar:
 
     def binary(self, node: ast.BinOp) -> Cases:
         if isinstance(node.op, ast.Pow):
-            exponent = self.index(node.right)
-            if not exponent.is_Integer or abs(exponent) > limits.MAX_POWER:
-                self.fail(f"a power is an integer from -{limits.MAX_POWER} to {limits.MAX_POWER}", node.right)
+            exponent = self.exponent(node.right)
             return [(guard, self.small(value**exponent, node)) for guard, value in self.cases(node.left)]
         if isinstance(node.op, ast.FloorDiv | ast.Mod):
             return [((), self.index(node))]
@@ -266,6 +264,16 @@ class Grammar:
         if isinstance(node.op, ast.Div) and any(value == 0 for _, value in right):
             self.fail("division by zero", node.right)
         return [(g + h, self.small(operation(a, b), node)) for g, a in left for h, b in right]
+
+    def exponent(self, node: ast.expr) -> sympy.Expr:
+        """The power of a value: a small integer, or a sum of such multiples of names and accesses."""
+        found = [value for _, value in self.cases(node)]
+        for number, rest in (term.as_coeff_Mul() for value in found for term in sympy.Add.make_args(value)):
+            named = rest == 1 or rest.is_Symbol or is_access(rest)
+            if len(found) > 1 or not number.is_Integer or abs(number) > limits.MAX_POWER or not named:
+                limit = f"an integer from -{limits.MAX_POWER} to {limits.MAX_POWER}"
+                self.fail(f"a power is {limit}, a name or an access, or a sum of these", node)
+        return found[0]
 
     def small(self, expr: sympy.Expr, node: ast.expr) -> sympy.Expr:
         self.refuse(limits.large(expr) or limits.intricate(expr), node)

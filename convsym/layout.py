@@ -137,7 +137,7 @@ class _Draw(Ordering):
         base, exponent = expr.args
         if exponent == sympy.Rational(1, 2):
             return row(Layout("word", ("sqrt",)), "(", self.expr(base), ")")
-        if exponent < 0:
+        if exponent.is_negative:
             return Layout("frac", (row("1"), self.expr(base**-exponent)))
         return Layout("sup", (self.expr(base, 4), self.expr(exponent)))
 

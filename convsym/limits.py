@@ -57,10 +57,13 @@ def spread(expr: sympy.Basic) -> int:
 
 
 def nesting(expr: sympy.Basic) -> int:
-    """How deep functions, and powers of sums, stand in each other; so do floors, remainders and boundary modes."""
+    """How deep functions, and powers of sums, stand in each other; so do floors, remainders and boundary modes.
+
+    A power that is no number is a function.
+    """
     inside = max(map(nesting, expr.args), default=0)
-    counts = isinstance(expr, sympy.Function) or (isinstance(expr, sympy.Pow) and isinstance(expr.base, sympy.Add))
-    return inside + counts
+    power = isinstance(expr, sympy.Pow) and (isinstance(expr.base, sympy.Add) or not expr.exp.is_Rational)
+    return inside + (power or isinstance(expr, sympy.Function))
 
 
 def intricate(expr: sympy.Expr) -> str | None:

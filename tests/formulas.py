@@ -146,6 +146,8 @@ y[i] += x[i]/2 + 0.25*z[i]
 y[i] += 1/x[i]
 y[i] += x[i]**-2*z[i]
 y[i] += (x[i] + z[i])/3
+y[i] += x[i]**p*z[i]
+y[i] += (-x[i])**(2*p - 1)
 """,
     ),
     *_lines(
@@ -157,6 +159,9 @@ y[i] += exp(x[i - 1])
 y[i] += tanh(x[i])*sin(z[i]) - cos(x[i])
 y[i] += sqrt(x[i]**2 + 1)
 y[i] += log(x[i]**2 + 1)/2
+y[i] += tan(x[i]) + atan(z[i])
+y[i] += sinh(x[i])*cosh(z[i])
+y[i] += (x[i]**2 + 1)**z[i]
 """,
     ),
 )

@@ -17,7 +17,8 @@ BUDGET = 1.0  # seconds for each proof
 READING = 4.0  # seconds of processor time for reading and deriving, which have no budget
 SLACK = 3.0  # seconds of processor time that a proof may take longer than its budget
 ALARM = 60  # seconds after which a text counts as hanging
-FUNCTIONS = ("exp", "log", "sqrt", "tanh", "sin", "cos", "abs")
+FUNCTIONS = ("exp", "log", "sqrt", "tanh", "sin", "cos", "atan", "abs")
+POWERS = ("p", "z[i]", "(2*p - 3)")
 MODES = ("circular", "reflect", "replicate", "symmetric")
 
 
@@ -48,6 +49,7 @@ FAMILIES = {
     "ranges": lambda r, n: f"y[i] += ({join(n, 'x[i + r{k}]', '*')} "
     f"{join(n, f'for r{{k}} in range({r.choice((3, 1000, 10**12))})', ' ')})",
     "powers": lambda r, n: f"y[i] += {nested(n, '(', 'x[i]', f' + 1)**{r.randint(2, 16)}')}",
+    "powers of powers": lambda r, n: f"y[i] += {nested(n, '(', 'x[i]', ')**' + r.choice(POWERS))}",
     "power of a sum": lambda r, n: f"y[i] += ({join(n, 'x[i + {k}]')})**{r.randint(2, 16)}",
     "product of sums": lambda r, n: f"y[i] += {join(n, '(x[i + {k}] + x[i - {k}])', '*')}",
     "functions": lambda r, n: "y[i] += " + "".join(f"{r.choice(FUNCTIONS)}(" for _ in range(n)) + "x[i]" + ")" * n,

@@ -13,7 +13,7 @@ from random import Random
 import numpy as np
 import sympy
 
-FUNCTIONS = ("exp", "log", "sqrt", "tanh", "sin", "cos")
+FUNCTIONS = ("exp", "log", "sqrt", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh")
 
 
 class Padded:
@@ -253,7 +253,7 @@ def _environment(arrays):
     found = {name: getattr(source, name) for name in FUNCTIONS}
     return found | {
         "ratio": _ratio,
-        "power": lambda a, n: a**n if n >= 0 else _ratio(1, a**-n),
+        "power": lambda a, n: a**n if isinstance(n, sympy.Expr) or n >= 0 else _ratio(1, a**-n),
         "decimal": (lambda text: float(text)) if floats else Fraction,
         "maximum": lambda a, b: a if a >= b else b,
         "minimum": lambda a, b: a if a <= b else b,

@@ -6,7 +6,7 @@ from typing import Any
 from convsym.codegen.cython import HEADER
 from convsym.codegen.whole import Whole, whole
 
-_DOC = '''"""Ops on whole arrays with their derived gradients; functions are looked up in `ops`: NumPy, or what is like it."""
+_DOC = '''"""Ops on whole arrays with their derived gradients; functions are looked up in `ops`, such as NumPy."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

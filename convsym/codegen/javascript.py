@@ -154,8 +154,10 @@ class _JavaScript(Text):
 
     def power(self, expr: sympy.Expr) -> str:
         base, exponent = expr.args
-        if exponent < 0:
+        if exponent.is_negative:
             return "1/" + self.show(base**-exponent, 4)
+        if not exponent.is_Rational:
+            return f"Math.pow({self.show(base)}, {self.show(exponent)})"
         root = exponent.q == 2
         text = f"Math.sqrt({self.show(base)})" if root else self.show(base)
         return text if root and exponent.p == 1 else self.helper("power", text, str(exponent.p))

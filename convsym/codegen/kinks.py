@@ -73,6 +73,8 @@ def _kink(condition: sympy.Basic, yes: sympy.Expr, no: sympy.Expr) -> sympy.Expr
     """The choice without a condition, if both values are one expression of the larger, the smaller or the size."""
     if yes == no:
         return yes
+    if isinstance(condition, (sympy.Eq, sympy.Ne)):
+        return _needless(condition, *((yes, no) if isinstance(condition, sympy.Eq) else (no, yes)))
     if not isinstance(condition, (sympy.Ge, sympy.Gt, sympy.Le, sympy.Lt)):
         return None
     high, low = condition.gts, condition.lts  # `yes` is the value where high is not below low
@@ -88,6 +90,17 @@ def _kink(condition: sympy.Basic, yes: sympy.Expr, no: sympy.Expr) -> sympy.Expr
     for here, other, own, across in ((high, low, yes, no), (low, high, no, yes)):
         if other == 0 and _is_name(here) and own.has(here) and own.xreplace({here: -here}) == across:
             return own.xreplace({here: absolute(here)})
+    return None
+
+
+def _needless(condition: sympy.Basic, yes: sympy.Expr, no: sympy.Expr) -> sympy.Expr | None:
+    """What holds where two sides differ, if it also is the value where they are equal, and is defined there."""
+    for name, value in (condition.args, reversed(condition.args)):
+        powers = [power for power in no.atoms(sympy.Pow) if power.has(name)]
+        defined = all(power.exp.xreplace({name: value}).is_nonnegative for power in powers)
+        inside = any(function.has(name) for function in no.atoms(sympy.Function))
+        if _is_name(name) and defined and not inside and no.xreplace({name: value}) == yes:
+            return no
     return None
 
 

@@ -85,6 +85,7 @@ def whole(formula: Formula, parent: Formula | None = None) -> Whole:
     order = ("d" + parent.output, *parent.operands, parent.output) if parent else formula.operands
     printer = _Arrays((*order, *formula.order), formula, lowered.reduced)
     text = printer.show(expr)
+    text = text[1:-1] if isinstance(expr, where) and text.startswith("(") else text
     known = (*order, *formula.parameters, "axis", *(f"{a}_shape" for a in order))
     return Whole(text, tuple(name for name in known if name in printer.read))
 
@@ -157,7 +158,7 @@ def reused(term: Term, parent: Formula | None) -> sympy.Expr:
     Returns
     -------
     sympy.Expr
-        The cheapest of the bodies that are equal.
+        The cheapest of the bodies that are equal wherever this one is defined.
     """
     same = [t.body for t in parent.terms if set(t.guard) == set(term.guard)] if parent else []
     if parent is None or len(same) != 1 or set(parent.terms[0].target) != {symbol(n) for n in parent.indices}:
@@ -169,7 +170,13 @@ def reused(term: Term, parent: Formula | None) -> sympy.Expr:
         solutions = sympy.solve(value.xreplace({inner: unknown}) - result, unknown)
         if len(solutions) == 1:
             found.append(_positive(sympy.factor(sympy.together(term.body.xreplace({inner: solutions[0]})))))
-    return min(found, key=_cost)
+    known = _divisors(term.body)
+    return min((f for f in found if _divisors(f.xreplace({result: value})) <= known), key=_cost)
+
+
+def _divisors(expr: sympy.Expr) -> set[sympy.Expr]:
+    """What an expression divides by: it is not defined where one of them is 0."""
+    return {power.base for power in expr.atoms(sympy.Pow) if power.exp.is_negative}
 
 
 def _positive(expr: sympy.Expr) -> sympy.Expr:
@@ -220,7 +227,7 @@ class _Arrays(Text):
         return array_of(expr)
 
     def power(self, expr: sympy.Expr) -> str:
-        return super().power(expr).replace("sqrt(", "ops.sqrt(") if expr.exp.q == 2 else super().power(expr)
+        return super().power(expr).replace("sqrt(", "ops.sqrt(", 1)
 
     def logic(self, expr: sympy.Basic) -> str:
         if isinstance(expr, sympy.Not):
@@ -232,6 +239,9 @@ class _Arrays(Text):
         if type(expr) in self.functions:
             return super().call(expr)
         arguments = [self.show(a) for a in expr.args]
+        if isinstance(expr, where) and not accesses(expr.args[0]):
+            condition, yes, no = arguments
+            return f"({yes} if {condition} else {'ops.zeros_like(dy)' if expr.args[2] == 0 else no})"
         if isinstance(expr, (total, picked)):
             self.read.add("axis")
             arguments.append("axis=axis, keepdims=True" if isinstance(expr, total) else "axis=axis[0]")

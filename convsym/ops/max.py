@@ -1,4 +1,4 @@
-"""The largest element along an axis, which is element k, the first of those that are equal. It alone has a derivative."""
+"""The largest element along an axis: element k, the first of those that are equal. It alone has a derivative."""
 
 from convsym.op import declare
 
