@@ -17,13 +17,16 @@ from convsym.minimal.strips import strips_of
 # fewer tiles than that share them; for dw the sums of a point, which are written, read and transformed. Tiles along one
 # axis are transformed once, not twice.
 INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 36, 20
-# The same for weights and reading them where all tiles are one block, so that weights stay in the cache.
-ALONE = 22, 22
+# The same for weights and reading them where all tiles are one block, so that transformed weights stay in the cache; and
+# where the weights themselves are more than the second cache holds.
+ALONE, CACHED = ((17, 17), (32, 24)), 2**19
 # The direct sum's units for a multiply-add: it has borders and offsets.
 DIRECT = 1.1
 # How much faster the estimate must be: what it leaves out is of that order. Larger tiles lose digits.
 PAYS = {2: 1.15, 4: 1.15, 6: 1.38}
-
+# The choice is the same for one sample and for many, where weights are transformed once for all: what is gained with
+# many counts too, as a power.
+MANY, ALONE_COUNTS = 64, 0.5
 
 # Positions of the result that the direct sum takes as long for as for fewer: it reads the weights, or writes them.
 FEW = {"y": 65, "dx": 110, "dw": 130}
@@ -36,24 +39,28 @@ def choose(geometry: Geometry, classes: int, result: str, char: str, level: str,
     """Outputs of a tile for a convolution of so many residue classes, which count as its batch; None for direct."""
     gains = {m: gain(geometry, classes, result, m, char, level, kept) for m in PAYS}
     best = max(gains, key=lambda m: gains[m] / PAYS[m])
-    return best if gains[best] > PAYS[best] else None
+    many = gain(geometry, classes, result, best, char, level, kept, MANY)
+    return best if gains[best] ** ALONE_COUNTS * many ** (1 - ALONE_COUNTS) > PAYS[best] else None
 
 
-def gain(geometry: Geometry, classes: int, result: str, m: int, char: str, level: str, kept: bool = False) -> float:
-    """How many times as fast as the direct sum tiles of m outputs are, as estimated."""
+def gain(
+    geometry: Geometry, classes: int, result: str, m: int, char: str, level: str, kept: bool = False, batch: int = 1
+) -> float:
+    """How many times as fast as the direct sum tiles of m outputs are, as estimated for so many samples."""
     lanes = kernels.tables.shapes(level).lanes[char]
     into, out = geometry.channels if result != "dx" else geometry.channels[::-1]
     strips = strips_of(geometry, result, m)
-    tiles = classes * strips.heights * strips.widths
+    tiles = batch * classes * strips.heights * strips.widths
     vectors, pairs = ceil(out / lanes), into * ceil(out / lanes)
     sizes = geometry.inputs if result == "dx" else geometry.outputs
-    direct = max(classes * prod(sizes), FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
+    direct = max(batch * classes * prod(sizes), FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
     data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
-    copies = 0 if classes == 1 else classes * (into + out) * prod(sizes) * (COPY + ROW / sizes[-1]) / strips.points
+    copies = 0 if classes == 1 else batch * classes * (into + out) * prod(sizes) * (COPY + ROW / sizes[-1]) / strips.points
     if result == "dw":
         pairs = out * ceil(into / lanes)
         transforms = tiles * (ceil(into / lanes) + vectors) * data
         return direct / (strips.points * (transforms + copies + pairs * (tiles + SUMS)))
-    weights, read = (0, READ) if kept else ALONE if tiles <= filters.ALONE else (WEIGHT, READ)
+    alone = ALONE[prod(geometry.channels) * prod(geometry.kernel) > CACHED]
+    weights, read = (0, READ) if kept else alone if tiles <= filters.ALONE else (WEIGHT, READ)
     transforms = tiles * (ceil(into / lanes) * data + vectors * made)
     return direct / (strips.points * (transforms + copies + pairs * (weights + max(tiles, read))))
