@@ -71,7 +71,7 @@ _MODULE_OF = {
     "ShapeError": "errors",
     "TapeError": "errors",
 }
-_SUBMODULES = ("autograd", "grad")
+_SUBMODULES = ("autograd", "grad", "nn")
 
 __all__ = ["__version__", *_MODULE_OF, *_SUBMODULES]
 

@@ -1,4 +1,4 @@
-from convsym import autograd, grad
+from convsym import autograd, grad, nn
 from convsym._version import __version__
 from convsym.accounts import explain
 from convsym.autograd.leaves import tensor
@@ -78,6 +78,7 @@ __all__ = [
     "latex",
     "linear_operator",
     "mathml",
+    "nn",
     "plan",
     "prove",
     "register_threadpoolctl",

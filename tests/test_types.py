@@ -109,7 +109,7 @@ def test_the_stub_of_the_package_names_what_it_offers():
         alias.name: node.module for node in ast.walk(stub) if isinstance(node, ast.ImportFrom) for alias in node.names
     }
     offered = {name: f"convsym.{module}" for name, module in convsym._MODULE_OF.items()}
-    assert places == offered | {"__version__": "convsym._version", "autograd": "convsym", "grad": "convsym"}
+    assert places == offered | {"__version__": "convsym._version", "autograd": "convsym", "grad": "convsym", "nn": "convsym"}
 
 
 def test_every_stub_stands_beside_its_module_and_the_marker_ships():

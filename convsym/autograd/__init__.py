@@ -4,6 +4,8 @@ Every rule was derived from the formula of what it differentiates; the functions
 and know nothing of gradients.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from convsym.autograd.activations import elu, leaky_relu, relu, sigmoid, softplus
 from convsym.autograd.arithmetic import (
     abs,
@@ -21,6 +23,7 @@ from convsym.autograd.arithmetic import (
     sub,
     where,
 )
+from convsym.autograd.checking import check_grads
 from convsym.autograd.convolutions import conv, conv1d, conv2d, conv3d
 from convsym.autograd.custom import Context, Function
 from convsym.autograd.elementary import acos, asin, atan, cos, cosh, exp, log, sin, sinh, tan, tanh
@@ -43,7 +46,20 @@ from convsym.autograd.structural import (
     transpose,
 )
 from convsym.autograd.tape import Node, Tensor, apply
+from convsym.autograd.transforms import grad, hvp, jacobian, jvp, value_and_grad, vjp
 from convsym.autograd.transposed import conv_transpose, conv_transpose1d, conv_transpose2d, conv_transpose3d
+
+if TYPE_CHECKING:
+    from convsym.autograd.symbolic import by_hand
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name != "by_hand":
+            raise AttributeError(f"module 'convsym.autograd' has no attribute {name!r}")
+        from convsym.autograd.symbolic import by_hand  # it loads SymPy
+
+        return by_hand
+
 
 __all__ = [
     "Context",
@@ -61,6 +77,8 @@ __all__ = [
     "avg_pool2d",
     "avg_pool3d",
     "broadcast_to",
+    "by_hand",
+    "check_grads",
     "clip",
     "concatenate",
     "conv",
@@ -82,7 +100,11 @@ __all__ = [
     "flatten",
     "flip",
     "fold",
+    "grad",
+    "hvp",
     "is_grad_enabled",
+    "jacobian",
+    "jvp",
     "leaky_relu",
     "linear",
     "log",
@@ -123,5 +145,7 @@ __all__ = [
     "tensor",
     "transpose",
     "unfold",
+    "value_and_grad",
+    "vjp",
     "where",
 ]

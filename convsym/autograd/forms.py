@@ -1,10 +1,11 @@
 """Convolutions, average pooling and windows as primitives: every gradient is another gather of the same form."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
-from convsym.multilinear import Bias, Convolution, Form, exchanged
+from convsym.arguments import Parameters
+from convsym.multilinear import AveragePooling, Bias, Convolution, Form, Windows, exchanged
 
 _ENDINGS = {"y": "", "x": "_input", "w": "_weight", "b": "_bias"}
 
@@ -46,8 +47,8 @@ class Gather:
 
     @property
     def static(self) -> Mapping[str, Any]:
-        """The form, which has all parameters."""
-        return {"form": self.form}
+        """What the caller said of it beside the arrays."""
+        return _said(self.form)
 
     @property
     def saves(self) -> tuple[bool, bool]:
@@ -102,7 +103,7 @@ class Biased:
 
     @property
     def static(self) -> Mapping[str, Any]:
-        """The form, which has all parameters."""
+        """What the caller said of it beside the arrays."""
         return self.plain.static
 
     @property
@@ -123,3 +124,20 @@ class Biased:
         added = Bias(self.form.op.rank, dy.shape, self.form.op.how.axes)
         return [*cotangents, ops.apply(Gather("bias", added, "b", ("y",)), dy)]
 
+
+
+def _said(form: Form) -> Mapping[str, Any]:
+    """The parameters of a form that are not as they are by default."""
+    if isinstance(form, Convolution):
+        moved = form.op.output_padding
+        return _differing(form.op.parameters) | ({"output_padding": moved} if moved not in (None, 0) else {})
+    if isinstance(form, AveragePooling):
+        return {"kernel_size": form.pooling.kernel_size} | _differing(form.pooling.parameters)
+    if isinstance(form, Windows):
+        return {"kernel_size": form.geometry.kernel, "stride": form.geometry.stride, "padding": form.geometry.padding}
+    return {}
+
+
+def _differing(parameters: Parameters) -> dict[str, Any]:
+    values = {field.name: (getattr(parameters, field.name), field.default) for field in fields(parameters)}
+    return {name: value for name, (value, default) in values.items() if value != default}

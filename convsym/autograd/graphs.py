@@ -1,6 +1,6 @@
 """The graph below a result: its nodes in the order of their making, and the same computation on other leaves."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from convsym.autograd.worlds import NUMPY, World
@@ -28,7 +28,7 @@ def older_first(edges: Iterable[Any]) -> list[Any]:
     return sorted(found, key=lambda node: node.number)
 
 
-def leading_to(targets: Collection[Any], edges: Iterable[Any]) -> set[Any]:
+def leading_to(targets: Set[Any], edges: Iterable[Any]) -> set[Any]:
     """The targets, and the nodes at and below some edges through which a cotangent comes to one of them."""
     useful = set(targets)
     for node in older_first(edges):

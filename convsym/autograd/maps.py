@@ -17,6 +17,24 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Alias(LinearMap):
+    """The array itself, under a node of its own."""
+
+    name: ClassVar[str] = "alias"
+    formula: ClassVar[str] = "y[i] = x[i]"
+    rules: ClassVar[tuple[str, ...]] = ("dx[i] = dy[i]",)
+
+    @property
+    def adjoint(self) -> "Alias":
+        """It is its own adjoint."""
+        return self
+
+    def forward(self, ops: Any, x: Any) -> Any:
+        """Nothing is done."""
+        return x
+
+
+@dataclass(frozen=True, slots=True)
 class Reshape(LinearMap):
     """The same elements in the same order under another shape."""
 

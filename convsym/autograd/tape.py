@@ -7,7 +7,7 @@ asks its primitive for the cotangents of the operands, by the rule that was deri
 sends them on. What arrives at leaves is the gradient.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import count
@@ -239,7 +239,7 @@ TENSORS = TensorWorld(apply)
 
 
 def pull_back(
-    start: Sequence[tuple[Tensor, Any]], keep: bool, again: bool, targets: Collection[Edge] | None = None
+    start: Sequence[tuple[Tensor, Any]], keep: bool, again: bool, targets: Set[Edge] | None = None
 ) -> dict[Any, Any]:
     """The cotangents of leaves, given those of results.
 
@@ -251,7 +251,7 @@ def pull_back(
         Whether the graph is to be walked again.
     again : bool
         Whether the way back is recorded too: cotangents are tensors then, else arrays.
-    targets : collection of (Node or Tensor), optional
+    targets : set of (Node or Tensor), optional
         Look for the cotangents of these nodes and leaves alone.
     """
     pending: dict[Edge, Any] = {}
