@@ -1,6 +1,7 @@
 """Gradients verified by hand: the recorded graph on symbols gives the formula, the rules give it too, numbers agree."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from convsym.autograd import symbolic
 from convsym.autograd.derived import Derived
 from convsym.autograd.symbolic import by_hand
 from convsym.autograd.symbols import SymbolWorld, exact, symbols
+from convsym.documents import tapes
 from convsym.errors import TapeError
 
 
@@ -186,3 +188,13 @@ def test_what_cannot_be_derived_by_hand_is_refused(call, error, sentence):
 def big():
     x = tensor(np.ones(300))
     return by_hand(x.sum(), {"x": x})
+
+
+def test_the_seeds_page_has_what_the_tape_says():
+    x, a = seed_example()
+    page = (Path(__file__).parent.parent / "docs" / "seeds" / "understanding-convolutions.md").read_text(
+        encoding="utf-8"
+    )
+    assert str(by_hand(a, {"x": x, "a": a})) in page
+    assert tapes.session(tapes.RECORDED, {}) in page and "<SubBackward0 object at 0x…>" in page
+    assert tapes.session(("one = 1", "one + 1", "None", "object()"), {}).splitlines()[1:3] == [">>> one + 1", "2"]

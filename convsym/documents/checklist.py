@@ -18,7 +18,6 @@ class Item:
     ops: tuple[str, ...] = ()
     claims: tuple[str, ...] = ()
     correction: str = ""
-    open: bool = False
 
     @property
     def place(self) -> str:
@@ -75,9 +74,9 @@ ITEMS = (
         (26, "Example: 2-D", ("conv2d",)),
         (27, "Example: 2-D with padding", ("conv2d",), (), "the spatial size is kept, the channels change"),
         (28, "How many axes the kernels have", ("conv1d", "conv2d"), (), "N + 2 for N spatial axes"),
-        (29, "Example of automatic differentiation", (), (), "", True),
-        (30, "The gradient, computed by hand", (), (), "", True),
-        (31, "The figures", (), (), "", True),
+        (29, "Example of automatic differentiation", ("sub", "pow", "mul", "mean")),
+        (30, "The gradient, computed by hand", (), (), "the gradient has the shape of x"),
+        (31, "The figures"),
     ),
 )  # fmt: skip
 

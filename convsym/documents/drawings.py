@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from convsym import figures
+from convsym.documents import tapes
 from convsym.documents.arrays import integers
 from convsym.documents.matrices import KERNELS, LATER, MATRIX, ROWS, SAMPLES, VECTOR, example
 from convsym.documents.same import FILTER, PLANE, REACH
@@ -16,7 +17,7 @@ from convsym.ops import registry
 
 def figure_files() -> dict[str, str]:
     """SVG texts by path below the directory of documents."""
-    made = _matrices() | _signals() | _planes() | _boxes()
+    made = _matrices() | _signals() | _planes() | _boxes() | _recorded()
     return {f"seeds/figures/{name}.svg": text for name, text in sorted(made.items())}
 
 
@@ -80,6 +81,11 @@ def _boxes() -> dict[str, str]:
         "dimensions-1d": figures.dimension_boxes([Shape(*each) for each in one], title="1-D: 2 channels to 16"),
         "dimensions-2d": figures.dimension_boxes([Shape(*each) for each in two], title="2-D: 20 channels to 16"),
     }
+
+
+def _recorded() -> dict[str, str]:
+    names = tapes.example()
+    return {"recorded": names["a"].graph(names).svg}
 
 
 def _axis(

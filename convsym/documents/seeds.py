@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from convsym.documents import gradients, matrices, products, same, signals
+from convsym.documents import gradients, matrices, products, same, signals, tapes
 from convsym.documents.checklist import GRADIENTS, ITEMS, UNDERSTANDING, Item, item
 from convsym.documents.claims import CLAIMS
 from convsym.documents.markdown import blocks, bullets, link, page, prose, table
 
 SECTIONS = {
     GRADIENTS: products.SECTIONS | same.SECTIONS | gradients.SECTIONS,
-    UNDERSTANDING: matrices.SECTIONS | signals.SECTIONS,
+    UNDERSTANDING: matrices.SECTIONS | signals.SECTIONS | tapes.SECTIONS,
 }
 
 _TRY = CLAIMS["shift, plus"]
@@ -74,7 +74,7 @@ def _section(entry: Item, body: Callable[[], str]) -> str:
 def _index() -> str:
     rows = ((entry.number, link(entry.title, entry.place.removeprefix("seeds/")),
              ", ".join(link(f"`{name}`", f"../ops/{name}.md") for name in entry.ops) or "–",
-             "to be completed" if entry.open else "", entry.correction) for entry in ITEMS)  # fmt: skip
+             entry.correction) for entry in ITEMS)  # fmt: skip
     return page(
         "# The seeds",
         prose("""The package grew from two short texts: one that states the gradients of a convolution layer, and the
@@ -84,5 +84,5 @@ def _index() -> str:
             correction is shown."""),
         bullets([link("Convolution and its gradients", f"{GRADIENTS}.md") + ": items 1 to 15",
                  link("Understanding convolutions", f"{UNDERSTANDING}.md") + ": items 16 to 31"]),
-        table(["Item", "Content", "Objects", "State", "Corrected"], rows),
+        table(["Item", "Content", "Objects", "Corrected"], rows),
     )  # fmt: skip

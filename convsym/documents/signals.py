@@ -1,4 +1,4 @@
-"""Items 22 to 31: signals with channels, the help, the worked examples, and the places kept for later items."""
+"""Items 22 to 28: signals with channels, the help, and the worked examples."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 import convsym
 from convsym.documents.arrays import checksum, integers
-from convsym.documents.markdown import array, blocks, bullets, code, figure, link, math, prose, table
+from convsym.documents.markdown import array, blocks, code, figure, math, prose, table
 from convsym.documents.written import counted_from, written_out
 from convsym.op import Op
 from convsym.ops import registry
@@ -141,30 +141,5 @@ def kernel_axes() -> str:
     )
 
 
-def automatic() -> str:
-    """Item 29."""
-    return prose("""A small computation recorded on a tape (x, then y = x − 2, then z = 3y², then the mean a of z), with
-        the graph of its nodes, will stand here as soon as the package has its tape (Fig. 9).""")
-
-
-def by_hand() -> str:
-    """Item 30."""
-    return prose("""The gradient of that mean, as the tape computes it and as one computes it by hand, and what shape it
-        has, will stand here (Figs. 10 and 11).""")
-
-
-def figures() -> str:
-    """Item 31."""
-    places = {1: 20, 2: 21, 3: 22, 4: 23, 5: 24, 6: 25, 7: 26, 8: 27, 9: 29, 10: 30, 11: 30}
-    later = {29, 30}
-    rows = ([f"Fig. {number}", link(f"item {place}", f"#item-{place}") + (", to come" if place in later else "")]
-            for number, place in places.items())  # fmt: skip
-    return blocks(
-        "Every figure is drawn from the formula's index relation or from the arrays of the example:",
-        table(["Figure", "Place"], rows),
-        bullets(["Figs. 9 to 11 belong to automatic differentiation and come with it."]),
-    )
-
-
 SECTIONS = {22: signals, 23: kernel_by_kernel, 24: reading_help, 25: one_dimensional, 26: two_dimensions, 27: padded,
-            28: kernel_axes, 29: automatic, 30: by_hand, 31: figures}  # fmt: skip
+            28: kernel_axes}  # fmt: skip
