@@ -23,7 +23,7 @@ from convsym.figures.svg import (
     text_width,
 )
 
-PAD, SMALL, TIP = 9.0, 11.0, 7.0
+PAD, SMALL, TIP, BOLD = 9.0, 11.0, 7.0, 1.15
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,8 @@ def _card(card: Card) -> Part:
     inside = above(rows, gap=3)
     named = len(card.inlets) > 1
     slot = max((text_width(name, SMALL) + 6 for name in card.inlets), default=0.0)
-    width = max(inside.width + 2 * PAD, slot * (len(card.inlets) + 1) if named else 0.0)
+    bold = BOLD * text_width(card.title, 13)
+    width = max(inside.width + 2 * PAD, bold + PAD, slot * (len(card.inlets) + 1) if named else 0.0)
     top = PAD + SMALL if named else PAD - 2
     height = top + inside.height + PAD - 2
     frame = element(

@@ -21,6 +21,18 @@ class Graph:
         result is last.
     left_out : int
         How many older operations were left out.
+
+    Examples
+    --------
+    >>> import convsym
+    >>> x = convsym.tensor([[1, 2], [3, 4]], requires_grad=True)
+    >>> y = x - 2
+    >>> (y * y).sum().graph({"x": x, "y": y})
+    sum  ()  6
+    └─ mul(y, y)  (2, 2)  [[1, 0], [1, 4]]
+       ├─ y = sub(x, 2)  (2, 2)  [[-1, 0], [1, 2]]
+       │  └─ x  (2, 2) float64  leaf  [[1, 2], [3, 4]]
+       └─ y = sub(x, 2) (above)
     """
 
     vertices: tuple[Vertex, ...]
