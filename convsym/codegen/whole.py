@@ -109,7 +109,7 @@ class _Lowering:
         """The formula as a product of two matrices, or of stacks of them."""
         term = self.formula.terms[0]
         factors = term.body.args if isinstance(term.body, sympy.Mul) else ()
-        if len(factors) != 2 or not all(map(is_access, factors)) or not self.summed:
+        if len(factors) != 2 or not all(map(is_access, factors)) or not self.summed or len(self.target) < 2:
             return None
         *stack, row, column = self.target
         left, right = sorted(factors, key=lambda f: row not in names(f))
