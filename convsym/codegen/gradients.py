@@ -28,7 +28,8 @@ def gradients_text(ops: Iterable[Any]) -> str:
     -------
     str
     """
-    functions, entries = [], []
+    functions: list[str] = []
+    entries: list[str] = []
     for op in ops:
         if op.whole:
             functions += _functions(op)
