@@ -33,6 +33,9 @@ from convsym.operations import How, Operation
 
 Operands = Mapping[str, Any]
 
+# What the public functions call the slots where a gather reads them.
+ARGUMENTS = {"y": "grad_output", "x": "input", "w": "weight", "b": "bias"}
+
 
 class Form(Protocol):
     """What is linear in each of its slots; the output, y, comes first."""
@@ -203,9 +206,10 @@ class Windows:
     def gather(self, result: str, operands: Operands) -> Array:
         """Columns of an array, or an array of columns."""
         (slot,) = set(self.slots) - {result}
-        array = gate.accept(operands[slot], slot)
+        name = ARGUMENTS[slot]
+        array = gate.accept(operands[slot], name)
         if array.shape != self.shapes[slot]:
-            raise ShapeError(f"the array for {slot} has shape {array.shape}, and here it is {self.shapes[slot]}")
+            raise ShapeError(f"{name} has shape {array.shape}, and it must be {self.shapes[slot]}")
         work = windows.as_columns if result == self.columns else windows.from_columns
         return work(array, self.geometry, None)
 

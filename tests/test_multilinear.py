@@ -128,7 +128,7 @@ def test_gathers_are_the_public_functions():
 
 
 def test_an_array_of_another_shape_is_told():
-    with pytest.raises(ShapeError, match=r"the array for x has shape \(3, 3\), and here it is \(3, 2\)"):
+    with pytest.raises(ShapeError, match=r"input has shape \(3, 3\), and it must be \(3, 2\)"):
         folding((3, 2), (4,), (3,)).gather("y", {"x": np.ones((3, 3))})
     with pytest.raises(ShapeError, match=r"bias has shape \(2,\), and it must be \(3,\): one number for each channel"):
         Bias(1, (3, 4)).gather("y", {"b": np.ones(2)})

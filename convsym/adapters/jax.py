@@ -30,11 +30,9 @@ from convsym import gate
 from convsym.adapters import instances
 from convsym.adapters.functions import AvgPool, Conv, ConvTranspose, Fold, Unfold
 from convsym.gate import Array
-from convsym.multilinear import Form, exchanged
+from convsym.multilinear import ARGUMENTS, Form, exchanged
 
 Operands = dict[str, Any]
-
-_NAMES = {"y": "grad_output", "x": "input", "w": "weight"}  # what messages call the slots
 
 
 def _compute(form: Form, result: str, operands: Mapping[str, Any]) -> Array:
@@ -55,7 +53,7 @@ def _compute(form: Form, result: str, operands: Mapping[str, Any]) -> Array:
 
 
 def _gather(form: Form, result: str, operands: Operands) -> Any:
-    gate.accept_each(**{_NAMES[slot]: np.empty(0, array.dtype) for slot, array in operands.items()})
+    gate.accept_each(**{ARGUMENTS[slot]: np.empty(0, array.dtype) for slot, array in operands.items()})
     return _differentiable(form, result, operands)
 
 

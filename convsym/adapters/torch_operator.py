@@ -5,7 +5,7 @@ torch.func and forward mode do not see through operators of torch.library (torch
 eager calls go through a `torch.autograd.Function` with the same gradients.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any
@@ -16,70 +16,78 @@ from torch import Tensor
 from convsym import gate
 from convsym.adapters import instances, texts
 from convsym.gate import Array
-from convsym.multilinear import Form, exchanged
+from convsym.multilinear import ARGUMENTS, Form, exchanged
 
 _AXES = SimpleNamespace(moveaxis=torch.movedim, broadcast_to=torch.broadcast_to)  # what vmap knows rules for
 _DTYPES = {getattr(torch, name) for name in gate.DTYPES if hasattr(torch, name)}
 _written = lru_cache(maxsize=1024)(texts.write)
 
 
-def _compute(operands: Sequence[Tensor], result: str, form: str) -> Tensor:
+def _compute(first: Tensor, second: Tensor | None, result: str, form: str) -> Tensor:
     read = texts.read(form)
-    slots = _operands(read, result)
-    return torch.from_numpy(read.gather(result, dict(zip(slots, map(_array, operands), strict=True))))
+    arrays = {slot: _array(operand, ARGUMENTS[slot]) for slot, operand in _named(read, result, first, second).items()}
+    return torch.from_numpy(gate.layout(read.gather(result, arrays)))
 
 
-def _array(operand: Tensor) -> Array:
+def _array(operand: Tensor, name: str) -> Array:
     """The memory of a tensor as an array."""
     if operand.dtype not in _DTYPES:
         raise TypeError(
-            f"a tensor is {operand.dtype}, and convsym computes {', '.join(map(str, gate.DTYPES[:5]))} and integers; "
-            "convert it, e.g. with .float(), or compute under torch.autocast('cpu')"
+            f"{name} is {operand.dtype}, and convsym computes {', '.join(gate.FLOATS + gate.COMPLEX)} and integers; "
+            f"convert it, e.g. {name}.float(), or compute under torch.autocast('cpu')"
         )
     array: Array = operand.detach().resolve_conj().resolve_neg().numpy()
     return array
 
 
-def _fake(operands: Sequence[Tensor], result: str, form: str) -> Tensor:
-    return operands[0].new_empty(texts.read(form).shapes[result])
+def _fake(first: Tensor, second: Tensor | None, result: str, form: str) -> Tensor:
+    return first.new_empty(texts.read(form).shapes[result])
 
 
 def _remember(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    operands, ctx.result, ctx.form = inputs
-    ctx.save_for_backward(*operands)
+    first, second, ctx.result, form = inputs
+    ctx.form = texts.read(form)
+    ctx.save_for_backward(first, second)
 
 
-def _backward(ctx: Any, cotangent: Tensor) -> tuple[Any, None, None]:
-    return _gradients(texts.read(ctx.form), ctx, cotangent, ctx.needs_input_grad[0]), None, None
-
-
-def _gradients(form: Form, ctx: Any, cotangent: Tensor, needed: Sequence[bool]) -> list[Tensor | None]:
+def _backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
     """The gradients by all operands that are needed; each is a gather of the same form."""
-    operands = dict(zip(_operands(form, ctx.result), ctx.saved_tensors, strict=True))
-    return [
-        gather(form, slot, exchanged(operands, slot, ctx.result, cotangent)) if wanted else None
-        for slot, wanted in zip(operands, needed, strict=True)
+    operands = _named(ctx.form, ctx.result, *ctx.saved_tensors)
+    needed = dict(zip(operands, ctx.needs_input_grad, strict=False))
+    gradients = [
+        gather(ctx.form, slot, exchanged(operands, slot, ctx.result, cotangent)) if needed[slot] else None
+        for slot in operands
     ]
+    return (*gradients, *(None,) * (4 - len(gradients)))
 
 
-def _vectorized(info: Any, in_dims: Any, operands: Sequence[Tensor], result: str, form: str) -> tuple[Tensor, int]:
+def _vectorized(
+    info: Any, in_dims: tuple[int | None, ...], first: Tensor, second: Tensor | None, result: str, form: str
+) -> tuple[Tensor, int]:
     read = texts.read(form)
-    arrays, own = {}, set()
-    for slot, operand, place in zip(_operands(read, result), operands, in_dims[0], strict=True):
-        arrays[slot] = operand if place is None else operand.movedim(place, 0)
-        if place is not None:
-            own.add(slot)
-    return instances.gathered(_AXES, _applied, read, result, arrays, own), 0
+    operands = _named(read, result, first, second)
+    places = {slot: place for slot, place in zip(operands, in_dims, strict=False) if place is not None}
+    moved = {
+        slot: operand.movedim(places[slot], 0) if slot in places else operand for slot, operand in operands.items()
+    }
+    return instances.gathered(_AXES, _applied, read, result, moved, places.keys()), 0
 
 
-def _operands(form: Form, result: str) -> tuple[str, ...]:
-    """The slots that a gather reads, in their order."""
-    return tuple(slot for slot in form.slots if slot != result)
+def _named(form: Form, result: str, first: Any, second: Any) -> dict[str, Any]:
+    """The operands of a gather by the slots that it reads, in their order."""
+    slots = [slot for slot in form.slots if slot != result]
+    return dict(zip(slots, (first, second), strict=False))
+
+
+def _placed(form: Form, result: str, operands: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The operands of a gather in the order of the slots that it reads; None where there is no second one."""
+    first, second, *_ = (*(operands[slot] for slot in form.slots if slot != result), None)
+    return first, second
 
 
 def _applied(form: Form, result: str, operands: Mapping[str, Tensor]) -> Tensor:
     """A gather by the operator alone."""
-    return _operator([operands[slot] for slot in _operands(form, result)], result, _written(form))
+    return _operator(*_placed(form, result, operands), result, _written(form))
 
 
 _operator = torch.library.custom_op("convsym::gather", _compute, mutates_args=(), device_types="cpu")
@@ -95,40 +103,42 @@ class _Gather(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(form: Form, result: str, *operands: Tensor) -> Tensor:
-        return _operator(list(operands), result, _written(form))
+    def forward(first: Tensor, second: Tensor | None, result: str, form: str) -> Tensor:
+        return _operator(first, second, result, form)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-        ctx.form, ctx.result, *operands = inputs
-        ctx.save_for_backward(*operands)
-        ctx.save_for_forward(*operands)
+        _remember(ctx, inputs, output)
+        ctx.save_for_forward(*inputs[:2])
 
     @staticmethod
-    def backward(ctx: Any, cotangent: Tensor) -> tuple[Any, ...]:
-        return None, None, *_gradients(ctx.form, ctx, cotangent, ctx.needs_input_grad[2:])
+    def backward(ctx: Any, cotangent: Tensor) -> tuple[Tensor | None, ...]:
+        return _backward(ctx, cotangent)
 
     @staticmethod
-    def jvp(ctx: Any, form: None, result: None, *tangents: Tensor | None) -> Tensor:
-        operands = dict(zip(_operands(ctx.form, ctx.result), ctx.saved_tensors, strict=True))
-        directions = dict(zip(operands, tangents, strict=True))
+    def jvp(ctx: Any, *tangents: Tensor | None) -> Tensor:
+        """A gather is linear in each operand."""
+        operands = _named(ctx.form, ctx.result, *ctx.saved_tensors)
         terms = [
             gather(ctx.form, ctx.result, {**operands, slot: tangent})
-            for slot, tangent in directions.items()
+            for slot, tangent in zip(operands, tangents, strict=False)
             if tangent is not None
         ]
         return sum(terms[1:], terms[0])
 
 
 def gather(form: Form, result: str, operands: Mapping[str, Tensor]) -> Tensor:
-    arrays = [operands[slot] for slot in _operands(form, result)]
+    """A gather of tensors, differentiable to any order."""
+    first, second = _placed(form, result, operands)
     if torch.compiler.is_compiling():
-        return _operator(arrays, result, texts.write(form))
+        return _operator(first, second, result, texts.write(form))
     if torch.is_autocast_enabled("cpu"):
-        arrays = [_single(array) for array in arrays]
-    return _Gather.apply(form, result, *arrays)
+        first, second = _single(first), _single(second)
+    return _Gather.apply(first, second, result, _written(form))
 
 
-def _single(operand: Tensor) -> Tensor:
-    """A tensor as autocast has it for this operator."""
-    return operand.float() if operand.is_floating_point() and operand.dtype is not torch.float64 else operand
+def _single(operand: Any) -> Any:
+    """A tensor as autocast has it for this operator; None where there is none."""
+    if operand is None or not operand.is_floating_point() or operand.dtype is torch.float64:
+        return operand
+    return operand.float()
