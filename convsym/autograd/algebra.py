@@ -18,7 +18,7 @@ from convsym.gate import Array
 
 ADD, SUB, MUL, DIV, NEG = (PLAIN[name] for name in ("add", "sub", "mul", "div", "neg"))
 MATMUL, ABS = PLAIN["matmul"], PLAIN["abs"]
-_CONSTANTS = frozenset((np.ndarray, float, int, bool))
+CONSTANTS = frozenset((np.ndarray, float, int, bool))  # types of operands that are taken as they are
 Axis = int | Sequence[int] | None
 _REFLECTED: dict[Any, str] = {
     np.add: "__radd__",
@@ -45,15 +45,10 @@ def parametrized(name: str, *parameters: Any) -> Derived:
 class Algebra:
     """Operators, indexing and methods; `data` is the array, and `_apply` runs a primitive on tensors."""
 
-    __slots__ = ()
     data: Array
     grad_fn: Any
+    requires_grad: bool
     _apply: Callable[..., Any]
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether a gradient can come here."""
-        raise NotImplementedError
 
     def __add__(self, other: Any) -> Self:
         return self._apply(ADD, self, other)
@@ -273,7 +268,7 @@ def constant(value: Any) -> Any:
     TypeError
         It is neither.
     """
-    if type(value) in _CONSTANTS:
+    if type(value) in CONSTANTS:
         return value
     if isinstance(value, np.generic):
         return value.item()

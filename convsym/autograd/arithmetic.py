@@ -227,7 +227,8 @@ def pow(x: Any, exponent: Any) -> Tensor:
     >>> x.grad
     tensor([ 3., 12.])
     """
-    return as_tensor(x) ** exponent
+    y: Tensor = as_tensor(x) ** exponent
+    return y
 
 
 def abs(x: Any) -> Tensor:

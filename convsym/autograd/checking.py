@@ -73,9 +73,9 @@ def check_grads(
     bounds = _Bounds(h, loose if rtol is None else rtol, loose if atol is None else atol)
     random = np.random.default_rng(seed)
 
-    def draw(like: Any) -> Array:
+    def draw(like: Array | Tensor) -> Array:
         numbers = random.integers(-3, 4, like.shape) if exact else random.standard_normal(like.shape)
-        return numbers.astype(like.dtype)
+        return np.asarray(numbers, like.dtype)
 
     for level in range(1, order + 1):
         with no_grad():

@@ -85,7 +85,8 @@ class Function:
         if not isinstance(y, Tensor):
             raise TypeError(f"{cls.__name__}.forward gave a {type(y).__name__}, and it gives one tensor")
         ctx._saved = tuple(_Result() if saved is y else saved for saved in ctx._saved)
-        return record(_Custom(cls, ctx), arguments, [plain(argument) for argument in arguments], y.data)
+        edges = [argument.edge if isinstance(argument, Tensor) else None for argument in arguments]
+        return record(_Custom(cls, ctx), edges, [plain(argument) for argument in arguments], y.data)
 
 
 class _Custom:

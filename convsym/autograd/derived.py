@@ -28,11 +28,12 @@ class Derived:
         read = {name for names in rule.reads.values() for name in names}
         self.saves = (not read.isdisjoint(rule.operands), "y" in read)
         places = {name: place for place, name in enumerate((*rule.operands, "y", *rule.parameters))}
-        # For each operand: its rule, and where among operands, result and parameters stands what the rule reads.
-        self._plan = tuple(
-            (rule.backward[name], tuple(places[read] for read in rule.reads[name])) if name in rule.backward else None
-            for name in rule.operands
-        )
+        # For each operand that has one: its rule, and where among operands, result and parameters stands what it reads.
+        self._plan = [
+            (place, rule.backward[name], [places[read] for read in rule.reads[name]])
+            for place, name in enumerate(rule.operands)
+            if name in rule.backward
+        ]
 
     @property
     def rules(self) -> tuple[str, ...]:
@@ -51,10 +52,11 @@ class Derived:
     def backward(self, ops: Any, dy: Any, operands: Sequence[Any], y: Any, needs: Sequence[bool]) -> Sequence[Any]:
         """What the derived rules say."""
         known = (*operands, y, *self.parameters)
-        return [
-            step[0](ops, dy, *[known[place] for place in step[1]]) if need and step is not None else None
-            for step, need in zip(self._plan, needs, strict=True)
-        ]
+        cotangents: list[Any] = [None] * len(needs)
+        for place, rule, read in self._plan:
+            if needs[place]:
+                cotangents[place] = rule(ops, dy, *map(known.__getitem__, read))
+        return cotangents
 
 
 # Those without parameters are the same object in every node.

@@ -99,9 +99,9 @@ def split(x: Any, sizes: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     >>> split(tensor([1, 2, 3]), 2)
     [tensor([1., 2.]), tensor([3.])]
     """
-    x = as_tensor(x)
-    place = axis_of(axis, x.ndim)
-    whole = x.shape[place]
+    t = as_tensor(x)
+    place = axis_of(axis, t.ndim)
+    whole = t.shape[place]
     if isinstance(sizes, int):
         if sizes < 1:
             raise ShapeError(f"sizes={sizes}, and a part has at least one element")
@@ -110,7 +110,7 @@ def split(x: Any, sizes: int | Sequence[int], axis: int = 0) -> list[Tensor]:
     if min(sizes, default=0) < 0 or stops[-1] != whole:
         raise ShapeError(f"sizes {tuple(sizes)} do not add up to {whole}, the size of axis {axis}")
     lead = (slice(None),) * place
-    return [x[(*lead, slice(start, stop))] for start, stop in pairwise(stops)]
+    return [t[(*lead, slice(start, stop))] for start, stop in pairwise(stops)]
 
 
 def _without(shape: Shape, place: int) -> Shape:

@@ -8,6 +8,7 @@ from convsym.autograd.algebra import Axis
 from convsym.autograd.elementary import exp, log
 from convsym.autograd.leaves import as_tensor
 from convsym.autograd.tape import Tensor
+from convsym.gate import Array
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -156,7 +157,8 @@ def matmul(a: Any, b: Any) -> Tensor:
     >>> matmul(a, tensor([1, 10]))
     tensor([21., 43.], grad_fn=<ReshapeBackward0>)
     """
-    return as_tensor(a) @ b
+    y: Tensor = as_tensor(a) @ b
+    return y
 
 
 def logsumexp(x: Any, axis: Axis = -1, keepdims: bool = False) -> Tensor:
@@ -182,10 +184,10 @@ def logsumexp(x: Any, axis: Axis = -1, keepdims: bool = False) -> Tensor:
     >>> logsumexp(tensor([1000, 1000])).item() - 1000
     0.69314718055...
     """
-    x = as_tensor(x)
-    shift = _shift(x, axis)
-    y = log(exp(x - shift).sum(axis, keepdims=True)) + shift
-    return y if keepdims else y.reshape(x.data.sum(axis).shape)
+    t = as_tensor(x)
+    shift = _shift(t, axis)
+    y = log(exp(t - shift).sum(axis, keepdims=True)) + shift
+    return y if keepdims else y.reshape(t.data.sum(axis).shape)
 
 
 def softmax(x: Any, axis: Axis = -1) -> Tensor:
@@ -209,8 +211,8 @@ def softmax(x: Any, axis: Axis = -1) -> Tensor:
     >>> softmax(tensor([1000, 1000]))
     tensor([0.5, 0.5])
     """
-    x = as_tensor(x)
-    e = exp(x - _shift(x, axis))
+    t = as_tensor(x)
+    e = exp(t - _shift(t, axis))
     return e / e.sum(axis, keepdims=True)
 
 
@@ -235,14 +237,14 @@ def log_softmax(x: Any, axis: Axis = -1) -> Tensor:
     >>> log_softmax(tensor([0, 0])).tolist() == log_softmax(tensor([1000, 1000])).tolist()
     True
     """
-    x = as_tensor(x)
-    z = x - _shift(x, axis)
+    t = as_tensor(x)
+    z = t - _shift(t, axis)
     return z - log(exp(z).sum(axis, keepdims=True))
 
 
-def _shift(x: Tensor, axis: Axis) -> Any:
+def _shift(x: Tensor, axis: Axis) -> Array:
     """What is taken off before exponentials, so that the largest is 1: any number would do, so it has no gradient."""
     if not x.size:
-        return 0.0
+        return np.zeros((), x.dtype)
     largest = np.max(x.data, axis, keepdims=True)
     return np.where(np.isfinite(largest), largest, np.zeros_like(largest))

@@ -62,13 +62,13 @@ def flatten(x: Any, start: int = 0, end: int = -1) -> Tensor:
     >>> flatten(np.ones((2, 3, 4)), 1).shape
     (2, 12)
     """
-    x = as_tensor(x)
-    if not x.ndim:
-        return x.reshape(1)
-    first, last = axis_of(start, x.ndim), axis_of(end, x.ndim)
+    t = as_tensor(x)
+    if not t.ndim:
+        return t.reshape(1)
+    first, last = axis_of(start, t.ndim), axis_of(end, t.ndim)
     if first > last:
-        raise ShapeError(f"start={start} is behind end={end} in an array of {x.ndim} axes; exchange them")
-    return x.reshape(*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+        raise ShapeError(f"start={start} is behind end={end} in an array of {t.ndim} axes; exchange them")
+    return t.reshape(*t.shape[:first], prod(t.shape[first : last + 1]), *t.shape[last + 1 :])
 
 
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
@@ -96,12 +96,12 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     >>> squeeze(np.ones((1, 3, 1)), 0).shape
     (3, 1)
     """
-    x = as_tensor(x)
-    given = [place for place, size in enumerate(x.shape) if size == 1] if axis is None else axis
-    chosen = {axis_of(each, x.ndim) for each in ([given] if isinstance(given, int) else given)}
-    if any(x.shape[place] != 1 for place in chosen):
-        raise ShapeError(f"axis={axis} of shape {x.shape} has not size 1, and only such axes can be left out")
-    return x.reshape(tuple(size for place, size in enumerate(x.shape) if place not in chosen))
+    t = as_tensor(x)
+    given = [place for place, size in enumerate(t.shape) if size == 1] if axis is None else axis
+    chosen = {axis_of(each, t.ndim) for each in ([given] if isinstance(given, int) else given)}
+    if any(t.shape[place] != 1 for place in chosen):
+        raise ShapeError(f"axis={axis} of shape {t.shape} has not size 1, and only such axes can be left out")
+    return t.reshape(tuple(size for place, size in enumerate(t.shape) if place not in chosen))
 
 
 def expand_dims(x: Any, axis: int) -> Tensor:
@@ -124,9 +124,9 @@ def expand_dims(x: Any, axis: int) -> Tensor:
     >>> expand_dims(np.ones((2, 3)), -1).shape
     (2, 3, 1)
     """
-    x = as_tensor(x)
-    place = axis_of(axis, x.ndim + 1)
-    return x.reshape((*x.shape[:place], 1, *x.shape[place:]))
+    t = as_tensor(x)
+    place = axis_of(axis, t.ndim + 1)
+    return t.reshape((*t.shape[:place], 1, *t.shape[place:]))
 
 
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
@@ -176,10 +176,10 @@ def moveaxis(x: Any, source: int, destination: int) -> Tensor:
     >>> moveaxis(np.ones((2, 3, 4)), 0, -1).shape
     (3, 4, 2)
     """
-    x = as_tensor(x)
-    order = list(range(x.ndim))
-    order.insert(axis_of(destination, x.ndim), order.pop(axis_of(source, x.ndim)))
-    return x.transpose(tuple(order))
+    t = as_tensor(x)
+    order = list(range(t.ndim))
+    order.insert(axis_of(destination, t.ndim), order.pop(axis_of(source, t.ndim)))
+    return t.transpose(tuple(order))
 
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
@@ -207,11 +207,11 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
     >>> x.grad
     tensor([3., 3.])
     """
-    x = as_tensor(x)
+    t = as_tensor(x)
     try:
-        return apply(spreading(x.shape, tuple(shape)), x)
+        return apply(spreading(t.shape, tuple(shape)), t)
     except ValueError:
-        raise ShapeError(f"shape {x.shape} does not broadcast to {tuple(shape)}") from None
+        raise ShapeError(f"shape {t.shape} does not broadcast to {tuple(shape)}") from None
 
 
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
@@ -233,10 +233,10 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Tensor:
     >>> flip(tensor([1, 2, 3]))
     tensor([3., 2., 1.])
     """
-    x = as_tensor(x)
-    given = range(x.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
-    chosen = {axis_of(each, x.ndim) for each in given}
-    return x[tuple(slice(None, None, -1 if place in chosen else 1) for place in range(x.ndim))]
+    t = as_tensor(x)
+    given = range(t.ndim) if axis is None else [axis] if isinstance(axis, int) else axis
+    chosen = {axis_of(each, t.ndim) for each in given}
+    return t[tuple(slice(None, None, -1 if place in chosen else 1) for place in range(t.ndim))]
 
 
 def pad(x: Any, padding: Padding, padding_mode: str = "zeros", value: float = 0.0) -> Tensor:
@@ -269,16 +269,16 @@ def pad(x: Any, padding: Padding, padding_mode: str = "zeros", value: float = 0.
     >>> pad(tensor([1, 2, 3]), ((-1, 2),), value=7)
     tensor([2., 3., 7., 7.])
     """
-    x = as_tensor(x)
+    t = as_tensor(x)
     one_of(padding_mode, "padding_mode", PADDING_MODES)
-    rank = len(padding) if isinstance(padding, (tuple, list)) else x.ndim
+    rank = len(padding) if isinstance(padding, (tuple, list)) else t.ndim
     pairs = padding_pairs(padding, rank)
-    if isinstance(pairs, str) or rank > x.ndim:
-        raise ShapeError(f"padding={padding!r}, and it is numbers, for no more than the {x.ndim} axes of the tensor")
-    for place, pair in enumerate(pairs, x.ndim - rank):
+    if isinstance(pairs, str) or rank > t.ndim:
+        raise ShapeError(f"padding={padding!r}, and it is numbers, for no more than the {t.ndim} axes of the tensor")
+    for place, pair in enumerate(pairs, t.ndim - rank):
         if pair != (0, 0):
-            x = _padded(x, place, pair, padding_mode, value)
-    return x
+            t = _padded(t, place, pair, padding_mode, value)
+    return t
 
 
 def axis_of(axis: int, rank: int) -> int:

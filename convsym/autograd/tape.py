@@ -9,13 +9,13 @@ sends them on. What arrives at leaves is the gradient.
 
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Optional
 
 import numpy as np
 
-from convsym.autograd.algebra import Algebra, constant, plain
+from convsym.autograd.algebra import CONSTANTS, Algebra, constant, plain
 from convsym.autograd.graphs import leading_to, nodes
 from convsym.autograd.maps import Cast, spreading
 from convsym.autograd.primitives import Primitive
@@ -29,17 +29,26 @@ from convsym.gate import Array
 
 def apply(op: Primitive, *operands: Any) -> "Tensor":
     """The result of a primitive applied to tensors, arrays and numbers; recorded if one of them requires a gradient."""
-    arrays = [operand.data if isinstance(operand, Tensor) else constant(operand) for operand in operands]
-    return record(op, operands, arrays, np.asarray(op.forward(MODE.ops, *arrays)))
+    arrays: list[Any] = []
+    edges: list[Edge | None] = []
+    for operand in operands:
+        if isinstance(operand, Tensor):
+            arrays.append(operand.data)
+            edges.append(operand.grad_fn or (operand if operand.wanted else None))
+        else:
+            arrays.append(operand if type(operand) in CONSTANTS else constant(operand))
+            edges.append(None)
+    return record(op, edges, arrays, op.forward(MODE.ops, *arrays))
 
 
-def record(op: Primitive, operands: Sequence[Any], arrays: Sequence[Any], y: Array) -> "Tensor":
+def record(op: Primitive, edges: "Sequence[Edge | None]", operands: list[Any], y: Any) -> "Tensor":
     """The tensor of a result, with the node of what it was computed by."""
-    result = Tensor(y)
+    result = Tensor(y if type(y) is np.ndarray else np.asarray(y))
     if MODE.recording:
-        edges = [operand.edge if isinstance(operand, Tensor) else None for operand in operands]
-        if any([edge is not None for edge in edges]):
-            result.grad_fn = Node(op, edges, arrays, y)
+        for edge in edges:
+            if edge is not None:
+                result.grad_fn = Node(op, edges, operands, result.data)
+                break
     return result
 
 
@@ -59,22 +68,21 @@ class Tensor(Algebra):
         What it was computed by; None for a leaf.
     """
 
-    __slots__ = ("__weakref__", "_wanted", "data", "grad", "grad_fn", "hooks")
+    grad: Optional["Tensor"] = None
+    grad_fn: Optional["Node"] = None
+    hooks: Sequence["Hook"] = ()
+    wanted = False
     _apply = staticmethod(apply)
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
         self.data = data
-        self.grad: Tensor | None = None
-        self.grad_fn: Node | None = None
-        self.hooks: Sequence[Hook] = ()
-        self._wanted = False
         if requires_grad:
             self.requires_grad = True
 
     @property
     def requires_grad(self) -> bool:
         """Whether a gradient can come here; of a leaf it can be set."""
-        return self._wanted or self.grad_fn is not None
+        return self.wanted or self.grad_fn is not None
 
     @requires_grad.setter
     def requires_grad(self, wanted: bool) -> None:
@@ -88,12 +96,12 @@ class Tensor(Algebra):
                 f"requires_grad=True is asked of dtype {self.data.dtype}, and real floating-point numbers have "
                 "gradients; make them such: dtype=np.float64"
             )
-        self._wanted = wanted
+        self.wanted = wanted
 
     @property
     def edge(self) -> Optional["Edge"]:
         """Where a cotangent of this tensor goes: to the node it was computed by, or to the leaf that it is."""
-        return self.grad_fn or (self if self._wanted else None)
+        return self.grad_fn or (self if self.wanted else None)
 
     def detach(self) -> "Tensor":
         """The same array, without its past."""
@@ -153,7 +161,7 @@ class Node:
     op : Primitive
     edges : sequence of (Node, Tensor or None)
         For each operand the node it was computed by, the leaf that it is, or None: a constant.
-    operands : sequence
+    operands : list
         Constants; of the others the arrays that the rules read, as long as they are kept.
     value : ndarray or None
         The result, where a rule reads it or it is small.
@@ -163,16 +171,16 @@ class Node:
         Of the result.
     """
 
-    __slots__ = ("__weakref__", "dtype", "edges", "freed", "hooks", "number", "op", "operands", "shape", "value")
+    hooks: Sequence["Hook"] = ()
+    freed = False
 
-    def __init__(self, op: Primitive, edges: Sequence[Optional["Edge"]], operands: Sequence[Any], y: Array) -> None:
+    def __init__(self, op: Primitive, edges: Sequence[Optional["Edge"]], operands: list[Any], y: Array) -> None:
         inputs, output = op.saves
         self.op, self.edges, self.number = op, edges, next(_births)
-        self.operands = operands if inputs else _constants(edges, operands)
-        self.value = y if output or y.size <= SMALL else None
+        self.operands, self.value = operands, y if output or y.size <= SMALL else None
         self.shape, self.dtype = y.shape, y.dtype
-        self.hooks: Sequence[Hook] = ()
-        self.freed = False
+        if not inputs:
+            self._forget()
 
     def name(self) -> str:
         """Such as ``SubBackward0``."""
@@ -199,11 +207,18 @@ class Node:
         return self.op.backward(TENSORS, dy, operands, _connected(self.value, self), needs)
 
     def free(self) -> None:
-        """Let go of what the rules read."""
-        if self.op.saves != (False, False):
-            self.operands, self.freed = _constants(self.edges, self.operands), True
+        """Let go of what the rules read; constants stay, so that the graph can be shown and replayed."""
+        inputs, output = self.op.saves
+        if inputs or output:
+            self.freed = True
+            self._forget()
             if self.value is not None and self.value.size > SMALL:
                 self.value = None
+
+    def _forget(self) -> None:
+        for place, edge in enumerate(self.edges):
+            if edge is not None:
+                self.operands[place] = None
 
 
 @dataclass(frozen=True)
@@ -255,39 +270,42 @@ def pull_back(
         Look for the cotangents of these nodes and leaves alone.
     """
     pending: dict[Edge, Any] = {}
-    queue: list[tuple[int, Node]] = []
-
-    def send(edge: Edge, dx: Any) -> None:
-        if edge in pending:
-            pending[edge] = pending[edge] + dx
-            return
-        pending[edge] = dx
-        if isinstance(edge, Node):
-            heappush(queue, (-edge.number, edge))
-
+    for result, given in start:
+        edge, dy = _started(result, given, again)
+        pending[edge] = pending[edge] + dy if edge in pending else dy
+    queue = [(-edge.number, edge) for edge in pending if isinstance(edge, Node)]
+    heapify(queue)
+    useful = None if targets is None else leading_to(targets, pending)
     found: dict[Edge, Any] = {}
     with recording(again):
-        for result, given in start:
-            edge, dy = _started(result, given)
-            send(edge, dy if again else dy.data)
-        useful = None if targets is None else leading_to(targets, pending)
         while queue:
             node = heappop(queue)[1]
-            dy = _hooked(node, pending.pop(node))
+            dy = pending.pop(node)
+            if node.hooks:
+                dy = _hooked(node, dy)
             if targets is not None and node in targets:
                 found[node] = dy
             needs = [edge is not None and (useful is None or edge in useful) for edge in node.edges]
             for edge, need, dx in zip(node.edges, needs, node.pull(dy, needs, again), strict=True):
-                if need and dx is not None:
-                    send(edge, dx if dx.shape == edge.shape and dx.dtype == edge.dtype else _fitted(dx, edge, node))
+                if edge is None or dx is None or not need:
+                    continue
+                if dx.shape != edge.shape or dx.dtype != edge.dtype:
+                    dx = _fitted(dx, edge, node)
+                if edge in pending:
+                    pending[edge] = pending[edge] + dx
+                    continue
+                pending[edge] = dx
+                if isinstance(edge, Node):
+                    heappush(queue, (-edge.number, edge))
             if not keep:
                 node.free()
         return found | {leaf: _hooked(leaf, dx) for leaf, dx in pending.items()}
 
 
-def _started(result: Tensor, given: Any) -> tuple[Edge, Tensor]:
+def _started(result: Tensor, given: Any, again: bool) -> tuple[Edge, Any]:
     """Where the way back starts, and the cotangent there: ones for one number, else what was given."""
-    if result.edge is None:
+    edge = result.edge
+    if edge is None:
         raise TapeError(
             "the gradient of a tensor without a past is asked for: nothing that it was computed from has "
             "requires_grad=True, or it was computed under no_grad()"
@@ -297,12 +315,12 @@ def _started(result: Tensor, given: Any) -> tuple[Edge, Tensor]:
             f"backward() without a gradient is for one number, and the tensor has shape {result.shape}; sum it up "
             "first, y.sum().backward(), or say y.backward(gradient=…) with an array of that shape"
         )
-    if isinstance(given, Tensor) and given.dtype == result.dtype and given.shape == result.shape:
-        return result.edge, given
     dy = np.ones(result.shape, result.dtype) if given is None else np.array(plain(given), result.dtype)
     if dy.shape != result.shape:
         raise ShapeError(f"gradient has shape {dy.shape}, and the tensor has {result.shape}; they must be equal")
-    return result.edge, Tensor(dy)
+    if not again:
+        return edge, dy
+    return edge, given.astype(result.dtype) if isinstance(given, Tensor) else Tensor(dy)
 
 
 def _hooked(edge: Edge, dy: Any) -> Any:
@@ -339,11 +357,6 @@ def _connected(data: Any, edge: Edge | None) -> Any:
     result = Tensor(data)
     result.grad_fn = edge
     return result
-
-
-def _constants(edges: Sequence[Edge | None], operands: Sequence[Any]) -> list[Any]:
-    """The operands that no gradient goes to; None in place of all others."""
-    return [operand if edge is None else None for edge, operand in zip(edges, operands, strict=True)]
 
 
 def _own(dx: Any, given: set[int]) -> Array:

@@ -17,6 +17,7 @@ from convsym.autograd.maps import Alias
 from convsym.autograd.recording import enable_grad
 from convsym.autograd.tape import Tensor, apply, pull_back
 from convsym.errors import ShapeError, TapeError
+from convsym.gate import Array
 
 Argnums = int | Sequence[int]
 
@@ -331,7 +332,7 @@ def _zeros(x: Tensor, shape: tuple[int, ...]) -> Tensor:
     return Tensor(np.zeros(shape, x.dtype))
 
 
-def _units(y: Tensor) -> Sequence[Any]:
+def _units(y: Tensor) -> Array:
     """For each element of a tensor the array that is 1 there and 0 elsewhere."""
     return np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
 
