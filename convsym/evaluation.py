@@ -53,8 +53,8 @@ _exact_inverse = np.frompyfunc(_inverse, 1, 1)
 def _raised(value: Any, exponent: Any) -> Any:
     """A power of two exact numbers; where it is no fraction, it is SymPy's."""
     if isinstance(exponent, numbers.Rational) and exponent.denominator == 1:
-        number = int(value) if isinstance(value, np.integer) else value
-        return number ** int(exponent) if exponent >= 0 else _inverse(number) ** -int(exponent)
+        base, count = int(value) if isinstance(value, np.integer) else value, exponent.numerator
+        return base**count if count >= 0 else _inverse(base) ** -count
     return sympy.sympify(value, strict=True) ** sympy.sympify(exponent, strict=True)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import sympy
 
+from convsym.codegen.whole import whole
 from convsym.documents.checklist import ITEMS
 from convsym.documents.claims import proof_of
 from convsym.documents.markdown import blocks, bullets, code, joined, link, math, numbered, page, prose, table
@@ -54,6 +55,7 @@ def _page(op: Op) -> str:
         code(op.formula),
         bullets(_facts(op)),
         *(_rule(op, wrt, rule) for wrt, rule in op.rules.items()),
+        _arrays(op),
         "## Kernels",
         _kernels(op),
         _seeds(op.name),
@@ -117,11 +119,24 @@ def obligations(proof: Proof) -> str:
     )
 
 
+def _arrays(op: Op) -> str:
+    """What `convsym.autograd` computes of an op on whole arrays."""
+    if not op.whole:
+        return ""
+    found = {op.formula.output: whole(op.formula)} | {r.output: whole(r, op.formula) for r in op.rules.values()}
+    return blocks(
+        "## On whole arrays",
+        prose("""Every index stands for any number of axes, and `convsym.autograd` records the op on tensors. A gradient
+            reads the result where that is cheaper than computing the same again."""),
+        table(["Result", "Computed as"], ((f"`{name}`", f"`{made.shown}`") for name, made in found.items())),
+    )
+
+
 def _kernels(op: Op) -> str:
     names = [f"{op.name}_{result}" for result in (op.formula.output, *(rule.output for rule in op.rules.values()))]
     made = [KERNELS[name] for name in names if name in KERNELS]
     if not made:
-        return "None: this op lives in formulas only."
+        return "None: functions of whole arrays do the work." if op.whole else "None: this op lives in formulas only."
     rows = []
     for kernel in made:
         owners = ", ".join(f"`{kernel.result}[{axis}]`" for axis in kernel.owners)
