@@ -117,12 +117,13 @@ def _remember(op: Operation, kind: str, geometry: Geometry, first: Any, second: 
         return
     if not (type(first) is type(second) is np.ndarray and first.dtype.kind in "fiuc" and gate.is_native(first)):
         return
-    plan = shortcuts.shortcut(geometry, op.roles.rule(kind), first.dtype, how.algorithm)
+    asked_for = geometry, op.roles.rule(kind), first.dtype, how.algorithm
     steps = (
         size, op.output_padding, asked.stride, asked.padding, asked.dilation, asked.groups, how.algorithm
     )  # fmt: skip
-    route = partial(_repeated, replace(op, how=replace(how, out=None)), kind, geometry)
-    kernels.door().remember(_code(op, kind), first, second, steps, plan, route)
+    straight = shortcuts.straight(*asked_for)
+    route = partial(_repeated, replace(op, how=replace(how, out=None)), kind, geometry, straight)
+    kernels.door().remember(_code(op, kind), first, second, steps, shortcuts.shortcut(*asked_for), route)
 
 
 def _code(op: Operation, kind: str) -> int:
@@ -131,11 +132,20 @@ def _code(op: Operation, kind: str) -> int:
 
 
 def _repeated(
-    op: Operation, kind: str, geometry: Geometry, first: Array, second: Array, out: object, bias: Array | None
+    op: Operation,
+    kind: str,
+    geometry: Geometry,
+    straight: shortcuts.Straight | None,
+    first: Array,
+    second: Array,
+    out: object,
+    bias: Array | None,
 ) -> Array:
     """A call whose operands have been judged by another of its kind."""
     if bias is not None:
         check_bias(bias, geometry, op)
+    if out is None and straight is not None and straight.serves(first, second):
+        return straight(first, second, bias)
     rule = op.roles.rule(kind)
     operands = dict(zip(plans.OPERANDS[rule], (first, second), strict=True))
     if kind:

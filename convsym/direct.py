@@ -56,11 +56,14 @@ class Cut:
         Elements of the image of one sample; 0 where the array itself is the image.
     samples : int
         How many samples are done at a time.
+    gaps : bool
+        Whether some of the result belongs to no class.
     """
 
     spans: tuple[Span, ...]
     image: int
     samples: int
+    gaps: bool
 
 
 @dataclass(frozen=True)
@@ -98,12 +101,13 @@ def cut(geometry: Geometry, result: str, lanes: int) -> Cut:
     size = geometry.groups * channels * image.size
     halo = image.axes[0].length - height
     count = max(1, min(ceil(size / STRIP), height // max(4 * halo, 1)))
+    gaps = result == "dx" and any(len(axis.classes) < axis.step for axis in taps_of(geometry))
     spans = tuple((height * place // count, height * (place + 1) // count) for place in range(count))
     if image.whole and all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes):
-        return Cut(((0, height),), 0, 2**62)  # no vector reaches beyond a channel
+        return Cut(((0, height),), 0, 2**62, gaps)  # no vector reaches beyond a channel
     largest = max(_image(geometry, result, span).size for span in (spans[0], spans[-1], spans[count // 2]))
     each = geometry.groups * channels * largest
-    return Cut(spans, each, max(1, STRIP // each))
+    return Cut(spans, each, max(1, STRIP // each), gaps)
 
 
 @lru_cache(maxsize=1024)
@@ -265,8 +269,8 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
     char, level, batch = out.dtype.char, kernels.in_use(), geometry.batch
     lanes = kernels.tables.shapes(level).lanes[char]
     made = cut(geometry, result, lanes)
-    if result == "dx" and any(len(axis.classes) < axis.step for axis in taps_of(geometry)):
-        out[...] = 0  # some of it no tap reaches
+    if made.gaps:
+        out[...] = 0
     read = operands["x" if result == "y" else "dy"].reshape(-1)
     weights, flat = operands["w"].reshape(-1), out.reshape(-1)
     each, source, samples = out.size // batch, read.size // batch, min(batch, made.samples)

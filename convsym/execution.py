@@ -94,11 +94,11 @@ def compute(
         value = _flipped(value, geometry)
     value = value.reshape(geometry.public_shapes[result])
     if bias is not None:
-        value = _with_bias(value, gate.widened(bias), geometry.rank)
+        value = with_bias(value, gate.widened(bias), geometry.rank)
     return gate.narrowed(value, dtype)
 
 
-def _with_bias(output: Array, bias: Array, rank: int) -> Array:
+def with_bias(output: Array, bias: Array, rank: int) -> Array:
     """bias[k] added to every output of channel k, in place, last; `output` is (…, K, o0, …)."""
     if output.dtype.char in "fd" and output.flags.c_contiguous:
         kernels.run("bias_y", flat_spatial(output, rank), {"b": gate.layout(bias)}, {})
@@ -195,12 +195,12 @@ def _in_parts(
     """Complex numbers taken away: a product of two is four of real ones."""
     dtype = next(iter(operands.values())).dtype
     if dtype.kind != "c" or kept.choice.name == "reference":
-        return _by_algorithm(geometry, result, operands, kept, room)
+        return by_algorithm(geometry, result, operands, kept, room)
     (first, a), (second, b) = operands.items()
 
     def product(left: Array, right: Array) -> Array:
         parts = {first: gate.layout(left), second: gate.layout(right)}
-        return _by_algorithm(geometry, result, parts, kept, None)
+        return by_algorithm(geometry, result, parts, kept, None)
 
     value = np.empty(geometry.shapes[result], dtype)
     value.real = product(a.real, b.real) - product(a.imag, b.imag)
@@ -208,9 +208,10 @@ def _in_parts(
     return value
 
 
-def _by_algorithm(
+def by_algorithm(
     geometry: Geometry, result: str, operands: Operands, kept: Kept, room: Array | None
 ) -> Array:
+    """A rule in zero padding, not flipped, of operands as kernels read them; in `room`, or in new memory."""
     dtype = next(iter(operands.values())).dtype
     name = kept.choice.name
     if dtype.kind == "O" and name != "reference":

@@ -175,6 +175,7 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
     return Part(fill, turn, made, begin * prod(box[1:]), work)
 
 
+@lru_cache(maxsize=512)
 def settle(geometry: Geometry, groups: int, char: str, level: str) -> Driver:
     """How the outer products are laid as the weights are."""
     cut, channels = outer_shape(geometry, char, level), geometry.channels[1]

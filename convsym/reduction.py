@@ -5,6 +5,7 @@ whose sums are added in one fixed order.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import prod
 
 import numpy as np
@@ -15,11 +16,13 @@ from convsym.geometry import Geometry
 from convsym.strips import Size, Span, at_once, spans
 
 
+@lru_cache(maxsize=1024)
 def is_outer(geometry: Geometry, char: str, level: str) -> bool:
     """Whether lanes are output channels: half of them at least are there."""
     return 2 * geometry.channels[1] >= kernels.tables.shapes(level).lanes[char]
 
 
+@lru_cache(maxsize=1024)
 def rooms(geometry: Geometry, char: str, level: str) -> tuple[int, ...]:
     """Elements of the images of x and dy, and of the sums before they are the result."""
     size, schedule = at_once(geometry), outer if is_outer(geometry, char, level) else dots

@@ -1,6 +1,7 @@
 """Strips of positions: what a sum over positions is cut into, so that its images stay in the cache."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import ceil, prod
 
 from convsym.geometry import Geometry
@@ -41,6 +42,7 @@ class Part:
     sums: int = 1
 
 
+@lru_cache(maxsize=1024)
 def spans(geometry: Geometry) -> tuple[Span, ...]:
     """Spans of outputs along the first axis, the same for any batch and number of groups."""
     height, (into, out) = geometry.outputs[0], geometry.channels
@@ -49,6 +51,7 @@ def spans(geometry: Geometry) -> tuple[Span, ...]:
     return tuple((height * place // count, height * (place + 1) // count) for place in range(count))
 
 
+@lru_cache(maxsize=1024)
 def at_once(geometry: Geometry) -> Size:
     """Samples and groups that are done at a time.
 

@@ -65,6 +65,7 @@ def is_tiled(geometry: Geometry, result: str) -> bool:
     return prod(spans) <= 8 * (prod(geometry.inputs) + prod(geometry.outputs)) + TILED_WORK
 
 
+@lru_cache(maxsize=1024)
 def _flat(geometry: Geometry) -> Geometry:
     """Kernels of one tap that read every element where it lies: all spatial axes are one."""
     in_place = geometry.inputs == geometry.outputs and not any(map(any, geometry.padding))

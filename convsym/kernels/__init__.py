@@ -5,7 +5,8 @@ that stand bare in the written access); each item is computed by one thread in o
 the number of threads nor the size of the blocks changes a bit of the result.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -153,9 +154,16 @@ def drive(
     threads : int, optional
         As many as `arrays` have room for. Defaults to `get_num_threads()`.
     """
-    compiled = getattr(load(in_use()), f"{driver.name}_{'f32' if char == 'f' else 'f64'}")
+    compiled = _compiled(in_use(), driver.name, char)
     jobs = driver.jobs * samples
     team = _team(threads, work, jobs)
     step = max(team, team * TILED_WORK * jobs // max(work, 1))
     for start in range(0, jobs, step):
         compiled(*arrays, driver.table, start, min(start + step, jobs), team)
+
+
+@lru_cache(maxsize=256)
+def _compiled(level: str, name: str, char: str) -> Callable[..., None]:
+    """The driver of a name for a dtype."""
+    found: Callable[..., None] = getattr(load(level), f"{name}_{'f32' if char == 'f' else 'f64'}")
+    return found
