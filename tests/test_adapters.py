@@ -1,6 +1,8 @@
 """What all adapters share, without their frameworks: public functions, forms as texts, many instances at once."""
 
+import doctest
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -46,6 +48,14 @@ def test_functions_are_those_of_convsym():
     np.testing.assert_array_equal(found, convsym.fold(columns, (5, 6), 3, padding=1))
     with pytest.raises(ShapeError, match=r"bias has shape \(1,\), and it must be \(3,\): one number for each output"):
         Conv(gather, 2)(x, numbers((3, 4, 1, 1)), np.ones(1))
+
+
+def test_the_law_on_the_page_about_adapters():
+    page = (Path(__file__).parents[1] / "docs" / "adapters.md").read_text(encoding="utf-8")
+    section = page.partition("## One law")[2].partition("\n## ")[0].replace("```", "")
+    test = doctest.DocTestParser().get_doctest(section, {}, "One law", "adapters.md", 0)
+    assert len(test.examples) == 8
+    assert doctest.DocTestRunner().run(test).failed == 0
 
 
 @pytest.mark.parametrize("name", FORMS)
