@@ -202,6 +202,11 @@ def _torch_fix(tensor: Any) -> str:
 def _no_array(value: object, name: str) -> str:
     if value is None:
         return f"{name} is None, and an array is needed"
+    if hasattr(value, "grad_fn"):
+        return (
+            f"{name} is a tensor that gradients come to, and functions of convsym itself take NumPy arrays; the functions "
+            f"of these names in convsym.autograd take tensors, or give {name}.detach().numpy()"
+        )
     if hasattr(value, "toarray"):
         return f"{name} is a {_known_type(value)}, and a dense array is needed; convert it: {name}.toarray()"
     numbers = isinstance(value, (list, tuple, int, float, complex))

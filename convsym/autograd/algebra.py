@@ -12,13 +12,12 @@ from numpy.typing import DTypeLike
 
 from convsym.autograd._rules import RULES
 from convsym.autograd.derived import PLAIN, Derived, Extreme, Reduction
+from convsym.autograd.held import Held, plain
 from convsym.autograd.maps import Cast, Index, Reshape, Shape, Transpose, normal_axes
-from convsym.errors import ShapeError, TapeError
-from convsym.gate import Array
+from convsym.errors import ShapeError
 
 ADD, SUB, MUL, DIV, NEG = (PLAIN[name] for name in ("add", "sub", "mul", "div", "neg"))
 MATMUL, ABS = PLAIN["matmul"], PLAIN["abs"]
-CONSTANTS = frozenset((np.ndarray, float, int, bool))  # types of operands that are taken as they are
 Axis = int | Sequence[int] | None
 _REFLECTED: dict[Any, str] = {
     np.add: "__radd__",
@@ -42,12 +41,9 @@ def parametrized(name: str, *parameters: Any) -> Derived:
     return Derived(RULES[name], *parameters)
 
 
-class Algebra:
-    """Operators, indexing and methods; `data` is the array, and `_apply` runs a primitive on tensors."""
+class Algebra(Held):
+    """Operators, indexing and methods; `_apply` runs a primitive on tensors."""
 
-    data: Array
-    grad_fn: Any
-    requires_grad: bool
     _apply: Callable[..., Any]
 
     def __add__(self, other: Any) -> Self:
@@ -84,7 +80,7 @@ class Algebra:
         return self._apply(ABS, self)
 
     def __pow__(self, other: Any) -> Self:
-        if isinstance(other, (Algebra, np.ndarray)):
+        if isinstance(other, (Held, np.ndarray)):
             return self._apply(PLAIN["power"], self, other)
         return self._apply(parametrized("pow", other), self)
 
@@ -97,27 +93,6 @@ class Algebra:
     def __rmatmul__(self, other: Any) -> Self:
         return _product(other, self, self._apply)
 
-    # A comparison has no gradient: its result is a plain array of bool.
-    def __lt__(self, other: Any) -> Array:
-        return self.data < plain(other)
-
-    def __le__(self, other: Any) -> Array:
-        return self.data <= plain(other)
-
-    def __gt__(self, other: Any) -> Array:
-        return self.data > plain(other)
-
-    def __ge__(self, other: Any) -> Array:
-        return self.data >= plain(other)
-
-    def __eq__(self, other: object) -> Array:  # type: ignore[override]  # elementwise, as of NumPy's arrays
-        return self.data == plain(other)
-
-    def __ne__(self, other: object) -> Array:  # type: ignore[override]
-        return self.data != plain(other)
-
-    __hash__ = object.__hash__
-
     def __getitem__(self, key: Any) -> Self:
         entries = tuple([plain(entry) for entry in key]) if isinstance(key, tuple) else plain(key)
         return self._apply(Index(self.data.shape, entries), self)
@@ -128,27 +103,8 @@ class Algebra:
             "use convsym.autograd.where(mask, value, x), or x.data[...] = value before anything is computed"
         )
 
-    def __repr__(self) -> str:
-        text = np.array2string(self.data, separator=", ", prefix="tensor(")
-        kind = "" if self.data.dtype == np.float64 else f", dtype={self.data.dtype}"
-        node = self.grad_fn
-        past = f", grad_fn=<{node.name()}>" if node else ", requires_grad=True" if self.requires_grad else ""
-        return f"tensor({text}{kind}{past})"
-
-    def __len__(self) -> int:
-        return len(self.data)
-
     def __iter__(self) -> Any:
         return (self[place] for place in range(len(self.data)))
-
-    def __float__(self) -> float:
-        return float(self.data)
-
-    def __int__(self) -> int:
-        return int(self.data)
-
-    def __bool__(self) -> bool:
-        return bool(self.data)
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Let an array on the left compute with a tensor; no other function of NumPy takes one."""
@@ -160,53 +116,6 @@ class Algebra:
                 "convsym.autograd, or x.detach().numpy() if no gradient is wanted"
             )
         return getattr(self, reflected)(inputs[0])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        if self.requires_grad:
-            raise TypeError(
-                "a tensor with a gradient is no array, for NumPy would lose the gradient; take the function of "
-                "convsym.autograd, or x.detach().numpy() if no gradient is wanted"
-            )
-        return np.array(self.data, dtype, copy=copy)
-
-    def numpy(self) -> Array:
-        """The array itself, if no gradient is lost by that."""
-        if self.requires_grad:
-            raise TapeError("numpy() of a tensor with a gradient would lose it; say so: x.detach().numpy()")
-        return self.data
-
-    def item(self) -> Any:
-        """The number, of a tensor that has one element."""
-        return self.data.item()
-
-    def tolist(self) -> Any:
-        """The numbers as lists of lists."""
-        return self.data.tolist()
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether it was given, not computed from what has a gradient."""
-        return self.grad_fn is None
-
-    @property
-    def shape(self) -> Shape:
-        """Sizes of the axes."""
-        return self.data.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """dtype of the array."""
-        return self.data.dtype
-
-    @property
-    def ndim(self) -> int:
-        """Number of axes."""
-        return self.data.ndim
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return self.data.size
 
     @property
     def T(self) -> Self:
@@ -253,33 +162,6 @@ class Algebra:
     def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """The smallest element, or along axes; of equal ones the first gets the gradient."""
         return _extreme("min", self, axis, keepdims)
-
-
-def plain(value: Any) -> Any:
-    """The array of a tensor, and any other value as it is."""
-    return value.data if isinstance(value, Algebra) else value
-
-
-def constant(value: Any) -> Any:
-    """An operand that is no tensor: an array, or a number, whose dtype gives way to that of arrays.
-
-    Raises
-    ------
-    TypeError
-        It is neither.
-    """
-    if type(value) in CONSTANTS:
-        return value
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray) and not isinstance(value, np.ma.MaskedArray):
-        return np.asarray(value)
-    if value is None or isinstance(value, (str, bytes)) or hasattr(value, "__len__"):
-        raise TypeError(
-            f"an operand is a {type(value).__name__}, and tensors compute with tensors, NumPy arrays and numbers; "
-            "make it one: convsym.tensor(…)"
-        )
-    return value
 
 
 def _full_shape(before: Shape, after: Shape) -> Shape:

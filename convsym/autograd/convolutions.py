@@ -11,8 +11,8 @@ import numpy as np
 
 from convsym import multilinear
 from convsym.arguments import Number, Padding, PerAxis
-from convsym.autograd.algebra import constant, plain
 from convsym.autograd.forms import Biased, Gather
+from convsym.autograd.held import constant, plain
 from convsym.autograd.tape import Tensor, apply
 from convsym.geometry import Shape
 from convsym.layouts import Axes

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym.autograd.algebra import plain
+from convsym.autograd.held import plain
 from convsym.autograd.recording import no_grad
 from convsym.autograd.tape import Tensor, record
 from convsym.autograd.worlds import TensorWorld

@@ -1,9 +1,33 @@
 """The graph below a result: its nodes in the order of their making, and the same computation on other leaves."""
 
 from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
 from typing import Any
 
 from convsym.autograd.worlds import NUMPY, World
+
+
+@dataclass(frozen=True, eq=False)
+class AccumulateGrad:
+    """The end of a path: what arrives is added to the gradient of the leaf `variable`."""
+
+    variable: Any
+
+    def name(self) -> str:
+        """``AccumulateGrad``."""
+        return "AccumulateGrad"
+
+
+@dataclass(frozen=True, eq=False)
+class HookHandle:
+    """A hook at the node or leaf where it was registered."""
+
+    edge: Any
+    hook: Any
+
+    def remove(self) -> None:
+        """Call the hook no more."""
+        self.edge.hooks = [hook for hook in self.edge.hooks if hook is not self.hook]
 
 
 def older_first(edges: Iterable[Any]) -> list[Any]:

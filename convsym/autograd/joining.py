@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym.autograd.algebra import constant, plain
+from convsym.autograd.held import constant, plain
 from convsym.autograd.leaves import as_tensor
 from convsym.autograd.maps import Concatenate, Shape
 from convsym.autograd.structural import axis_of, expand_dims

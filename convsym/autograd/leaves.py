@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym.autograd.algebra import constant, plain
+from convsym.autograd.held import constant, plain
 from convsym.autograd.tape import Tensor
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 
 from convsym.arguments import one_of
-from convsym.autograd.algebra import plain
 from convsym.autograd.arithmetic import square
+from convsym.autograd.held import plain
 from convsym.autograd.leaves import as_tensor
 from convsym.autograd.reductions import log_softmax
 from convsym.autograd.tape import Tensor

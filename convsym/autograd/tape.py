@@ -8,15 +8,15 @@ sends them on. What arrives at leaves is the gradient.
 """
 
 from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Optional
 
 import numpy as np
 
-from convsym.autograd.algebra import CONSTANTS, Algebra, constant, plain
-from convsym.autograd.graphs import leading_to, nodes
+from convsym.autograd.algebra import Algebra
+from convsym.autograd.graphs import AccumulateGrad, HookHandle, leading_to, nodes
+from convsym.autograd.held import CONSTANTS, constant, owned, plain
 from convsym.autograd.maps import Cast, spreading
 from convsym.autograd.primitives import Primitive
 from convsym.autograd.recording import MODE, recording
@@ -71,32 +71,12 @@ class Tensor(Algebra):
     grad: Optional["Tensor"] = None
     grad_fn: Optional["Node"] = None
     hooks: Sequence["Hook"] = ()
-    wanted = False
     _apply = staticmethod(apply)
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
         self.data = data
         if requires_grad:
             self.requires_grad = True
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether a gradient can come here; of a leaf it can be set."""
-        return self.wanted or self.grad_fn is not None
-
-    @requires_grad.setter
-    def requires_grad(self, wanted: bool) -> None:
-        if self.grad_fn is not None:
-            raise TapeError(
-                f"requires_grad is set on the result of {self.grad_fn.name()}, and leaves alone have it set; "
-                "x.detach() is one"
-            )
-        if wanted and self.data.dtype.kind not in "fO":
-            raise TypeError(
-                f"requires_grad=True is asked of dtype {self.data.dtype}, and real floating-point numbers have "
-                "gradients; make them such: dtype=np.float64"
-            )
-        self.wanted = wanted
 
     @property
     def edge(self) -> Optional["Edge"]:
@@ -143,7 +123,7 @@ class Tensor(Algebra):
         keep = create_graph if retain_graph is None else retain_graph
         given: set[int] = set()
         for leaf, dx in pull_back([(self, gradient)], keep, create_graph).items():
-            new = dx if isinstance(dx, Tensor) else Tensor(_own(dx, given))
+            new = dx if isinstance(dx, Tensor) else Tensor(owned(dx, given))
             leaf.grad = new if leaf.grad is None else leaf.grad + new
 
 
@@ -221,31 +201,8 @@ class Node:
                 self.operands[place] = None
 
 
-@dataclass(frozen=True)
-class AccumulateGrad:
-    """The end of a path: cotangents that arrive are added to the gradient of the leaf `variable`."""
-
-    variable: Tensor
-
-    def name(self) -> str:
-        """``AccumulateGrad``."""
-        return "AccumulateGrad"
-
-
 Edge = Node | Tensor
 Hook = Callable[[Tensor], Tensor | None]
-
-
-@dataclass(frozen=True)
-class HookHandle:
-    """A hook where it was registered."""
-
-    edge: Edge
-    hook: Hook
-
-    def remove(self) -> None:
-        """Call the hook no more."""
-        self.edge.hooks = [hook for hook in self.edge.hooks if hook is not self.hook]
 
 
 TENSORS = TensorWorld(apply)
@@ -271,7 +228,10 @@ def pull_back(
     """
     pending: dict[Edge, Any] = {}
     for result, given in start:
-        edge, dy = _started(result, given, again)
+        dy: Any = result.cotangent(given)
+        if again:
+            dy = given.astype(result.dtype) if isinstance(given, Tensor) else Tensor(dy)
+        edge = result.grad_fn or result
         pending[edge] = pending[edge] + dy if edge in pending else dy
     queue = [(-edge.number, edge) for edge in pending if isinstance(edge, Node)]
     heapify(queue)
@@ -285,51 +245,32 @@ def pull_back(
                 dy = _hooked(node, dy)
             if targets is not None and node in targets:
                 found[node] = dy
-            needs = [edge is not None and (useful is None or edge in useful) for edge in node.edges]
-            for edge, need, dx in zip(node.edges, needs, node.pull(dy, needs, again), strict=True):
-                if edge is None or dx is None or not need:
+            needs = [below is not None and (useful is None or below in useful) for below in node.edges]
+            for below, need, dx in zip(node.edges, needs, node.pull(dy, needs, again), strict=True):
+                if below is None or dx is None or not need:
                     continue
-                if dx.shape != edge.shape or dx.dtype != edge.dtype:
-                    dx = _fitted(dx, edge, node)
-                if edge in pending:
-                    pending[edge] = pending[edge] + dx
+                if dx.shape != below.shape or dx.dtype != below.dtype:
+                    dx = _fitted(dx, below, node)
+                if below in pending:
+                    pending[below] = pending[below] + dx
                     continue
-                pending[edge] = dx
-                if isinstance(edge, Node):
-                    heappush(queue, (-edge.number, edge))
+                pending[below] = dx
+                if isinstance(below, Node):
+                    heappush(queue, (-below.number, below))
             if not keep:
                 node.free()
         return found | {leaf: _hooked(leaf, dx) for leaf, dx in pending.items()}
 
 
-def _started(result: Tensor, given: Any, again: bool) -> tuple[Edge, Any]:
-    """Where the way back starts, and the cotangent there: ones for one number, else what was given."""
-    edge = result.edge
-    if edge is None:
-        raise TapeError(
-            "the gradient of a tensor without a past is asked for: nothing that it was computed from has "
-            "requires_grad=True, or it was computed under no_grad()"
-        )
-    if given is None and result.size != 1:
-        raise TapeError(
-            f"backward() without a gradient is for one number, and the tensor has shape {result.shape}; sum it up "
-            "first, y.sum().backward(), or say y.backward(gradient=…) with an array of that shape"
-        )
-    dy = np.ones(result.shape, result.dtype) if given is None else np.array(plain(given), result.dtype)
-    if dy.shape != result.shape:
-        raise ShapeError(f"gradient has shape {dy.shape}, and the tensor has {result.shape}; they must be equal")
-    if not again:
-        return edge, dy
-    return edge, given.astype(result.dtype) if isinstance(given, Tensor) else Tensor(dy)
-
-
 def _hooked(edge: Edge, dy: Any) -> Any:
     """A cotangent after the hooks that wait for it."""
     for hook in edge.hooks:
-        given = dy if isinstance(dy, Tensor) else Tensor(np.array(dy))
-        changed = hook(given)
-        if changed is not None:
-            dy = changed if isinstance(dy, Tensor) else plain(changed)
+        changed = hook(dy if isinstance(dy, Tensor) else Tensor(np.array(dy)))
+        if changed is None:
+            continue
+        if np.shape(plain(changed)) != edge.shape:
+            raise ShapeError(f"a hook gave shape {np.shape(plain(changed))} for a gradient of shape {edge.shape}")
+        dy = changed if isinstance(dy, Tensor) else plain(changed)
     return dy
 
 
@@ -357,11 +298,3 @@ def _connected(data: Any, edge: Edge | None) -> Any:
     result = Tensor(data)
     result.grad_fn = edge
     return result
-
-
-def _own(dx: Any, given: set[int]) -> Array:
-    """The array itself if nobody else has it, for the owner of a gradient may write to it; else a copy."""
-    array = np.asarray(dx)
-    fresh = array.base is None and array.flags.writeable and id(array) not in given
-    given.add(id(array))
-    return array if fresh else array.copy()

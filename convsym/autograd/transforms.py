@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from convsym.autograd.algebra import plain
 from convsym.autograd.graphs import older_first
+from convsym.autograd.held import plain
 from convsym.autograd.joining import stack
 from convsym.autograd.leaves import tensor
 from convsym.autograd.maps import Alias

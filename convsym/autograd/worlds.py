@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from convsym.autograd.algebra import plain
 from convsym.autograd.derived import PLAIN
+from convsym.autograd.held import plain
 from convsym.autograd.maps import Index, Shape, spreading, summing
 from convsym.autograd.primitives import Primitive
 
@@ -52,7 +52,9 @@ class TensorWorld:
         self.apply = apply
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        op = PLAIN[name]
+        op = PLAIN.get(name)
+        if op is None:
+            raise AttributeError(f"no rule for tensors is called {name!r}")
         return lambda *operands: self.apply(op, *operands)
 
     def zeros_like(self, x: Any) -> Any:
