@@ -42,7 +42,7 @@ def average_pool(step: Step, inputs: Sequence[Value]) -> Tensor:
     )
 
 
-def max_pool(step: Step, inputs: Sequence[Value]) -> Tensor:
+def max_pool(step: Step, inputs: Sequence[Value]) -> Value:
     """MaxPool, one axis after the other: the largest of the slices that the taps of the windows read."""
     (x,) = inputs
     step.only("storage_order", 0)
@@ -73,25 +73,26 @@ def _windows(step: Step, x: Value) -> Geometry:
 
 
 def _bordered(x: Value, geometry: Geometry) -> Value:
-    """x with −∞ around it, so far that every window lies inside."""
+    """x with the least number around it, so far that every window lies inside."""
+    least = -np.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
     # A last window that hangs over begins inside, so it ends less than one step behind the padding.
     pairs = zip(geometry.padding, geometry.stride, strict=True)
-    return autograd.pad(x, tuple((before, after + step - 1) for (before, after), step in pairs), value=-np.inf)
+    return autograd.pad(x, tuple((before, after + step - 1) for (before, after), step in pairs), value=least)
 
 
-def global_average_pool(step: Step, inputs: Sequence[Value]) -> Tensor:
+def global_average_pool(step: Step, inputs: Sequence[Value]) -> Value:
     """The mean over all spatial axes, which stay with size 1."""
     (x,) = inputs
     return x.mean(tuple(range(2, x.ndim)), keepdims=True)
 
 
-def global_max_pool(step: Step, inputs: Sequence[Value]) -> Tensor:
+def global_max_pool(step: Step, inputs: Sequence[Value]) -> Value:
     """The largest element over all spatial axes, which stay with size 1."""
     (x,) = inputs
     return x.max(tuple(range(2, x.ndim)), keepdims=True)
 
 
-def batch_normalization(step: Step, inputs: Sequence[Value]) -> Tensor:
+def batch_normalization(step: Step, inputs: Sequence[Value]) -> Value:
     """BatchNormalization as it is after training: with the kept mean and variance of each channel."""
     step.only("training_mode", 0)
     x, scale, shift, mean, variance = inputs
@@ -100,7 +101,7 @@ def batch_normalization(step: Step, inputs: Sequence[Value]) -> Tensor:
     return x * factor.reshape(spread) + (shift - mean * factor).reshape(spread)
 
 
-def gemm(step: Step, inputs: Sequence[Value]) -> Tensor:
+def gemm(step: Step, inputs: Sequence[Value]) -> Value:
     """alpha·A·B + beta·C, with A or B transposed."""
     a, b, c = (*inputs, None)[:3]
     y = (a.T if step.get("transA", 0) else a) @ (b.T if step.get("transB", 0) else b)

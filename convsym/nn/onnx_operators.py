@@ -35,17 +35,17 @@ def _divide(a: Value, b: Value) -> Value:
 
 
 def _leaky(step: Step, inputs: Sequence[Value]) -> Tensor:
-    return autograd.leaky_relu(*inputs, step.get("alpha", 0.01))
+    return autograd.leaky_relu(inputs[0], step.get("alpha", 0.01))
 
 
-def _clip(step: Step, inputs: Sequence[Value]) -> Tensor:
+def _clip(step: Step, inputs: Sequence[Value]) -> Value:
     x, low, high = (*inputs, None, None)[:3]
     low, high = step.get("min", low), step.get("max", high)
     x = x if low is None else autograd.maximum(x, array(low))
     return x if high is None else -autograd.maximum(-x, -array(high))
 
 
-def _softmax(function: Callable[..., Tensor], step: Step, inputs: Sequence[Value]) -> Tensor:
+def _softmax(function: Callable[..., Tensor], step: Step, inputs: Sequence[Value]) -> Value:
     (x,) = inputs
     if step.version >= _OPTIONAL_AXES:
         return function(x, step.get("axis", -1))
@@ -53,9 +53,11 @@ def _softmax(function: Callable[..., Tensor], step: Step, inputs: Sequence[Value
     return function(x.reshape((*x.shape[:first], -1)), -1).reshape(x.shape)
 
 
-def _mean(step: Step, inputs: Sequence[Value]) -> Tensor:
+def _mean(step: Step, inputs: Sequence[Value]) -> Value:
     x, axes = inputs[0], _axes(step, inputs)
-    return x.mean(None if axes is None else tuple(axes), keepdims=bool(step.get("keepdims", 1)))
+    if not axes and step.get("noop_with_empty_axes", 0):
+        return x
+    return x.mean(tuple(axes) if axes else None, keepdims=bool(step.get("keepdims", 1)))
 
 
 def _axes(step: Step, inputs: Sequence[Value]) -> list[int] | None:
@@ -103,10 +105,10 @@ def _concatenate(step: Step, inputs: Sequence[Value]) -> Value:
 
 def _slice(step: Step, inputs: Sequence[Value]) -> Value:
     x = inputs[0]
+    bounds: list[list[int] | None] = [step.get("starts"), step.get("ends"), step.get("axes"), None]
     if len(inputs) > 1:
-        starts, ends, axes, steps = [None if each is None else integers(each) for each in (*inputs, None, None)[1:5]]
-    else:
-        starts, ends, axes, steps = step.get("starts"), step.get("ends"), step.get("axes"), None
+        bounds = [None if each is None else integers(each) for each in (*inputs, None, None)[1:5]]
+    starts, ends, axes, steps = (each or [] for each in bounds)
     axes, steps = axes or list(range(len(starts))), steps or [1] * len(starts)
     key: list[Any] = [slice(None)] * x.ndim
     for axis, start, end, by in zip(axes, starts, ends, steps, strict=True):

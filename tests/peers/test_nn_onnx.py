@@ -2,6 +2,7 @@
 
 import io
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 
 from convsym import autograd, nn
 from convsym.errors import ShapeError
+from convsym.nn.onnx_operators import OPERATORS
 
 onnx = pytest.importorskip("onnx", reason="the peer onnx is not installed")
+pytest.importorskip("onnx.backend.test", reason="this onnx comes without its backend tests")
+from onnx.backend.test.case.node import collect_testcases  # noqa: E402 - where it is installed
 
 DATA = Path(onnx.__file__).parent / "backend" / "test" / "data"
 LIGHT = sorted((DATA / "light").glob("*.onnx"))
@@ -22,6 +26,17 @@ CONVERTED = sorted(
 )
 # What these files hold beside what is read: no network of convolutions needs it today.
 REFUSED = {"LRN"}
+# Node tests of what is refused, by a part of their names, and the sentence. Nothing is dropped out or counted here.
+REFUSALS = {
+    "averagepool_2d_dilations": "AveragePool has dilations=",
+    "averagepool_3d_dilations": "AveragePool has dilations=",
+    "batchnorm_epsilon_training": "second output of a node BatchNormalization",
+    "batchnorm_example_training": "second output of a node BatchNormalization",
+    "dropout_default_mask": "second output of a node Dropout",
+    "dropout_mask": "second output of a node Dropout",
+    "dropout_zero_ratio_mask": "second output of a node Dropout",
+    "maxpool_with_argmax": "second output of a node MaxPool",
+}
 
 
 def session(model):
@@ -176,5 +191,37 @@ def test_whole_networks_that_are_in_onnx(path):
         assert close(net(x).data, expected, 1e-4)
 
 
+@cache
+def node_cases():
+    """ONNX's own tests of the operators that are read, one node each, by name; types are not cast in networks here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other operators' cases divide by zero and overflow on purpose
+        cases = collect_testcases(None)
+    alone = [case for case in cases if case.model is not None and len(case.model.graph.node) == 1]
+    dropped = {"test_training_dropout", "test_training_dropout_default"}  # by chance, which no network here does
+    return {
+        case.name: case
+        for case in alone
+        if case.name not in dropped and case.model.graph.node[0].op_type in {*OPERATORS} - {"Cast"}
+    }
+
+
+@pytest.mark.parametrize("name", node_cases())
+def test_onnx_s_own_tests_of_its_operators(name):
+    case = node_cases()[name]
+    refused = next((words for kind, words in REFUSALS.items() if kind in name), None)
+    if refused is not None:
+        with pytest.raises(ShapeError, match=refused):
+            nn.from_onnx(case.model)(*map(np.asarray, case.data_sets[0][0]))
+        return
+    net = nn.from_onnx(case.model)
+    for inputs, outputs in case.data_sets:
+        found = net(*map(np.asarray, inputs))
+        for y, expected in zip(found if isinstance(found, tuple) else (found,), outputs, strict=True):
+            y, expected = np.asarray(getattr(y, "data", y)), np.asarray(expected)
+            assert y.shape == expected.shape
+            assert np.allclose(y, expected, 1e-3, 1e-5)
+
+
 def test_the_files_are_there():
-    assert len(LIGHT) >= 9 and len(CONVERTED) >= 40
+    assert len(LIGHT) >= 9 and len(CONVERTED) >= 40 and len(node_cases()) >= 260
