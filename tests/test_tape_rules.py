@@ -12,7 +12,7 @@ import pytest
 import sympy
 
 from convsym import Formula, KernelError, registry, vjp
-from convsym.autograd import arrayop
+from convsym.autograd import arrayop, arrays
 from convsym.autograd._rules import RULES
 from convsym.codegen.gradients import gradients_text
 from convsym.codegen.kinks import merged
@@ -280,6 +280,42 @@ def test_functions_broadcast():
 def test_the_rules_load_no_sympy():
     program = "import sys; from convsym.autograd._rules import RULES; assert 'sympy' not in sys.modules and RULES"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)
+
+
+# ------------------------------------------------------------------------------------------- the world of arrays
+
+
+def unlike_numpy(where):
+    """Where a `where` is not NumPy's, byte for byte."""
+    random = np.random.default_rng(0)
+    odd = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1.5])
+    for dtype, order in itertools.product(("f4", "f8", ">f8", "f2", "i4"), ("C", "F")):
+        values = random.choice(odd, (6, 5)) if dtype != "i4" else random.integers(-9, 9, (6, 5))
+        yes = values.astype(dtype, order=order)
+        condition = random.random((6, 5)) < 0.5
+        cases = {"": (condition, yes), "views": (condition[::-2], yes[1::2]), "turned": (condition.T, yes.T)}
+        cases |= {"row": (condition, yes[0]), "column": (condition[:, :1], yes)}
+        cases |= {"numbers": (condition[0, 0], yes[0, 0]), "none": (condition[:0], yes[:0])}
+        cases["one"] = (np.bool_(True), np.asarray(yes[0, 0]))
+        for name, (chosen, values) in cases.items():
+            for no in (0, 0.0, 1, values, False):
+                have, want = where(chosen, values, no), np.where(chosen, values, no)
+                if (have.shape, have.tobytes()) != (want.shape, want.astype(have.dtype).tobytes()):
+                    yield f"{name} {dtype} {order} {no}: {have} instead of {want}"
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_fast_where_is_numpys():
+    assert list(unlike_numpy(arrays.where)) == []
+    assert arrays.where(np.ones(3, bool), np.ones(3, "f4"), 0).dtype == np.float32
+    assert arrays.exp is np.exp
+    with pytest.raises(AttributeError, match="no_such_function"):
+        _ = arrays.no_such_function
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_product_is_another_where():
+    assert list(unlike_numpy(lambda c, yes, no: yes * c if type(no) is int and no == 0 else np.where(c, yes, no)))
 
 
 # ------------------------------------------------------------------------------- formulas on whole arrays, in general

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from convsym.autograd import arrays
 from convsym.autograd.derived import PLAIN
 from convsym.autograd.held import plain
 from convsym.autograd.maps import Index, Shape, spreading, summing
@@ -79,4 +80,4 @@ class TensorWorld:
         return self.apply(Index(x.shape, (*key[:axis], k, *key[axis + 1 :])), x)
 
 
-NUMPY = World(np)
+NUMPY = World(arrays)

@@ -1,0 +1,41 @@
+"""NumPy's functions under their names, and a `where` that is fast where a rule leaves elements out."""
+
+from typing import Any
+
+import numpy as np
+
+_BITS = {"f": np.int32, "d": np.int64}
+
+
+def where(condition: Any, yes: Any, no: Any) -> Any:
+    """The element of the one array where a condition holds, of the other one elsewhere, as ``numpy.where``.
+
+    Where conditions follow no pattern, as the signs of activations, a branch for each element is many times as slow as
+    a product; but 0 times infinity is no 0. With bits that are all 1 where the condition holds, every value is kept.
+
+    Parameters
+    ----------
+    condition : numpy.ndarray
+        Of bools.
+    yes, no : array or number
+        Fast if `no` is the integer 0.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Examples
+    --------
+    >>> where(np.array([True, False]), np.array([np.inf, np.inf]), 0).tolist()
+    [inf, 0.0]
+    """
+    bits = _BITS.get(yes.dtype.char) if type(yes) is type(condition) is np.ndarray else None
+    if bits is None or type(no) is not int or no != 0 or yes.shape != condition.shape:
+        return np.where(condition, yes, no)
+    chosen = condition.astype(bits)
+    np.negative(chosen, out=chosen)
+    return np.bitwise_and(chosen, yes.view(bits), out=chosen).view(yes.dtype)
+
+
+def __getattr__(name: str) -> Any:
+    return getattr(np, name)
