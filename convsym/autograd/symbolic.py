@@ -16,12 +16,12 @@ import sympy
 
 from convsym.autograd.graphs import nodes, replay
 from convsym.autograd.maps import spreading
-from convsym.autograd.symbols import SymbolWorld, each, exact, rational, symbols
+from convsym.autograd.symbols import DIGITS, SymbolWorld, each, exact, rational, symbols
 from convsym.autograd.tape import TENSORS, Tensor
 from convsym.errors import ShapeError, TapeError
 
 MOST = 256
-SHOWN = 6
+SHOWN, LONG = 6, 1000
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,8 @@ class Derivative:
         What the tape computes.
     decided : tuple of str
         What the formulas presuppose, where an operation chooses by the numbers.
+    remarks : tuple of str
+        Why formula and rules may differ: numbers at a kink, rules that were written by hand.
     """
 
     of: str
@@ -54,6 +56,7 @@ class Derivative:
     exact: np.ndarray
     numbers: np.ndarray
     decided: tuple[str, ...]
+    remarks: tuple[str, ...] = ()
 
     @property
     def equal(self) -> bool:
@@ -69,15 +72,16 @@ class Derivative:
     @property
     def error(self) -> float:
         """The largest difference between the tape's numbers and the exact ones, relative to the largest of these."""
-        wanted = self.exact.ravel().tolist()
-        apart = [abs(a - b) for a, b in zip(wanted, exact(self.numbers).ravel().tolist(), strict=True)]
-        scale = max(map(abs, wanted), default=0)
-        return float(max(apart, default=0) / (scale or 1))
+        pairs = zip(self.exact.ravel(), exact(self.numbers).ravel(), strict=True)
+        apart = [0.0 if a == b else abs(float(sympy.N(a - b, DIGITS))) for a, b in pairs]
+        scale = max((abs(float(each)) for each in self.exact.ravel()), default=0.0)
+        return max(apart, default=0.0) / (scale or 1.0)
 
     def __str__(self) -> str:
         told = "exactly" if not self.error else f"up to rounding ({self.error:.1g})"
         if not self.proved:
-            told += "; SymPy's derivative and that of the rules differ"
+            told += f"; SymPy's derivative and that of the rules differ{': ' if self.remarks else ''}"
+            told += ", ".join(self.remarks)
         lines = self._formulas()
         more = [f"and {len(self.decided) - SHOWN} more"] if len(self.decided) > SHOWN else []
         lines += [f"    as long as {', '.join([*self.decided[:SHOWN], *more])}"] if self.decided else []
@@ -89,8 +93,8 @@ class Derivative:
         places = list(np.ndindex(self.expressions.shape))
         patterns = {_without_place(self.expressions[place], place) for place in places}
         if len(patterns) == 1 and None not in patterns:
-            return [f"d{self.of}/d{self.by} = {sympy.factor(patterns.pop())}"]
-        return [f"d{self.of}/d{self.by}{list(place)} = {sympy.factor(self.expressions[place])}" for place in places]
+            return [f"d{self.of}/d{self.by} = {_shown(patterns.pop())}"]
+        return [f"d{self.of}/d{self.by}{list(place)} = {_shown(self.expressions[place])}" for place in places]
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ def by_hand(result: Any, names: Mapping[str, object]) -> ByHand:
     of = next((name for name, named in names.items() if named is result and not name.startswith("_")), "result")
     rules, numbers = run.pulled(result), _taped(result, leaves)
     return ByHand(expression, tuple(
-        _derivative(of, name, expression, array, rules.get(id(leaves[name])), numbers[name], world)
+        _derivative((of, name), expression, array, rules.get(id(leaves[name])), numbers[name], run)
         for name, array in made.items()
     ))  # fmt: skip
 
@@ -203,14 +207,18 @@ def _taped(result: Any, leaves: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
 
 
 def _derivative(
-    of: str, by: str, expression: sympy.Expr, array: np.ndarray, rules: Any, numbers: Any, world: SymbolWorld
+    names: tuple[str, str], expression: sympy.Expr, array: np.ndarray, rules: Any, numbers: Any, run: _Run
 ) -> Derivative:
     """The derivative of an expression by an array of symbols, beside what rules and tape gave."""
+    world = run.ops
+    by_users = [node.op.name for node in run.recorded if not node.op.formula]
+    own = [f"{name} has a rule of its own, which knows numbers only" for name in by_users]
     found = each(lambda symbol: sympy.diff(expression, symbol), array)
     values = each(lambda formula: formula.xreplace(world.numbers), found)
     point = each(world.numbers.__getitem__, array)
     ruled = each(rational, np.zeros(array.shape, int) if rules is None else rules)
-    return Derivative(of, by, found, ruled, point, values, numbers, tuple(dict.fromkeys(world.decided)))
+    decided, remarks = (tuple(dict.fromkeys(words)) for words in (world.decided, [*world.kinks, *own]))
+    return Derivative(*names, found, ruled, point, values, numbers, decided, remarks)
 
 
 class _Run:
@@ -257,9 +265,16 @@ def _without_place(expression: sympy.Expr, place: tuple[int, ...]) -> sympy.Expr
     return expression.xreplace({each: sympy.Symbol(each.name.removesuffix(mark)) for each in read})
 
 
+def _shown(expression: sympy.Expr) -> str:
+    """A formula as it is read; fractions that are no short ones are shown as the floats nearest to them."""
+    found = sympy.factor(expression)
+    long = {number: sympy.Symbol(repr(float(number))) for number in found.atoms(sympy.Rational) if number.q >= LONG}
+    return str(found.xreplace(long))
+
+
 def _listed(values: Any) -> str:
-    """Exact numbers as nested lists: as fractions where these are short, else as the floats nearest to them."""
+    """Exact numbers as nested lists, in the same way."""
     if isinstance(values, np.ndarray) and values.ndim:
         return "[" + ", ".join(map(_listed, values)) + "]"
     number = values.item() if isinstance(values, np.ndarray) else values
-    return str(number) if number.is_Rational and number.q < 1000 else repr(float(number))
+    return str(number) if number.is_Rational and number.q < LONG else repr(float(number))

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 import sympy
+from sympy.core.relational import Relational
 
 from convsym.autograd.maps import Cast
 from convsym.autograd.primitives import Primitive
 from convsym.autograd.worlds import World
 from convsym.expressions import FUNCTIONS
+
+DIGITS = 50
 
 
 class Symbols(np.ndarray):
@@ -92,12 +95,15 @@ class SymbolWorld(World):
     ----------
     decided : list of str
         Everything that was decided by the numbers, as what holds.
+    kinks : list of str
+        Where the numbers stand just between two cases.
     """
 
     def __init__(self, numbers: Mapping[sympy.Symbol, sympy.Expr]) -> None:
         super().__init__(np)
         self.numbers = dict(numbers)
         self.decided: list[str] = []
+        self.kinks: list[str] = []
         for name, function in FUNCTIONS.items():
             setattr(self, name, lambda x, function=function: each(function, x))
 
@@ -117,11 +123,11 @@ class SymbolWorld(World):
         return each(lambda c, a, b: a if self.holds(c) else b, condition, yes, no)
 
     def maximum(self, a: Any, b: Any) -> Symbols:
-        """The larger elements."""
-        return self.where(each(sympy.Ge, a, b), a, b)
+        """The larger elements; of two that are equal, that of `b`, as the formulas that use it have it."""
+        return self.where(each(sympy.Gt, a, b), a, b)
 
     def minimum(self, a: Any, b: Any) -> Symbols:
-        """The smaller elements."""
+        """The smaller elements; of two that are equal, that of `a`."""
         return self.where(each(sympy.Le, a, b), a, b)
 
     def abs(self, x: Any) -> Symbols:
@@ -132,7 +138,18 @@ class SymbolWorld(World):
         """Whether a condition holds for the numbers."""
         if not isinstance(condition, sympy.Basic):
             return bool(condition)
-        found = bool(condition.xreplace(self.numbers))
+        found = self._truth(condition)
         if condition.free_symbols:
             self.decided.append(str(condition if found else sympy.Not(condition)))
         return found
+
+    def _truth(self, condition: Any) -> bool:
+        """A condition with numbers put in; what SymPy cannot decide exactly is decided with fifty digits."""
+        if not isinstance(condition, Relational):
+            return bool(condition.func(*map(sympy.sympify, map(self._truth, condition.args))))
+        gap = sympy.N((condition.lhs - condition.rhs).xreplace(self.numbers), DIGITS)
+        if abs(gap) < 10 ** (10 - DIGITS):
+            gap = sympy.Integer(0)
+            if condition.free_symbols and not isinstance(condition, (sympy.Eq, sympy.Ne)):
+                self.kinks.append(f"{condition.lhs} = {condition.rhs} is a kink")
+        return bool(condition.func(gap, 0))

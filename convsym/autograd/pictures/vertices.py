@@ -142,4 +142,5 @@ def explained(vertex: Vertex) -> str:
     lines += [f"formula: {vertex.formula}"] if vertex.formula else []
     named = [f"{name} = {words}" for name, words in (*vertex.operands, *vertex.settings) if name and words]
     lines += [f"here: {', '.join(named)}"] if named else []
-    return "\n".join([*lines, *(f"derived rule: {rule}" for rule in vertex.rules)])
+    kind = "derived rule" if vertex.formula else "rule, written by hand"
+    return "\n".join([*lines, *(f"{kind}: {rule}" for rule in vertex.rules)])
