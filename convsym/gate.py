@@ -204,8 +204,8 @@ def _no_array(value: object, name: str) -> str:
         return f"{name} is None, and an array is needed"
     if hasattr(value, "grad_fn"):
         return (
-            f"{name} is a tensor that gradients come to, and functions of convsym itself take NumPy arrays; the functions "
-            f"of these names in convsym.autograd take tensors, or give {name}.detach().numpy()"
+            f"{name} is a tensor that gradients come to, and functions of convsym itself take NumPy arrays; take the "
+            f"function of this name in convsym.autograd, or give {name}.detach().numpy() if no gradient is wanted"
         )
     if hasattr(value, "toarray"):
         return f"{name} is a {_known_type(value)}, and a dense array is needed; convert it: {name}.toarray()"

@@ -24,8 +24,8 @@ LINE = """
     accounts kept specs terminal digits figures
     autograd.arrayop autograd.arrays autograd._rules autograd.primitives autograd.maps autograd.derived autograd.forms
     autograd.held
-    autograd.algebra autograd.worlds autograd.recording autograd.graphs autograd.pictures autograd.tape autograd.leaves autograd.custom
-    autograd.convolutions autograd.transposed autograd.pooling autograd.arithmetic autograd.elementary
+    autograd.algebra autograd.worlds autograd.recording autograd.graphs autograd.pictures autograd.tape autograd.leaves
+    autograd.custom autograd.convolutions autograd.transposed autograd.pooling autograd.arithmetic autograd.elementary
     autograd.activations autograd.reductions autograd.structural autograd.joining autograd.losses
     autograd.transforms autograd.checking autograd.symbols autograd.symbolic autograd
     nn adapters bench documents tour cli __main__
