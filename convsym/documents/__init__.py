@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from convsym.documents.automatic import autograd_page
 from convsym.documents.claims import needs_prover
 from convsym.documents.drawings import figure_files
 from convsym.documents.operators import op_pages
@@ -29,7 +30,7 @@ def pages() -> dict[str, str]:
         The prover is not installed: pages state verdicts.
     """
     needs_prover()
-    return seed_pages() | op_pages() | figure_files()
+    return seed_pages() | op_pages() | autograd_page() | figure_files()
 
 
 def write(directory: str | Path) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import re
 from typing import Any
 
@@ -33,15 +35,17 @@ def example() -> dict[str, Tensor]:
 
 
 def session(lines: tuple[str, ...], namespace: dict[str, Any]) -> str:
-    """What an interpreter shows when the lines are typed; addresses of objects are left out."""
+    """What an interpreter shows when the statements are typed; addresses of objects are left out."""
     shown = []
     for line in lines:
-        shown.append(f">>> {line}")
-        if isinstance(ast.parse(line).body[0], ast.Expr):
-            result = eval(line, namespace)
-            shown += [] if result is None else [re.sub(r"\b0x[0-9a-f]+", "0x…", repr(result))]
-        else:
-            exec(line, namespace)
+        shown.append(">>> " + line.replace("\n", "\n... "))
+        with contextlib.redirect_stdout(io.StringIO()) as printed:
+            if isinstance(ast.parse(line).body[0], ast.Expr):
+                result = eval(line, namespace)
+                print(end="" if result is None else f"{result!r}\n")
+            else:
+                exec(line, namespace)
+        shown += re.sub(r"\b0x[0-9a-f]+", "0x…", printed.getvalue()).splitlines()
     return "\n".join(shown)
 
 

@@ -101,6 +101,14 @@ def batch_normalization(step: Step, inputs: Sequence[Value]) -> Value:
     return x * factor.reshape(spread) + (shift - mean * factor).reshape(spread)
 
 
+def local_response_normalization(step: Step, inputs: Sequence[Value]) -> Value:
+    """LRN: divided by a power of the mean square over neighboring channels, as early networks have it."""
+    (x,) = inputs
+    rows = (x * x).reshape((x.shape[0], 1, x.shape[1], -1))
+    mean = autograd.avg_pool2d(rows, (step.get("size"), 1), 1, "same", same="tf").reshape(x.shape)
+    return x / (step.get("bias", 1.0) + step.get("alpha", 1e-4) * mean) ** step.get("beta", 0.75)
+
+
 def gemm(step: Step, inputs: Sequence[Value]) -> Value:
     """alpha·A·B + beta·C, with A or B transposed."""
     a, b, c = (*inputs, None)[:3]
@@ -118,5 +126,6 @@ LAYERS: dict[str, Operator] = {
     "Gemm": gemm,
     "GlobalAveragePool": global_average_pool,
     "GlobalMaxPool": global_max_pool,
+    "LRN": local_response_normalization,
     "MaxPool": max_pool,
 }
