@@ -94,7 +94,7 @@ class Algebra(Held):
         return _product(other, self, self._apply)
 
     def __getitem__(self, key: Any) -> Self:
-        entries = tuple([plain(entry) for entry in key]) if isinstance(key, tuple) else plain(key)
+        entries = tuple([_entry(entry) for entry in key]) if isinstance(key, tuple) else _entry(key)
         return self._apply(Index(self.data.shape, entries), self)
 
     def __setitem__(self, key: Any, value: Any) -> None:
@@ -162,6 +162,12 @@ class Algebra(Held):
     def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """The smallest element, or along axes; of equal ones the first gets the gradient."""
         return _extreme("min", self, axis, keepdims)
+
+
+def _entry(entry: Any) -> Any:
+    """A part of an index; arrays are copied, for nobody is to change them later."""
+    data = plain(entry)
+    return np.array(data) if isinstance(data, (np.ndarray, list)) else data
 
 
 def _full_shape(before: Shape, after: Shape) -> Shape:

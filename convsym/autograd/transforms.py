@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from convsym.autograd.graphs import older_first
-from convsym.autograd.held import plain
+from convsym.autograd.held import owned, plain
 from convsym.autograd.joining import stack
 from convsym.autograd.leaves import tensor
 from convsym.autograd.maps import Alias
@@ -306,8 +306,9 @@ def _pulled(
     record = outside if again is None else again
     found = pull_back(connected, keep or record, record, {x.edge for x in inputs if x.edge is not None})
     cotangents = (found.get(x.edge) for x in inputs)
+    given: set[int] = set()
     return tuple(
-        _zeros(x, x.shape) if dx is None else dx if isinstance(dx, Tensor) else Tensor(np.asarray(dx))
+        _zeros(x, x.shape) if dx is None else dx if isinstance(dx, Tensor) else Tensor(owned(dx, given))
         for x, dx in zip(inputs, cotangents, strict=True)
     ), outside
 
