@@ -17,7 +17,7 @@ from sympy.logic.boolalg import And, Not, Or
 from convsym import limits
 from convsym.boundary import MODES
 from convsym.errors import FormulaError, nearest
-from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, is_access, mod, size, symbol
+from convsym.expressions import FUNCTIONS, access, conjuncts, floordiv, mod, size, symbol
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}\Z")
 _COMPARE = {
@@ -268,11 +268,8 @@ class Grammar:
     def exponent(self, node: ast.expr) -> sympy.Expr:
         """The power of a value: a small integer, or a sum of such multiples of names and accesses."""
         found = [value for _, value in self.cases(node)]
-        for number, rest in (term.as_coeff_Mul() for value in found for term in sympy.Add.make_args(value)):
-            named = rest == 1 or rest.is_Symbol or is_access(rest)
-            if len(found) > 1 or not number.is_Integer or abs(number) > limits.MAX_POWER or not named:
-                limit = f"an integer from -{limits.MAX_POWER} to {limits.MAX_POWER}"
-                self.fail(f"a power is {limit}, a name or an access, or a sum of these", node)
+        if len(found) > 1 or not limits.is_power(found[0]):
+            self.fail(limits.POWERS, node)
         return found[0]
 
     def small(self, expr: sympy.Expr, node: ast.expr) -> sympy.Expr:

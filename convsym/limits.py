@@ -6,7 +6,10 @@ from math import ceil, comb, prod
 import sympy
 from sympy.core.relational import Relational
 
+from convsym.expressions import is_access, to_text
+
 MAX_TEXT, MAX_DEPTH, MAX_INTEGER, MAX_POWER = 10_000, 50, 10**12, 16
+POWERS = f"a power is an integer from -{MAX_POWER} to {MAX_POWER}, a name or an access, or a sum of these"
 MAX_CASES, MAX_AXES = 64, 32
 MAX_TERMS = 128  # of a formula
 # Of one value: elements read, terms multiplied out, functions in functions.
@@ -85,6 +88,19 @@ def large(expr: sympy.Expr) -> str | None:
             if factor.is_Rational and max(abs(factor.p), factor.q) > MAX_INTEGER:
                 return "the numbers multiply to more than 10**12"
             exponent = factor.as_base_exp()[1]
-            if not factor.is_Rational and exponent.is_Rational and abs(exponent) > MAX_POWER:
+            if factor.is_Rational:
+                continue
+            if exponent.is_Rational and abs(exponent) > MAX_POWER:
                 return f"a power is an integer from -{MAX_POWER} to {MAX_POWER}"
+            if not exponent.is_Rational and not isinstance(factor, sympy.exp) and not is_power(exponent):
+                return f"this is {to_text(factor)}; {POWERS}"
     return None
+
+
+def is_power(exponent: sympy.Expr) -> bool:
+    """Whether a value may stand as a power: a small integer, or a sum of such multiples of names and accesses."""
+    parts = [part.as_coeff_Mul() for part in sympy.Add.make_args(exponent)]
+    return all(
+        number.is_Integer and abs(number) <= MAX_POWER and (rest == 1 or rest.is_Symbol or is_access(rest))
+        for number, rest in parts
+    )
