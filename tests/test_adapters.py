@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from process import run_python
 
 import convsym
 from convsym import ShapeError
@@ -22,6 +23,16 @@ FORMS = {
     "unfold": unfolding((2, 2, 5, 4), (3, 2), (1, 2), [1, 0], 2),
     "fold, unbatched": folding((4, 6), [7], (2,)),
 }
+
+
+MISSING = """
+import sys
+sys.modules["{name}"] = None
+try:
+    import convsym.adapters.{name}
+except ModuleNotFoundError as error:
+    print(error)
+"""
 
 
 def numbers(shape, seed=0):
@@ -56,6 +67,18 @@ def test_the_law_on_the_page_about_adapters():
     test = doctest.DocTestParser().get_doctest(section, {}, "One law", "adapters.md", 0)
     assert len(test.examples) == 8
     assert doctest.DocTestRunner().run(test).failed == 0
+
+
+@pytest.mark.parametrize("name", ["torch", "jax", "autograd"])
+def test_a_framework_that_is_missing_is_named(name):
+    said = run_python(MISSING.format(name=name))
+    assert said == f'convsym.adapters.{name} needs the package {name}; pip install "convsym[{name}]"\n'
+
+
+def test_what_adapters_share_loads_no_framework():
+    loaded = run_python("import sys, convsym.adapters.functions, convsym.adapters.texts; print(*sys.modules)").split()
+    assert "convsym.multilinear" in loaded
+    assert not {"torch", "jax", "autograd", "sympy"} & set(loaded)
 
 
 @pytest.mark.parametrize("name", FORMS)

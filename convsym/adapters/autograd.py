@@ -20,8 +20,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-import autograd.numpy as np
-from autograd.extend import defjvp, defvjp, primitive
+try:
+    import autograd.numpy as np
+    from autograd.extend import defjvp, defvjp, primitive
+except ModuleNotFoundError as error:
+    fix = 'pip install "convsym[autograd]"'
+    raise ModuleNotFoundError(f"convsym.adapters.autograd needs the package autograd; {fix}") from error
 
 from convsym.adapters.functions import AvgPool, Conv, ConvTranspose, Fold, Unfold
 from convsym.gate import Array

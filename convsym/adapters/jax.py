@@ -22,9 +22,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+
+try:
+    import jax
+    import jax.numpy as jnp
+except ModuleNotFoundError as error:
+    fix = 'pip install "convsym[jax]"'
+    raise ModuleNotFoundError(f"convsym.adapters.jax needs the package jax; {fix}") from error
 
 from convsym import gate
 from convsym.adapters import instances

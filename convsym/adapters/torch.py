@@ -27,7 +27,11 @@ Sequential(
 
 from typing import Any
 
-from torch import Tensor, nn
+try:
+    from torch import Tensor, nn
+except ModuleNotFoundError as error:
+    fix = 'pip install "convsym[torch]"'
+    raise ModuleNotFoundError(f"convsym.adapters.torch needs the package torch; {fix}") from error
 
 from convsym.adapters.functions import AvgPool, Conv, ConvTranspose
 from convsym.adapters.functions import Fold as FoldFunction

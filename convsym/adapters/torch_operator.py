@@ -7,6 +7,7 @@ eager calls go through a `torch.autograd.Function` with the same gradients.
 
 from collections.abc import Mapping
 from functools import lru_cache
+from inspect import signature
 from types import SimpleNamespace
 from typing import Any
 
@@ -36,7 +37,7 @@ def _array(operand: Tensor, name: str) -> Array:
             f"{name} is {operand.dtype}, and convsym computes {', '.join(gate.FLOATS + gate.COMPLEX)} and integers; "
             f"convert it, e.g. {name}.float(), or compute under torch.autocast('cpu')"
         )
-    array: Array = operand.detach().resolve_conj().resolve_neg().numpy()
+    array: Array = operand.numpy(force=True)  # conjugates that wait are resolved
     return array
 
 
@@ -125,6 +126,10 @@ class _Gather(torch.autograd.Function):
             if tangent is not None
         ]
         return sum(terms[1:], terms[0])
+
+
+# torch looks the signature up in every call, and reading it anew takes as long as a small convolution.
+_Gather.forward.__signature__ = signature(_Gather.forward)  # type: ignore[attr-defined]  # functions take any
 
 
 def gather(form: Form, result: str, operands: Mapping[str, Tensor]) -> Tensor:

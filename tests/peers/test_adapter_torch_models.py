@@ -13,6 +13,7 @@ modules = pytest.importorskip(
 )
 
 from torch import nn  # noqa: E402  # there is none without the package
+from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 from convsym.adapters import torch as adapter  # noqa: E402
 
@@ -125,6 +126,26 @@ def test_replaced_modules_are_the_same_objects():
     assert optimizer.param_groups[0]["params"][0] is first.weight
     model(torch.zeros(1, 1, 8, 8))
     assert calls == [3]
+
+
+def test_replaced_models_are_compiled_saved_recomputed_and_stacked(tmp_path):
+    model = network(torch.float64)
+    twins = [adapter.replace(network(torch.float64)) for _ in range(3)]
+    x = torch.randn(4, 1, 8, 8, dtype=torch.float64)
+    torch._dynamo.reset()
+    torch.testing.assert_close(torch.compile(twins[0], backend="aot_eager", fullgraph=True)(x), model(x))
+    torch.save(twins[0], tmp_path / "model")
+    torch.testing.assert_close(torch.load(tmp_path / "model", weights_only=False)(x), model(x))
+    torch.testing.assert_close(checkpoint(twins[0], x, use_reentrant=False), model(x))
+    for scale, twin in enumerate(twins, 1):
+        twin[0].weight.data *= scale
+    parameters, buffers = torch.func.stack_module_state(twins)
+
+    def called(*state):
+        return torch.func.functional_call(twins[0], state, (x,))
+
+    stacked = torch.vmap(called)(parameters, buffers)
+    torch.testing.assert_close(stacked, torch.stack([twin(x) for twin in twins]))
 
 
 def test_modules_of_other_classes_stay():
