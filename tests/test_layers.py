@@ -22,8 +22,8 @@ LINE = """
     pointwise outer dots reduction sums minimal fourier choice plans cutting execution operations shortcuts calls bounds
     sliding windows averaging pooling multilinear signals functional transposed operators sparse cycles norms grad
     accounts kept specs terminal digits figures
-    autograd.arrayop autograd.arrays autograd._rules autograd.primitives autograd.maps autograd.derived autograd.forms
-    autograd.held
+    autograd.arrayop autograd.arrays autograd._rules autograd._texts autograd.primitives autograd.maps autograd.derived
+    autograd.forms autograd.held
     autograd.algebra autograd.worlds autograd.recording autograd.graphs autograd.pictures autograd.tape autograd.leaves
     autograd.custom autograd.convolutions autograd.transposed autograd.pooling autograd.arithmetic autograd.elementary
     autograd.activations autograd.reductions autograd.structural autograd.joining autograd.losses

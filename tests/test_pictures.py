@@ -12,6 +12,7 @@ import pytest
 from test_diagrams import SVG, cards_of, crowded
 
 import convsym
+from convsym import autograd, registry
 from convsym.autograd import nodes, pictures
 from convsym.autograd.pictures import Kind
 
@@ -270,3 +271,19 @@ def test_sources_stand_before_what_is_computed_from_them():
         assert all(source < n for n, v in enumerate(vertices) for source in v.sources)
         numbers = [node.number for node in nodes(graph_of(name)[1])]
         assert all(a < b for a, b in pairwise(numbers))
+
+
+def test_a_convolution_shows_its_formula_and_the_rules_derived_from_it():
+    x, w = tensor(np.ones((1, 2, 4))), tensor(np.ones((2, 1, 2)))
+    for groups, weight, op in ((2, w, registry["conv1d"]), (1, x[:, :, :2], registry["conv1d"])):
+        formula, rules = (op.grouped, op.grouped_rules) if groups > 1 else (op.formula, op.rules)
+        hover = pictures.explained(autograd.conv1d(x, weight, groups=groups).graph().vertices[-1])
+        assert f"formula: {formula}" in hover
+        assert [f"derived rule: {rules[name]}" for name in "xw"] == hover.splitlines()[-2:]
+
+
+def test_columns_added_back_are_the_rule_of_columns_taken():
+    text = autograd.fold(tensor(np.ones((1, 4, 4))), (3, 3), 2).grad_fn.op
+    op = registry["unfold2d"]
+    assert text.formula == str(op.rules["x"]).replace("dx[", "y[").replace("dy[", "x[")
+    assert text.rules == (str(op.formula).replace("y[", "d_[").replace("x[", "dy[").replace("d_[", "dx["),)

@@ -12,6 +12,7 @@ from convsym.codegen.rules import rules_text
 from convsym.codegen.stubs import driver_stubs, openmp_stub, stub_text
 from convsym.codegen.syntax import CTYPES, DTYPES
 from convsym.codegen.table import table_text
+from convsym.codegen.texts import texts_text
 from convsym.codegen.tiles import LEVELS, tiles_text
 from convsym.codegen.transforms import growth_text, transforms_text
 from convsym.codegen.transposes import transposes_text
@@ -52,7 +53,7 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
         every CPU level, ``plain.pxi`` once, with the kernels of every dtype; ``tiles_….pxi``, ``products_….pxi``,
         ``transposes_….pxi`` and ``lanewise_….pxi`` are for their level, ``transforms.pxi`` for every level, and
         ``transforms.py`` says what is in it; ``baseline.pyi`` and ``plain.pyi`` are the stubs of the compiled modules.
-        ``_rules.py`` has the functions of ops on whole arrays.
+        ``_rules.py`` has the functions of ops on whole arrays, ``_texts.py`` the formulas and rules of the others.
     """
     ops = [registry[name] for name in sorted(registry)]
     leveled = nests(op for op in ops if op.leveled)
@@ -72,7 +73,8 @@ def generate(registry: Mapping[str, Any]) -> dict[str, str]:
         "plain.pyi": stub_text(plain, CTYPES, True) + openmp_stub(),
     }
     below = {f"kernels/{name}": text for name, text in compiled.items()}
-    return below | {"autograd/_rules.py": gradients_text(ops)}
+    texts = texts_text(op for op in ops if not op.whole and (op.rank or op.lane is not None))
+    return below | {"autograd/_rules.py": gradients_text(ops), "autograd/_texts.py": texts}
 
 
 def _text(made: tuple[Nest, ...], dtypes: Iterable[str], flat: bool = False) -> str:

@@ -2,6 +2,6 @@
 
 from convsym.autograd.pictures.graph import Graph
 from convsym.autograd.pictures.reading import read
-from convsym.autograd.pictures.vertices import Kind, Vertex
+from convsym.autograd.pictures.vertices import Kind, Vertex, explained
 
-__all__ = ["Graph", "Kind", "Vertex", "read"]
+__all__ = ["Graph", "Kind", "Vertex", "explained", "read"]
