@@ -52,9 +52,10 @@ _exact_inverse = np.frompyfunc(_inverse, 1, 1)
 
 def _raised(value: Any, exponent: Any) -> Any:
     """A power of two exact numbers; where it is no fraction, it is SymPy's."""
-    if isinstance(exponent, numbers.Rational) and exponent.denominator == 1:
-        base, count = int(value) if isinstance(value, np.integer) else value, exponent.numerator
-        return base**count if count >= 0 else _inverse(base) ** -count
+    whole: Any = exponent.numerator if isinstance(exponent, numbers.Rational) and exponent.denominator == 1 else None
+    if whole is not None:
+        base = int(value) if isinstance(value, np.integer) else value
+        return base**whole if whole >= 0 else _inverse(base) ** -whole
     return sympy.sympify(value, strict=True) ** sympy.sympify(exponent, strict=True)
 
 

@@ -308,9 +308,17 @@ def unlike_numpy(where):
 def test_the_fast_where_is_numpys():
     assert list(unlike_numpy(arrays.where)) == []
     assert arrays.where(np.ones(3, bool), np.ones(3, "f4"), 0).dtype == np.float32
-    assert arrays.exp is np.exp
+    assert arrays.log is np.log
     with pytest.raises(AttributeError, match="no_such_function"):
         _ = arrays.no_such_function
+
+
+def test_a_sigmoid_far_from_zero_warns_of_nothing():
+    x = np.array([-1000.0, 0, 1000])
+    with np.errstate(all="raise", under="ignore"):
+        assert RULES["sigmoid"].forward(arrays, x).tolist() == [0, 0.5, 1]
+        with pytest.raises(FloatingPointError):
+            RULES["sigmoid"].forward(np, x)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,4 +1,4 @@
-"""NumPy's functions under their names, and a `where` that is fast where a rule leaves elements out."""
+"""NumPy's functions under their names, two of them changed: `where` is fast, `exp` is infinite without a warning."""
 
 from typing import Any
 
@@ -35,6 +35,26 @@ def where(condition: Any, yes: Any, no: Any) -> Any:
     chosen = condition.astype(bits)
     np.negative(chosen, out=chosen)
     return np.bitwise_and(chosen, yes.view(bits), out=chosen).view(yes.dtype)
+
+
+def exp(x: Any) -> Any:
+    """The exponential function; infinity where it exceeds the largest number, with which sigmoids rightly go on.
+
+    Parameters
+    ----------
+    x : array or number
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Examples
+    --------
+    >>> 1 / (1 + exp(np.array([0.0, 1000.0])))
+    array([0.5, 0. ])
+    """
+    with np.errstate(over="ignore"):
+        return np.exp(x)
 
 
 def __getattr__(name: str) -> Any:
