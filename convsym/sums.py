@@ -11,7 +11,7 @@ from math import isfinite, prod
 
 import numpy as np
 
-from convsym import depthwise, direct, kernels, reduction
+from convsym import depthwise, direct, kernels, pointwise, reduction
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.taps import taps_of
@@ -84,6 +84,8 @@ def workspace(geometry: Geometry, result: str, char: str) -> int:
     level = kernels.in_use()
     if depthwise.serves(geometry, result, char, level):
         return depthwise.room(geometry, result, char, level)
+    if pointwise.serves(geometry, result):
+        return pointwise.room(geometry, result, char, level)
     geometry = _flat(geometry)
     if result == "dw":
         return sum(reduction.rooms(geometry, char, level))
@@ -99,6 +101,9 @@ def _by_tiles(geometry: Geometry, result: str, operands: Mapping[str, Array], ou
     if depthwise.serves(geometry, result, out.dtype.char, kernels.in_use()):
         depthwise.run(geometry, result, operands, out)
         return result != "dx" or _finite_beside(operands["w"], out)
+    if pointwise.serves(geometry, result):
+        pointwise.run(geometry, result, operands, out)
+        return True
     flat = _flat(geometry)
     if flat is not geometry:
         operands = {name: array.reshape(flat.shapes[name]) for name, array in operands.items()}

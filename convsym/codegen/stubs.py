@@ -45,6 +45,7 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
     arrays: dict[str, tuple[str, ...]] = {"fill": ("out", "x"), "turn": ("out", "dy"), "settle": ("dw", "made")}
     arrays |= {"sweep": ("y", "a", "b"), "dot": ("dw", "a", "b")}
     arrays |= {"depthwise": ("y", "room", "x", "w"), "depthwise_dw": ("dw", "room", "x", "dy")}
+    arrays |= {"pointwise": ("y", "room", "a", "b"), "pointwise_dw": ("dw", "room", "a", "b")}
     lines = []
     for name, operands in arrays.items():
         for dtype in dtypes:

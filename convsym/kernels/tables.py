@@ -1,7 +1,7 @@
 """The tables that the tile drivers take: numbers first, then where each table starts, then the tables.
 
-The drivers are in `_sweeps.pxi` and `_depthwise.pxi`; they read numbers and tables by their places in `FILL`, `TURN`,
-`SETTLE`, `SWEEP`, `DOT` and `DEPTHWISE`.
+The drivers are in `_sweeps.pxi`, `_depthwise.pxi` and `_pointwise.pxi`; they read numbers and tables by their places in
+`FILL`, `TURN`, `SETTLE`, `SWEEP`, `DOT`, `DEPTHWISE` and `POINTWISE`.
 """
 
 from collections.abc import Mapping
@@ -44,6 +44,14 @@ DOT = (
     ),
     ("repeat_a", "repeat_b", "repeat_lines", "boff"),
 )
+POINTWISE = (
+    (
+        *("groups", "rows", "parts", "parts_first", "summed", "depth", "vectors", "blocks", "columns", "samples"),
+        *("positions", "am", "ac", "group_a", "group_b", "image_b", "channel_b", "group_y", "image_y", "room"),
+        "gathered",
+    ),
+    ("none", "tile_rows", "where"),
+)
 DEPTHWISE = (
     (
         *("groups", "blocks", "strips", "read", "made", "source_image", "source_group", "source_channel"),
@@ -64,7 +72,7 @@ class Driver:
 
     Attributes
     ----------
-    name : {"fill", "turn", "settle", "sweep", "dot", "depthwise", "depthwise_dw"}
+    name : {"fill", "turn", "settle", "sweep", "dot", "depthwise", …, "pointwise", …}
     table : ndarray
     jobs : int
         Jobs for each sample, or in all.
@@ -77,7 +85,7 @@ class Driver:
 
 _LAYOUTS = {
     **{"fill": FILL, "turn": TURN, "settle": SETTLE, "sweep": SWEEP, "dot": DOT},
-    **{"depthwise": DEPTHWISE, "depthwise_dw": DEPTHWISE},
+    **{"depthwise": DEPTHWISE, "depthwise_dw": DEPTHWISE, "pointwise": POINTWISE, "pointwise_dw": POINTWISE},
 }
 
 

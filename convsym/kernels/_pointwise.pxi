@@ -1,0 +1,194 @@
+# The drivers of kernels of one tap: products of matrices. What tiles read as vectors is laid into the room of a thread,
+# block by block of the sum, so that it lies in the first cache while all rows of the result go by. A job belongs to one
+# thread. The numbers and where the tables start are those of POINTWISE in convsym/kernels/tables.py.
+
+cdef struct Pointwise:
+    Py_ssize_t groups, rows, parts, parts_first, summed, depth, vectors, blocks  # of the result; the sum; blocks of columns
+    Py_ssize_t columns, samples, positions  # all columns; columns of a sample are positions
+    Py_ssize_t am, ac, group_a, group_b, image_b, channel_b, group_y, image_y, room, gathered
+    Py_ssize_t none, tile_rows, where  # tables; of a tile of 0, 1, … vectors the rows
+
+
+cdef struct Run:
+    Py_ssize_t place, count, source, made  # in a block of columns; where its first column lies in B and in the result
+
+
+cdef struct Job:
+    Py_ssize_t group, first, vectors, row, end  # of the columns; of the rows
+
+
+cdef Job pointwise_part(const Pointwise* p, Py_ssize_t job, Py_ssize_t lanes) noexcept nogil:
+    """What a job does: blocks of columns differ by one vector at most."""
+    cdef Job made
+    cdef Py_ssize_t part, block
+    if p.parts_first:
+        part, block = floormod(job, p.parts), floormod(floordiv(job, p.parts), p.blocks)
+    else:
+        part, block = floormod(floordiv(job, p.blocks), p.parts), floormod(job, p.blocks)
+    made.group = floordiv(job, p.parts*p.blocks)
+    made.first = floordiv(block*p.vectors, p.blocks)
+    made.vectors = floordiv((block + 1)*p.vectors, p.blocks) - made.first
+    made.first *= lanes
+    made.row = floordiv(part*p.rows, p.parts)
+    made.end = floordiv((part + 1)*p.rows, p.parts)
+    return made
+
+
+cdef Py_ssize_t runs_of(Run* runs, const Pointwise* p, Py_ssize_t first, Py_ssize_t count) noexcept nogil:
+    """The parts of a block of columns that belong to one sample each."""
+    cdef Py_ssize_t number = 0, place = 0, sample, position, length
+    while place < count:
+        sample, position = floordiv(first + place, p.positions), floormod(first + place, p.positions)
+        length = min(count - place, p.positions - position)
+        runs[number].place, runs[number].count = place, length
+        runs[number].source = sample*p.image_b + (0 if p.gathered else position)
+        runs[number].made = sample*p.image_y + position
+        number += 1
+        place += length
+    return number
+
+
+cdef void lay_columns(real* room, const real* b, const Pointwise* p, const Py_ssize_t* s, const Run* runs, Py_ssize_t number, Py_ssize_t count, Py_ssize_t width, Py_ssize_t depth) noexcept nogil:
+    """So many rows of a block of columns, one after the other; zeros where there are no columns."""
+    cdef Py_ssize_t c, n, i, position
+    for c in range(depth):
+        for n in range(number):
+            if p.gathered:
+                position = runs[n].made - floordiv(runs[n].made, p.image_y)*p.image_y
+                for i in range(runs[n].count):
+                    room[runs[n].place + i] = b[runs[n].source + s[p.where + position + i]]
+            else:
+                copy(room + runs[n].place, b + runs[n].source, runs[n].count)
+        for i in range(count, width):
+            room[i] = 0
+        room += width
+        b += p.channel_b
+
+
+cdef void add_rows(real* y, Py_ssize_t apart, const real* made, Py_ssize_t width, Py_ssize_t rows, const Run* runs, Py_ssize_t number, bint first) noexcept nogil:
+    """A tile to where its columns belong: what the first block of the sum gives is stored, later ones are added."""
+    cdef Py_ssize_t m, n, i
+    cdef real* out
+    for n in range(number):
+        for m in range(rows):
+            out = y + runs[n].made + m*apart
+            if first:
+                copy(out, made + m*width + runs[n].place, runs[n].count)
+            else:
+                for i in range(runs[n].count):
+                    out[i] += made[m*width + runs[n].place + i]
+
+
+cdef void pointwise_job(real* y, real* room, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
+    """A part of the rows of a block of columns of a group."""
+    cdef const Pointwise* p = <const Pointwise*>s
+    cdef char[LARGEST + SLACK] made_room
+    cdef real* made = <real*>made_room
+    cdef Run[64] runs
+    cdef Py_ssize_t[4] pos
+    cdef Py_ssize_t lanes = lanes_of(y), v, m, rows, count, number, c = 0, depth
+    cdef Job own = pointwise_part(p, job, lanes)
+    cdef Py_ssize_t width = own.vectors*lanes, most = s[p.tile_rows + own.vectors]
+    a += own.group*p.group_a
+    b += own.group*p.group_b
+    y += own.group*p.group_y
+    count = min(width, p.columns - own.first)
+    number = runs_of(&runs[0], p, own.first, count)
+    for v in range(own.vectors):
+        pos[v] = v*lanes
+    while c < p.summed:
+        depth = min(p.depth, p.summed - c)
+        lay_columns(room, b + c*p.channel_b, p, s, &runs[0], number, count, width, depth)
+        m = own.row
+        while m < own.end:
+            rows = min(most, own.end - m)
+            if c == 0 and number == 1 and count == width:
+                run_tile(
+                    rows, own.vectors, depth, 1, a + m*p.am, p.am, p.ac, s + p.none, room, width, s + p.none, pos,
+                    y + runs[0].made + m*p.positions, p.positions, pos,
+                )
+            else:
+                run_tile(
+                    rows, own.vectors, depth, 1, a + m*p.am + c*p.ac, p.am, p.ac, s + p.none, room, width, s + p.none,
+                    pos, made, width, pos,
+                )
+                add_rows(y + m*p.positions, p.positions, made, width, rows, &runs[0], number, c == 0)
+            m += rows
+        c += depth
+
+
+def pointwise_f32(float[::1] y not None, float[::1] room not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks of columns, jobs start ... stop."""
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+        pointwise_job(&y[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
+
+
+def pointwise_f64(double[::1] y not None, double[::1] room not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks of columns, jobs start ... stop."""
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+        pointwise_job(&y[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
+
+
+cdef void lay_turned(real* room, const real* b, Py_ssize_t apart, Py_ssize_t channels, Py_ssize_t width, Py_ssize_t count) noexcept nogil:
+    """So many positions, channels last; zeros for channels that are not there."""
+    cdef Py_ssize_t lanes = lanes_of(b), k = 0, i, lane
+    while k < width:
+        i = 0
+        while count >= lanes and k + lanes <= channels and i < count:
+            i = min(i, count - lanes)
+            transpose(room + i*width + k, width, b + k*apart + i, apart)
+            i += lanes
+        while i < count:
+            for lane in range(k, k + lanes):
+                room[i*width + lane] = b[lane*apart + i] if lane < channels else 0
+            i += 1
+        k += lanes
+
+
+cdef void pointwise_pairs(real* dw, real* room, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
+    """The weight gradient: a part of the rows, of a block of columns, of a group; the sum goes over all positions."""
+    cdef const Pointwise* p = <const Pointwise*>s
+    cdef char[LARGEST + SLACK] made_room
+    cdef real* made = <real*>made_room
+    cdef Run run
+    cdef Py_ssize_t[4] pos
+    cdef Py_ssize_t lanes = lanes_of(dw), v, m, rows, n, c, depth
+    cdef Job own = pointwise_part(p, job, lanes)
+    cdef Py_ssize_t width = own.vectors*lanes, most = s[p.tile_rows + own.vectors]
+    a += own.group*p.group_a
+    b += own.group*p.group_b + own.first*p.positions
+    dw += own.group*p.group_y + own.first
+    run.place, run.made, run.count = 0, 0, min(width, p.columns - own.first)
+    for v in range(own.vectors):
+        pos[v] = v*lanes
+    for n in range(p.samples):
+        c = 0
+        while c < p.positions:
+            depth = min(p.depth, p.positions - c)
+            lay_turned(room, b + n*p.image_b + c, p.positions, run.count, width, depth)
+            m = own.row
+            while m < own.end:
+                rows = min(most, own.end - m)
+                run_tile(
+                    rows, own.vectors, depth, 1, a + n*p.image_y + m*p.am + c, p.am, 1, s + p.none, room, width, s + p.none,
+                    pos, made, width, pos,
+                )
+                add_rows(dw + m*p.columns, p.columns, made, width, rows, &run, 1, n == 0 and c == 0)
+                m += rows
+            c += depth
+
+
+def pointwise_dw_f32(float[::1] dw not None, float[::1] room not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks of the weight gradient, jobs start ... stop."""
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+        pointwise_pairs(&dw[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
+
+
+def pointwise_dw_f64(double[::1] dw not None, double[::1] room not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks of the weight gradient, jobs start ... stop."""
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+        pointwise_pairs(&dw[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)

@@ -1,0 +1,140 @@
+"""The direct sum of kernels of one tap, as products of matrices: C[m, n] = Σ A[m, r]·B[r, n] for y, dx and dw.
+
+Columns are positions, of all samples, for y and dx, and input channels for dw. A block of B is laid into a thread's
+room, so that it lies in the first cache in rows that follow each other while all rows of C go by.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, prod
+
+from convsym import kernels, scratch
+from convsym.gate import Array
+from convsym.geometry import Geometry
+from convsym.kernels.tables import Driver, Shapes, driver
+from convsym.strips import STRIP
+from convsym.taps import grid, taps_of
+
+# Vectors of a block of columns, at most. Elements of a block of B: the first cache holds it; or the second one, where
+# rows of A come from beyond it and are read in longer runs (2048 to 512 channels on 7×7: 96 and 92 GFLOP/s).
+WIDEST, BLOCK, LONG = 4, 2**13, 2**14
+# Jobs that there should be for threads, and rows of one at least: each lays its own block of B.
+JOBS, ROWS = 16, 64
+
+
+@dataclass(frozen=True)
+class Pointwise:
+    """A rule of kernels of one tap.
+
+    Attributes
+    ----------
+    driver : Driver
+        All its jobs.
+    room : int
+        Elements that a thread takes.
+    work : int
+        Multiply-adds.
+    """
+
+    driver: Driver
+    room: int
+    work: int
+
+
+@lru_cache(maxsize=1024)
+def serves(geometry: Geometry, result: str) -> bool:
+    """Whether a rule is a product of matrices, with rows and a sum that are worth laying anew what is read."""
+    if prod(geometry.kernel) > 1 or any(map(any, geometry.padding)) or geometry.is_dilated:
+        return False
+    if result != "y" and geometry.inputs != geometry.outputs:
+        return False  # with strides
+    return min(geometry.channels) >= 8
+
+
+def room(geometry: Geometry, result: str, char: str, level: str) -> int:
+    """Elements of the rooms of all threads."""
+    return plan(geometry, result, char, level).room * kernels.get_num_threads()
+
+
+def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
+    """Write a rule into `out`."""
+    char, level, threads = out.dtype.char, kernels.in_use(), kernels.get_num_threads()
+    made = plan(geometry, result, char, level)
+    first, second = {"y": ("w", "x"), "dx": ("w", "dy"), "dw": ("dy", "x")}[result]
+    with scratch.borrowed((threads * made.room,), out.dtype) as (kept,):
+        given = [out.reshape(-1), kept, operands[first].reshape(-1), operands[second].reshape(-1)]
+        kernels.drive(made.driver, given, 1, made.work, char, threads)
+
+
+@lru_cache(maxsize=1024)
+def plan(geometry: Geometry, result: str, char: str, level: str) -> Pointwise:
+    """The driver of a rule."""
+    shapes, (into, out) = kernels.tables.shapes(level), geometry.channels
+    lanes, groups, forward = shapes.lanes[char], geometry.groups, result == "y"
+    positions, places = prod(geometry.outputs), prod(geometry.inputs)
+    rows, summed, columns = {
+        "y": (out, into, geometry.batch * positions),
+        "dx": (into, out, geometry.batch * positions),
+        "dw": (out, positions, into),
+    }[result]
+    vectors = ceil(columns / lanes)
+    blocks = _blocks(rows, vectors, shapes)
+    width = ceil(vectors / blocks) * lanes
+    large = rows * summed > STRIP  # then a part of the rows stays in the cache, and blocks of columns go by
+    parts = max(1, min(ceil(rows * summed / STRIP if large else JOBS / (groups * blocks)), rows // ROWS))
+    depth = ceil(summed / ceil(summed * width / (LONG if large and forward else BLOCK)))
+    read = out if result == "dx" else into
+    steps = [axis.step for axis in taps_of(geometry)]
+    pitches = [prod(geometry.inputs[place + 1 :]) for place in range(geometry.rank)]
+    numbers = {
+        "groups": groups,
+        "rows": rows,
+        "parts": parts,
+        "parts_first": int(not large),
+        "summed": summed,
+        "depth": depth,
+        "vectors": vectors,
+        "blocks": blocks,
+        "columns": columns,
+        "samples": geometry.batch,
+        "positions": positions,
+        "am": {"y": into, "dx": 1, "dw": positions}[result],
+        "ac": into if result == "dx" else 1,
+        "group_a": out * (positions if result == "dw" else into),
+        "group_b": read * places,
+        "image_b": groups * read * places,
+        "channel_b": places,
+        "group_y": rows * (into if result == "dw" else positions),
+        "image_y": groups * rows * positions,
+        "room": ceil(depth * width / scratch.LINE) * scratch.LINE,
+        "gathered": int(geometry.inputs != geometry.outputs),
+    }
+    where = grid(geometry.outputs, [step * pitch for step, pitch in zip(steps, pitches, strict=True)])
+    name = "pointwise_dw" if result == "dw" else "pointwise"
+    tables = {
+        "none": [0],
+        "tile_rows": [0, *(_height(rows, wide, shapes) for wide in range(1, WIDEST + 1))],
+        "where": where if numbers["gathered"] else [],
+    }
+    made = driver(name, groups * blocks * parts, **numbers, **tables)
+    return Pointwise(made, numbers["room"], groups * out * into * geometry.batch * positions)
+
+
+def _height(rows: int, wide: int, shapes: Shapes) -> int:
+    """Rows of a tile of so many vectors."""
+    return ceil(rows / ceil(rows / shapes.rows[wide]))
+
+
+def _blocks(rows: int, vectors: int, shapes: Shapes) -> int:
+    """Blocks of columns for the least estimated time of their tiles: of multiply-adds, or of what is read."""
+
+    def time(blocks: int) -> float:
+        total = 0.0
+        for wide, count in ((vectors // blocks, blocks - vectors % blocks), (vectors // blocks + 1, vectors % blocks)):
+            if count:
+                m = _height(rows, wide, shapes)
+                total += count * ceil(rows / m) * (max(m * wide, m + wide + 2, 8) / 2 + 1)
+        return total
+
+    return min(range(ceil(vectors / WIDEST), vectors + 1), key=time)
