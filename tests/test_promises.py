@@ -19,7 +19,7 @@ from convsym.kernels._generated import rules
 
 ROOT = Path(__file__).parents[1]
 PROMISES = ROOT / "docs" / "promises.md"
-NAMED = re.compile(r"`(tests/test_\w+\.py)(?:::(\w+))?`")
+NAMED = re.compile(r"`(tests/(?:peers/)?test_\w+\.py)(?:::(\w+))?`")
 
 
 def unkept(text):
