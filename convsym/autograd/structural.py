@@ -157,17 +157,22 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Tensor:
     return as_tensor(x).transpose() if axes is None else as_tensor(x).transpose(tuple(axes))
 
 
-def moveaxis(x: Any, source: int, destination: int) -> Tensor:
-    """An axis moved to another place.
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+    """Axes moved to other places; the others keep their order.
 
     Parameters
     ----------
     x : Tensor or ndarray
-    source, destination : int
+    source, destination : int or sequence of int
 
     Returns
     -------
     Tensor
+
+    Raises
+    ------
+    ShapeError
+        There is no such axis, one is named twice, or there are more sources than destinations.
 
     Examples
     --------
@@ -177,8 +182,13 @@ def moveaxis(x: Any, source: int, destination: int) -> Tensor:
     (3, 4, 2)
     """
     t = as_tensor(x)
-    order = list(range(t.ndim))
-    order.insert(axis_of(destination, t.ndim), order.pop(axis_of(source, t.ndim)))
+    given = ([axes] if isinstance(axes, int) else axes for axes in (source, destination))
+    froms, tos = ([axis_of(each, t.ndim) for each in axes] for axes in given)
+    if not len(set(froms)) == len(set(tos)) == len(froms) == len(tos):
+        raise ShapeError(f"source={source} and destination={destination} do not name as many axes, each of them once")
+    order = [place for place in range(t.ndim) if place not in froms]
+    for to, place in sorted(zip(tos, froms, strict=True)):
+        order.insert(to, place)
     return t.transpose(tuple(order))
 
 
