@@ -287,3 +287,15 @@ def test_columns_added_back_are_the_rule_of_columns_taken():
     op = registry["unfold2d"]
     assert text.formula == str(op.rules["x"]).replace("dx[", "y[").replace("dy[", "x[")
     assert text.rules == (str(op.formula).replace("y[", "d_[").replace("x[", "dy[").replace("d_[", "dx["),)
+
+
+def test_graphs_of_many_vertices_show_single_numbers_only():
+    x = tensor([1.0, 2.0])
+    few, many = x, x
+    for _ in range(5):
+        few = few + 1
+    for _ in range(50):
+        many = many + 1
+    cells = {name: sum(each[2].tag == SVG + "rect" for _, _, rest in cards_of(y.sum().graph().svg) for each in rest)
+             for name, y in (("few", few), ("many", many))}  # fmt: skip
+    assert cells == {"few": 2 * 6 + 1, "many": 1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from convsym.autograd.pictures.vertices import Kind, Vertex, explained, rows
+from convsym.autograd.pictures.vertices import SMALL, Kind, Vertex, explained, rows
 from convsym.figures import (
     EMPTY,
     GRADIENT,
@@ -26,15 +26,17 @@ ROLES = {
     Kind.EARLIER: replace(EMPTY, name="earlier, not drawn further"),
 }
 RESULT = replace(OUTPUT, name="result")
-SPINE, SPOKEN = 64.0, 40
+SPINE, SPOKEN, MANY = 64.0, 40, 40
 
 
 def drawn(vertices: Sequence[Vertex], left_out: int = 0) -> str:
-    """Draw a graph as SVG."""
-    cards = [_card(vertex, n == len(vertices) - 1) for n, vertex in enumerate(vertices)]
-    roles = [card.role for card in cards] + [table.role for card in cards for table in card.tables[1:]]
+    """Draw a graph as SVG; one of many vertices shows single numbers only, so that it stays readable."""
+    most = SMALL if len(vertices) <= MANY else 1
+    cards = [_card(vertex, n == len(vertices) - 1, most) for n, vertex in enumerate(vertices)]
+    roles = [card.role for card in cards] + [table.role for card in cards for table in card.tables]
     result = vertices[-1]
-    note = "" if not left_out else f"{left_out} older operations are not drawn; graph(limit=None) draws all."
+    are = "operation is" if left_out == 1 else "operations are"
+    note = f"{left_out} older {are} not drawn; graph(limit=None) draws all." if left_out else ""
     return diagram(
         cards,
         _arrows(vertices),
@@ -45,11 +47,11 @@ def drawn(vertices: Sequence[Vertex], left_out: int = 0) -> str:
     )
 
 
-def _card(vertex: Vertex, last: bool) -> Card:
+def _card(vertex: Vertex, last: bool, most: int) -> Card:
     """A vertex as a card: the result in a color of its own."""
     role = RESULT if last and vertex.op else ROLES[vertex.kind]
-    tables = [Table(rows(vertex.value), role)] if rows(vertex.value) else []
-    tables += [Table(rows(vertex.gradient), GRADIENT, "gradient")] if rows(vertex.gradient) else []
+    shown = ((vertex.value, role, ""), (vertex.gradient, GRADIENT, "gradient"))
+    tables = [Table(rows(value, most), color, words) for value, color, words in shown if rows(value, most)]
     lines = (vertex.size, *(f"{name} = {value}" for name, value in vertex.settings))
     return Card(vertex.title, lines, role, explained(vertex), tuple(tables), vertex.inlets)
 

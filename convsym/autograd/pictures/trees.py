@@ -40,7 +40,7 @@ def written(vertices: Sequence[Vertex], left_out: int = 0) -> str:
             for place in reversed(range(len(vertex.sources))):
                 branch, more = ("└─ ", "   ") if place == last else ("├─ ", "│  ")
                 stack.append((vertex.sources[place], under + branch, under + more, depth + 1))
-    lines += [f"… and {left_out} older operations (limit=None shows all)"] if left_out else []
+    lines += [f"… and {left_out} older operation{'s' * (left_out > 1)} (limit=None shows all)"] if left_out else []
     return "\n".join(lines)
 
 

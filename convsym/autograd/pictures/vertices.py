@@ -101,9 +101,9 @@ def listed(value: Any) -> str:
     return f"[{', '.join(map(listed, value))}]" if isinstance(value, list) else shown(value)
 
 
-def rows(value: np.ndarray | None) -> tuple[tuple[str, ...], ...]:
+def rows(value: np.ndarray | None, most: int = SMALL) -> tuple[tuple[str, ...], ...]:
     """The numbers as rows of a table, or nothing where they are unknown, too many or no table."""
-    if value is None or not 0 < value.size <= SMALL:
+    if value is None or not 0 < value.size <= most:
         return ()
     while value.ndim > 2 and value.shape[0] == 1:
         value = value[0]
