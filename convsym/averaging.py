@@ -5,6 +5,7 @@ of a window of ones.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -81,15 +82,21 @@ class Pooling:
                 f"count_include_pad=False leaves the padding out of the mean, and padding_mode={geometry.mode!r} fills "
                 "it with elements of the input; leave one of the two away"
             )
-        domain = geometry.on_extended() if included else geometry
-        counts = sliding.counts(domain)
-        if not counts.all():
-            place = tuple(int(axis[0]) for axis in np.nonzero(counts == 0))
-            raise ShapeError(
-                f"the window at {place} lies in the padding alone, and count_include_pad=False leaves it nothing to "
-                "average; lessen the padding, or count it"
-            )
-        return counts
+        return _counts(geometry, included)
+
+
+@lru_cache(maxsize=256)
+def _counts(geometry: Geometry, included: bool) -> Array:
+    """How many elements each window holds, of the padding too or not: at least one."""
+    counts = sliding.counts(geometry.on_extended() if included else geometry)
+    if not counts.all():
+        place = tuple(int(axis[0]) for axis in np.nonzero(counts == 0))
+        raise ShapeError(
+            f"the window at {place} lies in the padding alone, and count_include_pad=False leaves it nothing to "
+            "average; lessen the padding, or count it"
+        )
+    counts.flags.writeable = False
+    return counts
 
 
 def average(pooling: Pooling, input: object, out: Any) -> Array:

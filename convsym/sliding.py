@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import arguments, margins
+from convsym import arguments, channelwise, margins
 from convsym.arguments import Parameters
 from convsym.gate import Array
 from convsym.geometry import Geometry, Shape
@@ -120,11 +120,13 @@ def put_back(windows: Array, geometry: Geometry) -> Array:
 
 @_QUIET
 def sums(x: Array, geometry: Geometry) -> Array:
-    """The sum of each window of an array (…, i0, …), one axis after the other: (…, o0, …).
+    """The sum of each window of an array (…, i0, …), by tiles or one axis after the other: (…, o0, …).
 
-    What is added in which order depends on the sizes of an axis alone.
+    What is added in which order depends on the spatial sizes and the dtype alone.
     """
     x, geometry = _extended(x, geometry)
+    if channelwise.serves(geometry, "y", x):
+        return channelwise.run(geometry, "y", x)
     for axis, size in enumerate(geometry.outputs):
         total = _zeros(x, axis - geometry.rank, size)
         if size < geometry.kernel[axis]:
@@ -146,6 +148,8 @@ def counts(geometry: Geometry) -> Array:
 def spread(dy: Array, geometry: Geometry) -> Array:
     """The adjoint of `sums`: the number of each window is added to all its elements."""
     inner = _inner(geometry)
+    if channelwise.serves(inner, "dx", dy):
+        return _folded(channelwise.run(inner, "dx", dy), geometry)
     for axis, size in enumerate(inner.inputs):
         total = _zeros(dy, axis - inner.rank, size)
         if inner.outputs[axis] < inner.kernel[axis]:

@@ -19,15 +19,14 @@ LINE = """
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
     kernels arguments gate geometry meaning layouts margins polyphase memory scratch taps strips direct depthwise
-    pointwise outer dots reduction sums minimal fourier choice plans cutting execution operations shortcuts calls bounds
-    sliding windows averaging pooling multilinear signals functional transposed operators sparse cycles norms grad
-    accounts kept specs terminal digits figures
+    pointwise outer dots reduction sums channelwise minimal fourier choice plans cutting execution operations shortcuts
+    calls bounds sliding windows averaging pooling multilinear signals functional transposed operators sparse cycles
+    norms grad accounts kept specs terminal digits figures
     autograd.arrayop autograd.arrays autograd._rules autograd._texts autograd.primitives autograd.maps autograd.derived
-    autograd.forms autograd.held
-    autograd.algebra autograd.worlds autograd.recording autograd.graphs autograd.pictures autograd.tape autograd.leaves
-    autograd.custom autograd.convolutions autograd.transposed autograd.pooling autograd.arithmetic autograd.elementary
-    autograd.activations autograd.reductions autograd.structural autograd.joining autograd.losses
-    autograd.transforms autograd.checking autograd.symbols autograd.symbolic autograd
+    autograd.forms autograd.held autograd.worlds autograd.recording autograd.algebra autograd.graphs autograd.pictures
+    autograd.tape autograd.leaves autograd.custom autograd.convolutions autograd.transposed autograd.pooling
+    autograd.arithmetic autograd.elementary autograd.activations autograd.reductions autograd.structural
+    autograd.joining autograd.losses autograd.transforms autograd.checking autograd.symbols autograd.symbolic autograd
     nn adapters bench documents tour cli __main__
 """.split()
 NUMERIC = tuple(LINE[LINE.index("kernels") : LINE.index("grad") + 1])

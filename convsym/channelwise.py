@@ -1,0 +1,82 @@
+"""Sums of windows by tiles whose lanes are channels: every channel of every sample is a group of its own, with ones for
+weights.
+
+Which path is taken, and in which order is added, depends on the spatial sizes and the dtype alone.
+"""
+
+from dataclasses import replace
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+
+from convsym import depthwise, gate, kernels, sums
+from convsym.gate import Array
+from convsym.geometry import Geometry
+
+# Elements of a window up to which adding them at once is faster than one axis after the other.
+ELEMENTS = 32
+
+
+def serves(geometry: Geometry, result: str, array: Array) -> bool:
+    """Whether the windows of an array are summed here: there is enough to do, and room for what lanes of it read.
+
+    Parameters
+    ----------
+    geometry : Geometry
+        Of windows over each channel, with zero padding.
+    result : {"y", "dx"}
+        The sums, or the adjoint.
+    array : ndarray
+        What is read, (…, i0, …) or (…, o0, …).
+    """
+    if array.dtype.char not in "fd" or not array.size:
+        return False
+    return _serves(geometry, result, array.dtype.char, kernels.in_use())
+
+
+@lru_cache(maxsize=1024)
+def _serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
+    # Windows of which there are few for their size are summed by halves, which is more exact.
+    few = any(count < size for count, size in zip(geometry.outputs, geometry.kernel, strict=True))
+    # A last window that hangs over reads nothing where the input is cropped.
+    cropped = any(after < 0 for _, after in geometry.padding)
+    if few or cropped or prod(geometry.kernel) > ELEMENTS:
+        return False
+    lanes = kernels.tables.shapes(level).lanes[char]
+    filled = _grouped(geometry, 1, lanes)
+    return sums.is_tiled(filled, result) and depthwise.serves(filled, result, char, level)
+
+
+@lru_cache(maxsize=1024)
+def _grouped(geometry: Geometry, batch: int, groups: int) -> Geometry:
+    """The windows over so many samples of so many groups of one channel."""
+    return replace(geometry, batched=True, batch=batch, groups=groups, channels=(1, 1))
+
+
+def run(geometry: Geometry, result: str, array: Array) -> Array:
+    """The sum of each window, or the number of each window added to all its elements.
+
+    Parameters
+    ----------
+    geometry, result, array
+        As `serves` takes them.
+
+    Returns
+    -------
+    ndarray
+        With the leading axes of `array`.
+    """
+    lead, lanes = array.shape[: -geometry.rank], kernels.tables.shapes(kernels.in_use()).lanes[array.dtype.char]
+    batch, channels = prod(lead[:-1]), lead[-1]
+    read, made = ("x", geometry.outputs) if result == "y" else ("dy", geometry.inputs)
+    if channels < lanes:  # channels of several samples fill them, and nothing what is left
+        batch, channels = 1, max(batch * channels, lanes)
+    own = _grouped(geometry, batch, channels)
+    given = gate.layout(array)
+    if given.size < prod(own.shapes[read]):
+        given = np.zeros(own.shapes[read], array.dtype)
+        given.reshape(-1)[: array.size] = array.reshape(-1)
+    out = np.empty(own.shapes[result], array.dtype)
+    depthwise.run(own, result, {read: given, "w": np.ones(own.shapes["w"], array.dtype)}, out)
+    return out.reshape(-1)[: prod(lead) * prod(made)].reshape(*lead, *made)
