@@ -124,4 +124,4 @@ def test_every_operation_occurs_often():
 def test_a_cotangent_that_is_lost_is_seen(monkeypatch):
     monkeypatch.setitem(OPS, "mul", (2, lambda a, b, k: a * b.detach(), OPS["mul"][2]))
     used = [seed for seed in range(60) if any(name == "mul" for name, _, _ in program(seed))]
-    assert sum(map(differing, used)) == len(used) > 10
+    assert sum(map(differing, used)) == len(used) >= 10
