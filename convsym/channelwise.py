@@ -7,6 +7,7 @@ Which path is taken, and in which order is added, depends on the spatial sizes a
 from dataclasses import replace
 from functools import lru_cache
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -46,6 +47,22 @@ def _serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
     lanes = kernels.tables.shapes(level).lanes[char]
     filled = _grouped(geometry, 1, lanes)
     return sums.is_tiled(filled, result) and depthwise.serves(filled, result, char, level)
+
+
+def workspace(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> tuple[int, int]:
+    """Elements that the work takes beside what is read and made: once, and for each channel of each sample.
+
+    Both are 0 where `serves` says no.
+    """
+    level = kernels.in_use()
+    if dtype.char not in "fd" or not _serves(geometry, result, dtype.char, level):
+        return 0, 0
+    lanes = kernels.tables.shapes(level).lanes[dtype.char]
+    filled = _grouped(geometry, 1, lanes)
+    read = prod(geometry.inputs if result == "y" else geometry.outputs)
+    own = read + prod(geometry.kernel)  # a copy whose elements lie together, and the ones
+    made = prod(geometry.outputs if result == "y" else geometry.inputs)
+    return lanes * (own + made) + depthwise.room(filled, result, dtype.char, level), own
 
 
 @lru_cache(maxsize=1024)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import memory
+from convsym import channelwise, memory
 from convsym.gate import Array, sum_dtype
 from convsym.geometry import Geometry
 from convsym.plans import extending
@@ -50,13 +50,13 @@ def putting_back(geometry: Geometry, dtype: np.dtype[Any]) -> Needs:
 
 
 def averaging(geometry: Geometry, dtype: np.dtype[Any]) -> Needs:
-    """What the means of windows need: sums axis after axis, the counts, and the quotient."""
-    return _means(geometry, dtype, prod(geometry.inputs), prod(geometry.outputs))
+    """What the means of windows need: sums by tiles or axis after axis, the counts, and the quotient."""
+    return _means(geometry, "y", dtype, prod(geometry.inputs), prod(geometry.outputs))
 
 
 def sharing(geometry: Geometry, dtype: np.dtype[Any]) -> Needs:
     """What the adjoint of the means of windows needs."""
-    return _means(geometry, dtype, prod(geometry.outputs), prod(geometry.inputs))
+    return _means(geometry, "dx", dtype, prod(geometry.outputs), prod(geometry.inputs))
 
 
 def in_slices(work: Callable[[Array], Array], array: Array, leading: int, needs: Needs) -> Array:
@@ -109,7 +109,7 @@ def _places(shape: tuple[int, ...], room: int) -> list[tuple[slice, ...]]:
     ]
 
 
-def _means(geometry: Geometry, dtype: np.dtype[Any], read: int, made: int) -> Needs:
+def _means(geometry: Geometry, result: str, dtype: np.dtype[Any], read: int, made: int) -> Needs:
     """Needs of means or of their adjoint, whose arrays have `read` elements and `made` elements for each channel."""
     wide = sum_dtype(dtype)
     inner = geometry.on_extended() if geometry.mode != "zeros" else geometry
@@ -117,8 +117,10 @@ def _means(geometry: Geometry, dtype: np.dtype[Any], read: int, made: int) -> Ne
     quotient = prod(geometry.outputs)
     stages = extending(inner.inputs, geometry.outputs) + quotient
     widened = read + made if wide != dtype else 0
+    room, share = channelwise.workspace(inner, result, wide)
+    once += room * wide.itemsize
     once += _buffers(wide) + quotient * (2 * np.dtype(np.int64).itemsize + wide.itemsize)  # with the counts
-    return Needs(once, each + (stages + widened) * wide.itemsize, made * dtype.itemsize)
+    return Needs(once, each + (stages + widened + share) * wide.itemsize, made * dtype.itemsize)
 
 
 def _extension(geometry: Geometry, dtype: np.dtype[Any]) -> tuple[int, int]:
