@@ -245,6 +245,37 @@ def test_every_order():
         assert y.tolist() == [expected]
 
 
+def test_a_leaf_is_changed_in_place_where_nothing_is_recorded():
+    x = leaf(1, 2)
+    held = x
+    (x * x).sum().backward()
+    with no_grad():
+        x -= 0.5 * x.grad
+        x += 1.0
+        x *= 4.0
+        x /= 2.0
+    assert x is held
+    assert x.tolist() == [2.0, 2.0]
+    with pytest.raises(TapeError, match=r"changed in place.*do it under convsym.autograd.no_grad\(\)"):
+        x -= 1.0
+    total = x * 0
+    total += x
+    total.sum().backward()
+    assert x.grad.tolist() == [3.0, 5.0]
+
+
+def test_gradients_of_results_are_kept_where_that_is_asked():
+    x = tensor([1, 2]).requires_grad_()
+    y = x * x
+    y.retain_grad()
+    x.retain_grad()
+    (y * y).sum().backward()
+    assert y.grad.tolist() == [2.0, 8.0]
+    assert x.grad.tolist() == [4.0, 32.0]
+    y.grad.data *= 0
+    assert x.grad.tolist() == [4.0, 32.0]
+
+
 def test_gradients_are_not_recorded_without_create_graph():
     x = leaf(2)
     (x * x).backward()
@@ -483,11 +514,13 @@ def test_no_cycles_are_left_behind():
     gc.disable()
     try:
         x = leaf(1, 2)
-        y = (autograd.exp(x) / (x + 1)).max()
+        z = autograd.exp(x) / (x + 1)
+        z.retain_grad()
+        y = z.max()
         y.backward(create_graph=True)
         dead = [weakref.ref(node) for node in nodes(y)]
         x.grad = None
-        del y
+        del y, z
         assert [each() for each in dead] == [None] * len(dead)
     finally:
         gc.enable()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
 from typing import Any, Self
+from weakref import ref
 
 import numpy as np
 from numpy.typing import DTypeLike
@@ -14,7 +15,8 @@ from convsym.autograd._rules import RULES
 from convsym.autograd.derived import PLAIN, Derived, Extreme, Reduction
 from convsym.autograd.held import Held, plain
 from convsym.autograd.maps import Cast, Index, Reshape, Shape, Transpose, normal_axes
-from convsym.errors import ShapeError
+from convsym.autograd.recording import MODE
+from convsym.errors import ShapeError, TapeError
 
 ADD, SUB, MUL, DIV, NEG = (PLAIN[name] for name in ("add", "sub", "mul", "div", "neg"))
 MATMUL, ABS = PLAIN["matmul"], PLAIN["abs"]
@@ -45,6 +47,7 @@ class Algebra(Held):
     """Operators, indexing and methods; `_apply` runs a primitive on tensors."""
 
     _apply: Callable[..., Any]
+    register_hook: Callable[..., Any]
 
     def __add__(self, other: Any) -> Self:
         return self._apply(ADD, self, other)
@@ -87,6 +90,30 @@ class Algebra(Held):
     def __rpow__(self, other: Any) -> Self:
         return self._apply(PLAIN["power"], other, self)
 
+    # Where nothing is recorded a leaf is changed in place, as an optimizer does it; else a name gets another tensor.
+    def __iadd__(self, other: Any) -> Self:
+        return self._changed(self + other)
+
+    def __isub__(self, other: Any) -> Self:
+        return self._changed(self - other)
+
+    def __imul__(self, other: Any) -> Self:
+        return self._changed(self * other)
+
+    def __itruediv__(self, other: Any) -> Self:
+        return self._changed(self / other)
+
+    def _changed(self, result: Self) -> Self:
+        if not self.wanted:
+            return result
+        if MODE.recording:
+            raise TapeError(
+                "a leaf that requires a gradient is changed in place, and then gradients by it would not be those of "
+                "what it was; do it under convsym.autograd.no_grad(), or give the result another name"
+            )
+        self.data[...] = result.data
+        return self
+
     def __matmul__(self, other: Any) -> Self:
         return _product(self, other, self._apply)
 
@@ -121,6 +148,12 @@ class Algebra(Held):
     def T(self) -> Self:
         """The axes in reversed order."""
         return self.transpose()
+
+    def retain_grad(self) -> None:
+        """Keep the gradient in `grad` also where this is no leaf."""
+        if self.grad_fn is not None:
+            here = ref(self)  # a hook that held its tensor would keep the graph alive
+            self.register_hook(lambda gradient: _kept(here(), gradient))
 
     def astype(self, dtype: DTypeLike) -> Self:
         """The same numbers in another dtype; the gradient comes back in this one."""
@@ -162,6 +195,11 @@ class Algebra(Held):
     def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """The smallest element, or along axes; of equal ones the first gets the gradient."""
         return _extreme("min", self, axis, keepdims)
+
+
+def _kept(tensor: Any, gradient: Any) -> None:
+    if tensor is not None:
+        tensor.grad = gradient if tensor.grad is None else tensor.grad + gradient
 
 
 def _entry(entry: Any) -> Any:

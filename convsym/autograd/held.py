@@ -1,6 +1,6 @@
 """An array that is held by something with a past: what can be read off it, and what may not be done to it."""
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -46,6 +46,11 @@ class Held:
                 "gradients; make them such: dtype=np.float64"
             )
         self.wanted = wanted
+
+    def requires_grad_(self, wanted: bool = True) -> Self:
+        """Set `requires_grad`, and be returned."""
+        self.requires_grad = wanted
+        return self
 
     def cotangent(self, given: Any) -> Array:
         """The array that the way back starts with: ones for one number, else a copy of what was given.
