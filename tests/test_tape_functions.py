@@ -163,8 +163,10 @@ def test_a_reduction_of_nothing():
     assert autograd.sum(np.ones((0, 3)), 0).tolist() == [0.0] * 3
     with pytest.raises(ShapeError, match=r"the max of no elements is asked for: shape \(0, 3\) has none along axis=0"):
         autograd.max(np.ones((0, 3)), 0)
-    with pytest.raises(np.exceptions.AxisError):
+    with pytest.raises(ShapeError, match="axis=2 is none of 2 axes; it is from -2 to 1"):
         autograd.sum(np.ones((2, 3)), 2)
+    with pytest.raises(ShapeError, match=r"axis=\(0, -2\) names an axis of 2 twice"):
+        autograd.mean(np.ones((2, 3)), (0, -2))
 
 
 # ------------------------------------------------------------------------------------------------------ maps of indices

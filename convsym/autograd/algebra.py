@@ -14,7 +14,7 @@ from numpy.typing import DTypeLike
 from convsym.autograd._rules import RULES
 from convsym.autograd.derived import PLAIN, Derived, Extreme, Reduction
 from convsym.autograd.held import Held, plain
-from convsym.autograd.maps import Cast, Index, Reshape, Shape, Transpose, normal_axes
+from convsym.autograd.maps import Cast, Index, Reshape, Shape, Transpose, axis_of, normal_axes
 from convsym.autograd.recording import MODE
 from convsym.errors import ShapeError, TapeError
 
@@ -169,9 +169,9 @@ class Algebra(Held):
         """The axes in another order, reversed without an argument."""
         rank = self.data.ndim
         given = tuple(axes[0]) if len(axes) == 1 and not isinstance(axes[0], int) else axes
-        order = tuple(np.lib.array_utils.normalize_axis_tuple(given, rank)) if given else tuple(range(rank))[::-1]
-        if len(order) != rank:
-            raise ShapeError(f"axes={given} names {len(order)} axes, and the tensor has {rank}; name each once")
+        order = tuple([axis_of(axis, rank) for axis in given]) if given else tuple(range(rank))[::-1]
+        if len(set(order)) != rank or len(order) != rank:
+            raise ShapeError(f"axes={given} names {len(set(order))} axes, and the tensor has {rank}; name each once")
         return self._apply(Transpose(order), self)
 
     def swapaxes(self, axis1: int, axis2: int) -> Self:

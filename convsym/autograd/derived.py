@@ -8,6 +8,7 @@ import numpy as np
 from convsym.autograd._rules import RULES
 from convsym.autograd.arrayop import ArrayOp
 from convsym.autograd.maps import Shape, normal_axes
+from convsym.gate import Array
 
 
 class Derived:
@@ -111,6 +112,33 @@ class Reduction:
         return (self.rule.backward["x"](ops, dy.reshape(self._kept), *read),)
 
 
+class Pick(Reduction):
+    """The elements whose places along one axis are given, by the rule of the largest element, whose place was found.
+
+    Parameters
+    ----------
+    k : ndarray of int
+        The places; its shape is that of the operand, but for the axis, whose size is 1.
+    shape : tuple of int
+        Of the operand.
+    axis : int
+    """
+
+    def __init__(self, k: Array, shape: Shape, axis: int) -> None:
+        super().__init__("max", shape, axis, False)
+        self.name, self.k = "pick", k
+
+    def forward(self, ops: Any, x: Any) -> Any:
+        """One element for each of the other indices."""
+        return self.rule.forward(ops, x, self.k, self.axes).reshape(self._small)
+
+    def backward(self, ops: Any, dy: Any, operands: Sequence[Any], y: Any, needs: Sequence[bool]) -> Sequence[Any]:
+        """To that element alone."""
+        known = {"k": self.k, "axis": self.axes, "x_shape": self.shape}
+        read = [known[name] for name in self.rule.reads["x"]]
+        return (self.rule.backward["x"](ops, dy.reshape(self._kept), *read),)
+
+
 class Extreme(Reduction):
     """The largest or the smallest element along one axis; of several, the first."""
 
@@ -118,14 +146,12 @@ class Extreme(Reduction):
 
     def forward(self, ops: Any, x: Any) -> Any:
         """The element that `argmax` or `argmin` finds."""
-        return self.rule.forward(ops, x, self._place(ops, x), self.axes).reshape(self._small)
+        return self._at(ops, x).forward(ops, x).reshape(self._small)
 
     def backward(self, ops: Any, dy: Any, operands: Sequence[Any], y: Any, needs: Sequence[bool]) -> Sequence[Any]:
         """To that element alone."""
-        known = {"k": self._place(ops, operands[0]), "axis": self.axes, "x_shape": self.shape, "x": operands[0]}
-        read = [known[name] for name in self.rule.reads["x"]]
-        return (self.rule.backward["x"](ops, dy.reshape(self._kept), *read),)
+        return self._at(ops, operands[0]).backward(ops, dy, operands, y, needs)
 
-    def _place(self, ops: Any, x: Any) -> Any:
+    def _at(self, ops: Any, x: Any) -> Pick:
         find = np.argmax if self.name == "max" else np.argmin
-        return find(ops.plain(x), self.axes[0], keepdims=True)
+        return Pick(find(ops.plain(x), self.axes[0], keepdims=True), self.shape, self.axes[0])

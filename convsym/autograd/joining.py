@@ -8,8 +8,8 @@ import numpy as np
 
 from convsym.autograd.held import constant, plain
 from convsym.autograd.leaves import as_tensor
-from convsym.autograd.maps import Concatenate, Shape
-from convsym.autograd.structural import axis_of, expand_dims
+from convsym.autograd.maps import Concatenate, Shape, axis_of
+from convsym.autograd.structural import expand_dims
 from convsym.autograd.tape import Tensor, apply
 from convsym.errors import ShapeError
 

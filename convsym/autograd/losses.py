@@ -6,10 +6,11 @@ import numpy as np
 
 from convsym.arguments import one_of
 from convsym.autograd.arithmetic import square
+from convsym.autograd.derived import Pick
 from convsym.autograd.held import plain
 from convsym.autograd.leaves import as_tensor
 from convsym.autograd.reductions import log_softmax
-from convsym.autograd.tape import Tensor
+from convsym.autograd.tape import Tensor, apply
 from convsym.errors import ShapeError
 
 REDUCTIONS = ("mean", "sum", "none")
@@ -124,16 +125,15 @@ def cross_entropy(
         return _by_probabilities(log_p, as_tensor(target), weight, reduction, label_smoothing, axis)
     t = _checked(np.asarray(classes), x.shape, axis, ignore_index)
     counted = t != ignore_index
-    known = np.where(counted, t, 0)
-    place = list(np.ix_(*map(np.arange, known.shape)))
-    place.insert(axis, known)
-    scale: Any = counted.astype(x.dtype)
-    if weight is not None:
-        scale = as_tensor(weight)[known] * scale
-    losses = -log_p[tuple(place)] * scale
+    known = t if counted.all() else np.where(counted, t, 0)
+    losses = -apply(Pick(known.reshape(*x.shape[:axis], 1, *x.shape[axis + 1 :]), x.shape, axis), log_p)
+    if known is t and weight is None and not label_smoothing:
+        return reduced(losses, reduction)
+    scale = counted.astype(x.dtype) if weight is None else as_tensor(weight)[known] * counted
+    losses = losses * scale
     if label_smoothing:
         spread = log_p if weight is None else log_p * _along(as_tensor(weight), axis, x.ndim)
-        even = -spread.sum(axis) * counted.astype(x.dtype) / x.shape[axis]
+        even = -spread.sum(axis) * counted / x.shape[axis]
         losses = losses * (1 - label_smoothing) + even * label_smoothing
     return losses.sum() / scale.sum() if reduction == "mean" else reduced(losses, reduction)
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from convsym.autograd.primitives import LinearMap
+from convsym.errors import ShapeError
 from convsym.gate import narrowed, sum_dtype
 
 Shape = tuple[int, ...]
@@ -248,10 +249,11 @@ def may_repeat(key: Any) -> bool:
 
 
 def spreading(small: Shape, full: Shape) -> Spread:
-    """How NumPy broadcasts one shape to another; ValueError where it does not."""
-    np.broadcast_to(np.empty(small, bool), full)
+    """How NumPy broadcasts one shape to another; ShapeError where it does not."""
     lead = len(full) - len(small)
-    stretched = [axis + lead for axis, size in enumerate(small) if size == 1 and full[axis + lead] != 1]
+    if lead < 0 or any(size not in (1, whole) for size, whole in zip(small, full[lead:], strict=True)):
+        raise ShapeError(f"shape {small} does not broadcast to {full}; each size must be equal or 1")
+    stretched = [axis + lead for axis, size in enumerate(small) if size != full[axis + lead]]
     return Spread(small, full, (*range(lead), *stretched))
 
 
@@ -264,8 +266,25 @@ def summing(full: Shape, axes: int | Sequence[int] | None, keepdims: bool) -> Su
 
 
 def normal_axes(axes: int | Sequence[int] | None, rank: int) -> Shape:
-    """Axes as NumPy takes them, counted from the first; None is all of them."""
+    """Axes as NumPy takes them, counted from the first and in order; None is all of them."""
     if axes is None:
         return tuple(range(rank))
-    given = (axes,) if isinstance(axes, int) else tuple(axes)
-    return tuple(sorted(np.lib.array_utils.normalize_axis_tuple(given, rank)))
+    if isinstance(axes, int):
+        return (axis_of(axes, rank),)
+    chosen = {axis_of(axis, rank) for axis in axes}
+    if len(chosen) != len(axes):
+        raise ShapeError(f"axis={tuple(axes)} names an axis of {rank} twice; name each once")
+    return tuple(sorted(chosen))
+
+
+def axis_of(axis: int, rank: int) -> int:
+    """An axis counted from the first.
+
+    Raises
+    ------
+    ShapeError
+        There is none of that number.
+    """
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis={axis} is none of {rank} axes; it is from {-rank} to {rank - 1}")
+    return axis % rank

@@ -247,4 +247,4 @@ def _shift(x: Tensor, axis: Axis) -> Array:
     if not x.size:
         return np.zeros((), x.dtype)
     largest: Array = np.max(x.data, axis, keepdims=True)
-    return np.where(np.isfinite(largest), largest, np.zeros_like(largest))
+    return largest if np.isfinite(largest).all() else np.where(np.isfinite(largest), largest, np.zeros_like(largest))

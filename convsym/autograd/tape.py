@@ -280,7 +280,7 @@ def _fitted(dx: Any, edge: Edge, node: Node) -> Any:
     if dx.shape != edge.shape:
         try:
             spread = spreading(edge.shape, dx.shape)
-        except ValueError:
+        except ShapeError:
             raise ShapeError(
                 f"{node.name()} gives a gradient of shape {dx.shape} for an operand of shape {edge.shape}, and they "
                 "must be equal, or the operand must broadcast to it"
