@@ -7,12 +7,19 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from convsym import autograd
-from convsym.arguments import Number, Padding, PerAxis, per_axis
+from convsym.arguments import Number, Padding, Pairs, PerAxis, per_axis
 from convsym.autograd import Tensor
 from convsym.nn.initial import Random, weights, zeros
 from convsym.nn.module import Module
 from convsym.specs import Spec
 from convsym.specs.layer import known_channels
+
+
+def flat(padding: Pairs | str) -> Padding:
+    """Padding as one number for each axis where both ends have the same: calls that say it so begin faster."""
+    if isinstance(padding, str) or any(before != after for before, after in padding):
+        return padding
+    return tuple(before for before, _ in padding)
 
 
 class Convolution(Module):
@@ -37,7 +44,7 @@ class Convolution(Module):
 
     def __init__(self, spec: Spec, dtype: DTypeLike, rng: Random) -> None:
         into, out = known_channels(spec)
-        self.spec = spec
+        self.spec, self._padding = spec, flat(spec.padding)
         self.weight = weights(spec.weight_shape, (into // spec.groups, *spec.kernel_size), dtype, rng)
         self.bias = zeros(out, dtype) if spec.bias else None
 
@@ -118,7 +125,7 @@ class Forward(Convolution):
         """The convolution of x, (N, in_channels, …) or (in_channels, …), with the weight."""
         spec = self.spec
         return type(self)._function(
-            x, self.weight, self.bias, spec.stride, spec.padding, spec.dilation, spec.groups,
+            x, self.weight, self.bias, spec.stride, self._padding, spec.dilation, spec.groups,
             padding_mode=spec.padding_mode, same=spec.same,
         )  # fmt: skip
 
@@ -226,7 +233,7 @@ class Transposed(Convolution):
         """The transposed convolution of x, (N, in_channels, …) or (in_channels, …), with the weight."""
         spec = self.spec
         return type(self)._function(
-            x, self.weight, self.bias, spec.stride, spec.padding, spec.output_padding, spec.groups, spec.dilation,
+            x, self.weight, self.bias, spec.stride, self._padding, spec.output_padding, spec.groups, spec.dilation,
             padding_mode=spec.padding_mode, same=spec.same,
         )  # fmt: skip
 

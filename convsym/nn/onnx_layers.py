@@ -9,6 +9,7 @@ from convsym import autograd, sliding
 from convsym.arguments import Parameters
 from convsym.autograd import Tensor
 from convsym.geometry import Geometry
+from convsym.nn.convolutions import flat
 from convsym.nn.onnx_steps import Operator, Step, Value
 from convsym.specs import Spec
 
@@ -17,11 +18,12 @@ def convolution(step: Step, inputs: Sequence[Value]) -> Tensor:
     """Conv and ConvTranspose: the node's `Spec` says everything."""
     x, w, b = (*inputs, None)[:3]
     spec = Spec.from_onnx({"op_type": step.op_type, **step.attributes}, w.shape, x.shape[2:])
+    padding = flat(spec.padding)
     if spec.transposed:
         return autograd.conv_transpose(
-            x, w, b, spec.stride, spec.padding, spec.output_padding, spec.groups, spec.dilation, same=spec.same
+            x, w, b, spec.stride, padding, spec.output_padding, spec.groups, spec.dilation, same=spec.same
         )
-    return autograd.conv(x, w, b, spec.stride, spec.padding, spec.dilation, spec.groups, same=spec.same)
+    return autograd.conv(x, w, b, spec.stride, padding, spec.dilation, spec.groups, same=spec.same)
 
 
 def average_pool(step: Step, inputs: Sequence[Value]) -> Tensor:

@@ -133,7 +133,7 @@ class Adam(Optimizer):
     ...     (x * x).sum().backward()
     ...     adam.step()
     >>> round(x.item(), 3)
-    3.001
+    3.003
     """
 
     def __init__(
