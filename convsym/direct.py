@@ -4,7 +4,7 @@ A strip is filled into an image (padded, in residue classes), which stays in the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
 from math import ceil, prod
@@ -17,10 +17,13 @@ from convsym.geometry import Geometry
 from convsym.kernels._generated import rules
 from convsym.kernels.tables import Driver, Shapes, driver
 from convsym.strips import STRIP, Span
-from convsym.taps import Axis, Image, Integers, Vectors, all_sums, taps_of, vectors_of
+from convsym.taps import PATTERN, Axis, Image, Integers, Vectors, all_sums, taps_of, vectors_of
 
-# Elements of an image that one job of its filling takes at most.
-FILLED = 2**12
+# Elements of an image that one job of its filling takes at most, and of the images of a block of channels where those
+# of all channels are too many for the second cache: weights are there too.
+FILLED, DEEP = 2**12, 2**17
+# Multiply-adds beside which filling one place of an image a second time is nothing.
+FILLING = 640
 # Vectors of a tile from which on they must follow each other, and vectors that one job takes at least then.
 APART, BLOCK = 4, 32
 
@@ -58,12 +61,15 @@ class Cut:
         How many samples are done at a time.
     gaps : bool
         Whether some of the result belongs to no class.
+    channels : tuple
+        Spans of the channels that are read, which are added one after the other: all of them, where their images fit.
     """
 
     spans: tuple[Span, ...]
     image: int
     samples: int
     gaps: bool
+    channels: tuple[Span, ...]
 
 
 @dataclass(frozen=True)
@@ -97,17 +103,43 @@ def cut(geometry: Geometry, result: str, lanes: int) -> Cut:
     """How the rule y or dx is cut, for any batch."""
     classes, channels = classes_of(geometry, result), geometry.channels[result == "dx"]
     height = max(one.sizes[0] for one in classes)
-    image = _image(geometry, result, (0, height))
-    size = geometry.groups * channels * image.size
-    halo = image.axes[0].length - height
-    count = max(1, min(ceil(size / STRIP), height // max(4 * halo, 1)))
+    whole = _image(geometry, result, (0, height))
     gaps = result == "dx" and any(len(axis.classes) < axis.step for axis in taps_of(geometry))
-    spans = tuple((height * place // count, height * (place + 1) // count) for place in range(count))
-    if image.whole and all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes):
-        return Cut(((0, height),), 0, 2**62, gaps)  # no vector reaches beyond a channel
-    largest = max(_image(geometry, result, span).size for span in (spans[0], spans[-1], spans[count // 2]))
-    each = geometry.groups * channels * largest
-    return Cut(spans, each, max(1, STRIP // each), gaps)
+    if whole.whole and all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes):
+        return Cut(((0, height),), 0, 2**62, gaps, ((0, channels),))  # no vector reaches beyond a channel
+    spans = _spans(geometry, result, height, whole)
+    largest = max(_image(geometry, result, span).size for span in (spans[0], spans[-1], spans[len(spans) // 2]))
+    each, deep = geometry.groups * channels * largest, channels
+    rows_fit_a_pattern = max(one.sizes[-1] for one in classes) <= PATTERN * lanes
+    if each > STRIP and geometry.groups == 1 and rows_fit_a_pattern:
+        deep = ceil(channels / min(ceil(each / DEEP), channels))
+        each = largest * deep
+    blocks = tuple((first, min(first + deep, channels)) for first in range(0, channels, deep))
+    return Cut(spans, each, max(1, STRIP // each), gaps, blocks)
+
+
+def _spans(geometry: Geometry, result: str, height: int, whole: Image) -> tuple[Span, ...]:
+    """Spans of the result along its first axis, so that what each reads fits into the second cache.
+
+    Neighbors fill what both of them read, which is little beside what many rows of a result do with it. Where that is
+    not enough and channels will be done block by block, least is moved.
+    """
+    halo = whole.axes[0].length - height
+    into, out = (geometry.groups * size for size in geometry.channels)
+    read, made = (into, out) if result == "y" else (out, into)
+    count = min(ceil(read * whole.size / STRIP), height // max(4 * halo, 1))
+    if read * whole.size > count * STRIP:
+        positions = prod(geometry.outputs if result == "y" else geometry.inputs)
+        least = min(ceil(halo * FILLING / (made // geometry.groups * prod(geometry.kernel))), 4 * halo)
+
+        def moved(spans: int) -> int:
+            """Elements of weights, once for each span, and of results, twice for each block of channels."""
+            blocks = ceil(read * whole.size * (ceil(height / spans) + halo) / ((height + halo) * DEEP))
+            return spans * made * read * prod(geometry.kernel) // geometry.groups + 2 * blocks * made * positions
+
+        count = min(range(max(count, 1), max(height // max(least, 1), count, 1) + 1), key=moved)
+    count = max(count, 1)
+    return tuple((height * place // count, height * (place + 1) // count) for place in range(count))
 
 
 @lru_cache(maxsize=1024)
@@ -147,34 +179,41 @@ def _image(geometry: Geometry, result: str, span: Span) -> Image:
 
 
 @lru_cache(maxsize=4096)
-def strip(geometry: Geometry, result: str, span: Span, char: str, level: str) -> Strip:
-    """A span of the rule y or dx, done with the tiles of a level, for any batch."""
+def strip(geometry: Geometry, result: str, span: Span, deep: Span, char: str, level: str) -> Strip:
+    """A span of the rule y or dx and of the channels that are read, done with the tiles of a level, for any batch."""
     shapes, image = kernels.tables.shapes(level), _image(geometry, result, span)
     copies = cut(geometry, result, shapes.lanes[char]).image > 0
-    channels = geometry.groups * geometry.channels[result == "dx"]
+    channels, among = (geometry.groups * count for count in (deep[1] - deep[0], geometry.channels[result == "dx"]))
     plane = prod(geometry.inputs if result == "y" else geometry.outputs)
-    made = [_sweep(geometry, result, span, one, image, char, shapes) for one in classes_of(geometry, result)]
+    made = [_sweep(geometry, result, span, deep, one, image, char, shapes) for one in classes_of(geometry, result)]
     sweeps, starts, works = zip(*(entry for entry in made if entry is not None), strict=True)
-    fill = fill_of(channels, image, plane, channels) if copies else None
+    fill = fill_of(channels, image, plane, among) if copies else None
     return Strip(fill, tuple(zip(sweeps, starts, strict=True)), sum(works))
 
 
 def _sweep(
-    geometry: Geometry, result: str, span: Span, one: ResidueClass, image: Image, char: str, shapes: Shapes
+    geometry: Geometry,
+    result: str,
+    span: Span,
+    deep: Span,
+    one: ResidueClass,
+    image: Image,
+    char: str,
+    shapes: Shapes,
 ) -> tuple[Driver, int, int] | None:
     """The sweep over a class, where its results start, and its multiply-adds; None where the span has none of it."""
     (begin, end), forward = (span[0], min(span[1], one.sizes[0])), result == "y"
     if end <= begin:
         return None
     into, out = geometry.channels
-    rows, channels = (out, into) if forward else (into, out)
+    rows, channels = out if forward else into, deep[1] - deep[0]
     sizes, kernel = geometry.outputs if forward else geometry.inputs, prod(geometry.kernel)
     pitches = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
     steps = [1 if forward else axis.step for axis in taps_of(geometry)]
     places = [step * pitch for step, pitch in zip(steps, pitches, strict=True)]
     aoff, boff = _tables(geometry, forward, begin, one, image)
     box, summed = (end - begin, *one.sizes[1:]), channels * len(aoff)
-    vectors = vectors_of(box, image.pitches, places, shapes.lanes[char], summed)
+    vectors = vectors_of(box, image.pitches, places, shapes.lanes[char], summed, deep[0] > 0)
     row_blocks, vector_blocks, widest = tiling(rows, vectors.number, summed, shapes)
     block = len(vectors.pos) * ceil(BLOCK / len(vectors.pos)) if widest > APART else 0
     if block:  # runs of vectors end with the rows
@@ -190,7 +229,7 @@ def _sweep(
         channels=channels,
         taps=len(aoff),
         am=into * kernel if forward else kernel,
-        ac=kernel if forward else into * kernel,
+        ac=_apart(geometry, result),
         bc=image.size,
         bn=geometry.groups * channels * image.size,
         yn=geometry.groups * rows * prod(sizes),
@@ -200,7 +239,7 @@ def _sweep(
         vectors_first=int(channels * image.size > STRIP if len(aoff) == 1 else rows * summed <= STRIP // 2),
         step=places[-1],
         repeats=1,
-        add=0,
+        add=int(deep[0] > 0),
         widest=widest,
         block=block,
         aoff=aoff,
@@ -214,6 +253,11 @@ def _sweep(
     )
     start = begin * places[0] + sum(residue * pitch for residue, pitch in zip(one.residues, pitches, strict=True))
     return made, start, geometry.groups * rows * prod(box) * summed
+
+
+def _apart(geometry: Geometry, result: str) -> int:
+    """Distance of the weights of neighboring channels that are read."""
+    return prod(geometry.kernel) * (1 if result == "y" else geometry.channels[0])
 
 
 def _vector_tables(vectors: Vectors) -> dict[str, Array]:
@@ -258,8 +302,16 @@ def fill_of(channels: int, image: Image, plane: int, among: int) -> Driver:
     )
 
 
+@lru_cache(maxsize=1024)
+def _is_deep(geometry: Geometry, result: str, lanes: int) -> bool:
+    """Whether the channels of a group are added block by block, so that groups are done one after the other."""
+    return len(cut(replace(geometry, groups=1), result, lanes).channels) > 1
+
+
 def room(geometry: Geometry, result: str, lanes: int) -> int:
     """Elements of the images of the rule y or dx."""
+    if geometry.groups > 1 and _is_deep(geometry, result, lanes):
+        geometry = replace(geometry, groups=1)
     made = cut(geometry, result, lanes)
     return min(geometry.batch, made.samples) * made.image + lanes if made.image else 0
 
@@ -267,6 +319,12 @@ def room(geometry: Geometry, result: str, lanes: int) -> int:
 def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
     """Write the rule y or dx into `out`."""
     char, level, batch = out.dtype.char, kernels.in_use(), geometry.batch
+    if geometry.groups > 1 and _is_deep(geometry, result, kernels.tables.shapes(level).lanes[char]):
+        for n, g in product(range(batch), range(geometry.groups)):
+            place = {"w": slice(g, g + 1)}
+            own = {name: array[place.get(name, np.s_[n : n + 1, g : g + 1])] for name, array in operands.items()}
+            run(replace(geometry, batch=1, groups=1), result, own, out[n : n + 1, g : g + 1])
+        return
     lanes = kernels.tables.shapes(level).lanes[char]
     made = cut(geometry, result, lanes)
     if made.gaps:
@@ -274,15 +332,16 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
     read = operands["x" if result == "y" else "dy"].reshape(-1)
     weights, flat = operands["w"].reshape(-1), out.reshape(-1)
     each, source, samples = out.size // batch, read.size // batch, min(batch, made.samples)
+    plane, apart = prod(operands["x" if result == "y" else "dy"].shape[3:]), _apart(geometry, result)
     image = np.empty(room(geometry, result, lanes), out.dtype)
     image[-lanes:] = 0
     for begin in range(0, batch, samples):
         count = min(samples, batch - begin)
         part = read[begin * source :]
-        for span in made.spans:
-            todo = strip(geometry, result, span, char, level)
+        for span, deep in product(made.spans, made.channels):
+            todo = strip(geometry, result, span, deep, char, level)
             if todo.fill is not None:
-                kernels.drive(todo.fill, (image, part), count, count * todo.work // 16, char)
+                kernels.drive(todo.fill, (image, part[deep[0] * plane :]), count, count * todo.work // 16, char)
             for sweep, start in todo.sweeps:
-                arrays = (flat[begin * each + start :], weights, part if todo.fill is None else image)
+                arrays = (flat[begin * each + start :], weights[deep[0] * apart :], image if todo.fill else part)
                 kernels.drive(sweep, arrays, count, count * todo.work, char)

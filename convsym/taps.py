@@ -198,7 +198,9 @@ def all_sums(parts: Sequence[Integers]) -> Integers:
     return total
 
 
-def vectors_of(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int, work: int) -> Vectors:
+def vectors_of(
+    sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int, work: int, once: bool = False
+) -> Vectors:
     """The vectors that cover a box of results.
 
     Parameters
@@ -210,13 +212,15 @@ def vectors_of(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[in
     lanes : int
     work : int
         Steps of a tile; where there are many of them, vectors across rows pay.
+    once : bool
+        Whether each result is stored once, because it is added to what is there; rows fit into a pattern then.
 
     Returns
     -------
     Vectors
     """
-    rows = _in_rows(sizes, pitches, places, lanes)
-    across = _across_rows(sizes, pitches, places, lanes)
+    rows = _in_rows(sizes, pitches, places, lanes, once)
+    across = _across_rows(sizes, pitches, places, lanes, once)
 
     def cost(vectors: Vectors) -> float:
         parts = len(vectors.lane) + 8 * int((vectors.full == 0).sum())
@@ -225,7 +229,7 @@ def vectors_of(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[in
     return min((rows, across), key=cost)
 
 
-def _in_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int) -> Vectors:
+def _in_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int, once: bool) -> Vectors:
     """Vectors within rows; the last one of a row begins earlier, so that it ends with the row."""
     size = sizes[-1]
     if size > lanes:
@@ -233,17 +237,23 @@ def _in_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int]
         size = min(ceil(size / (number * lanes)) * lanes, size)
     pieces = _covering(sizes[-1], size)
     first = _covering(size, lanes)
-    count = min(lanes, size)
+    lane = _stored(first, lanes) if once else np.zeros_like(first)
+    count, place = min(lanes, size) - lane, (first + lane) * places[-1]
     return Vectors(
         all_sums([grid(sizes[:-1], pitches[:-1]), pieces]),
         all_sums([grid(sizes[:-1], places[:-1]), pieces * places[-1]]),
         first,
         np.arange(len(first) + 1),
-        np.zeros_like(first),
-        np.full_like(first, count),
-        first * places[-1],
-        *_runs(first, first * places[-1], np.full(len(first), count == lanes and places[-1] == 1), lanes),
+        lane,
+        count,
+        place,
+        *_runs(first, place, (count == lanes) & (places[-1] == 1), lanes),
     )
+
+
+def _stored(first: Integers, lanes: int) -> Integers:
+    """How many lanes of each vector belong to the one before."""
+    return np.maximum(np.append(0, first[:-1] + lanes) - first, 0)
 
 
 def _covering(size: int, length: int) -> Integers:
@@ -266,14 +276,18 @@ def _lengths(joined: NDArray[np.bool_]) -> Integers:
     return lengths
 
 
-def _across_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int) -> Vectors:
+def _across_rows(
+    sizes: Sequence[int], pitches: Sequence[int], places: Sequence[int], lanes: int, once: bool
+) -> Vectors:
     """Vectors over the rows of a plane one after the other, with the places between rows that belong to no result."""
     if len(sizes) < 2 or sizes[-1] > PATTERN * lanes // 4:
-        return _in_rows(sizes, pitches, places, lanes)
+        return _in_rows(sizes, pitches, places, lanes, once)
     (height, size), pitch = sizes[-2:], pitches[-2]
     flat = (height - 1) * pitch + size
     first = _covering(flat, lanes)
-    parts = [_parts(f, lanes, height, size, pitch, (places[-2], places[-1])) for f in first.tolist()]
+    begin = first + _stored(first, lanes) if once else first
+    starts = zip(first.tolist(), begin.tolist(), strict=True)
+    parts = [_parts(f, b, f + lanes, height, size, pitch, (places[-2], places[-1])) for f, b in starts]
     lane, count, place = np.array([part for own in parts for part in own], np.intp).reshape(-1, 3).T
     full = np.array([places[-1] == 1 and len(own) == 1 and own[0][:2] == (0, lanes) for own in parts])
     start = np.cumsum([0, *map(len, parts)])
@@ -290,12 +304,12 @@ def _across_rows(sizes: Sequence[int], pitches: Sequence[int], places: Sequence[
 
 
 def _parts(
-    first: int, lanes: int, height: int, size: int, pitch: int, places: tuple[int, int]
+    first: int, low: int, high: int, height: int, size: int, pitch: int, places: tuple[int, int]
 ) -> list[tuple[int, int, int]]:
-    """The parts of a vector that lie in rows: first lane, number of lanes, and place; neighbors are joined."""
+    """The parts of a vector, low to high, that lie in rows: lane, number of lanes, place; neighbors are joined."""
     made: list[tuple[int, int, int]] = []
-    for row in range(first // pitch, min((first + lanes - 1) // pitch, height - 1) + 1):
-        begin, end = max(first, row * pitch), min(first + lanes, row * pitch + size)
+    for row in range(first // pitch, min((high - 1) // pitch, height - 1) + 1):
+        begin, end = max(low, row * pitch), min(high, row * pitch + size)
         if begin >= end:
             continue
         lane, count, place = begin - first, end - begin, row * places[0] + (begin - row * pitch) * places[1]

@@ -146,6 +146,7 @@ def small_strips(monkeypatch):
     for module in TILED:
         if hasattr(module, "STRIP"):
             monkeypatch.setattr(module, "STRIP", 2**9)
+    monkeypatch.setattr(direct, "DEEP", 2**8)
     forget()
     yield
     monkeypatch.undo()
@@ -251,18 +252,31 @@ STRIPPED = [
     geometry_of((30, 6, 9), (3, 3, 2), (1, 2, 1), 1, channels=(2, 9), batch=2),
     geometry_of((33, 20), (3, 3), 1, 1, 1, 6, (1, 1), 2),
     geometry_of((50, 21), (1, 1), 1, channels=(4, 20), batch=1),
+    geometry_of((9, 9), (3, 3), 1, 4, 4, channels=(13, 14)),
+    geometry_of((4, 11, 10), (3, 3, 3), 1, 1, channels=(9, 8)),
+    geometry_of((15, 34), (5, 5), 2, 2, channels=(11, 13), batch=1),
 ]
+DEEP = STRIPPED[-3:]  # whose channels are done block by block
 
 
 @pytest.mark.parametrize("result", OPERANDS)
 @pytest.mark.parametrize("geometry", STRIPPED, ids=lambda geometry: f"{geometry.inputs}")
 def test_strips_change_no_bit_of_exact_sums(geometry, result, small_strips):
     number = strips.spans(geometry) if result == "dw" else direct.cut(geometry, result, LANES["f"]).spans
-    assert len(number) > 1 or geometry.kernel == (1, 1)
+    assert len(number) > 1 or geometry.kernel == (1, 1) or geometry in DEEP
     for dtype, level in product("fd", levels.usable()):
         operands = data(geometry, result, dtype)
         with kernels.using(level):
             assert bits(by_tiles(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
+@pytest.mark.parametrize("result", ["y", "dx"])
+def test_channels_in_blocks_that_store_a_result_twice_are_found(result, small_strips, monkeypatch):
+    monkeypatch.setattr(direct, "vectors_of", lambda *arguments: vectors_of(*arguments[:-1]))
+    for geometry in DEEP:
+        assert len(direct.cut(geometry, result, LANES["f"]).channels) > 1
+        operands = data(geometry, result)
+        assert bits(by_tiles(geometry, result, operands), by_nest(geometry, result, operands))
 
 
 # Mutants: a name that schedules look up, and what it becomes.
@@ -429,8 +443,13 @@ BOXES = st.integers(1, 3).flatmap(
 def test_vectors_cover_every_place_with_one_value_and_nothing_else(box):
     sizes, halo, step, lanes, work = box
     pitches, places = box_of(sizes, halo, step)
-    vectors = vectors_of(sizes, pitches, places, lanes, work)
     expected = wanted(sizes, pitches, places)
+    once = vectors_of(sizes, pitches, places, lanes, work, True)
+    if sizes[-1] <= PATTERN * lanes:
+        assert covered(once, places) == expected
+        assert len(once.outer_pos) * int(once.count.sum()) == prod(sizes)
+        assert list(broken(once, lanes, places[-1])) == []
+    vectors = vectors_of(sizes, pitches, places, lanes, work)
     assert covered(vectors, places) == expected
     assert int(vectors.outer_pos.max() + vectors.pos.max()) <= max(map(max, expected.values()))
     assert list(broken(vectors, lanes, places[-1])) == []
@@ -553,6 +572,7 @@ def test_sums_in_another_order_have_other_bits(monkeypatch):
     for module in TILED:
         if hasattr(module, "STRIP"):
             monkeypatch.setattr(module, "STRIP", 2**9)
+    monkeypatch.setattr(direct, "DEEP", 2**8)
     forget()
     after = by_tiles(geometry, "dw", operands)
     monkeypatch.undo()

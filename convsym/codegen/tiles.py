@@ -21,6 +21,9 @@ _SIZES = {"f32": 4, "f64": 8}
 
 # Tiles of more vectors than this take them one after the other: there are no registers for as many addresses.
 APART = 4
+# Elements between the A of neighboring channels from which no prefetcher of a CPU follows them, and how many channels
+# before its use a line is asked for: the input gradient of 512 to 512 channels on 7×7 took 2.4 times as long without.
+FAR, EARLY = 256, 4
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,9 @@ def _tile(dtype: str, rows: int, vectors: int) -> str:
             *(f"            {line}" for line in products),
             "        a += ac",
             "        " + "; ".join(f"b{v} += bc" for v in bases),
+            f"        if ac > {FAR}:",
+            f"            p = a + {EARLY}*ac",
+            "            " + "; ".join(f"ahead(p + {m}*am)" for m in range(rows)),
             *(f"    {line}" for line in stores),
         ]
     ) + "\n"

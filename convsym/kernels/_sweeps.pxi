@@ -52,6 +52,13 @@ cdef inline void copy_vector(real* out, const real* x) noexcept nogil:
         (<lanes_f64*>out)[0] = (<const lanes_f64*>x)[0]
 
 
+cdef inline void add_vector(real* out, const real* x) noexcept nogil:
+    if real is float:
+        (<lanes_f32*>out)[0] = (<lanes_f32*>out)[0] + (<const lanes_f32*>x)[0]
+    else:
+        (<lanes_f64*>out)[0] = (<lanes_f64*>out)[0] + (<const lanes_f64*>x)[0]
+
+
 cdef inline void clear_vector(real* out) noexcept nogil:
     if real is float:
         (<lanes_f32*>out)[0] = zero_f32
@@ -244,7 +251,13 @@ cdef void store(real* y, const real* made, const Py_ssize_t* s, Py_ssize_t rows,
 
 cdef inline void scatter(real* out, const real* row, Py_ssize_t count, Py_ssize_t step, bint add) noexcept nogil:
     cdef Py_ssize_t lane
-    if add:
+    if add and step == 1:
+        if count == lanes_of(out):
+            add_vector(out, row)
+            return
+        for lane in range(count):
+            out[lane] += row[lane]
+    elif add:
         for lane in range(count):
             out[lane*step] += row[lane]
     elif step == 2:

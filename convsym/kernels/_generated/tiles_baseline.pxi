@@ -46,6 +46,9 @@ cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
 
 
@@ -65,6 +68,9 @@ cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
 
@@ -87,6 +93,9 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -112,6 +121,9 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -140,6 +152,9 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c4_0 = c4_0 + p[4*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -171,6 +186,9 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c5_0 = c5_0 + p[5*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -194,6 +212,9 @@ cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
 
 
@@ -214,6 +235,9 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
 
@@ -237,6 +261,9 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -263,6 +290,9 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -285,6 +315,9 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
 
 
@@ -306,6 +339,9 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
 
@@ -327,6 +363,9 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
 
 
@@ -349,6 +388,9 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
 
@@ -367,6 +409,9 @@ cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
 
 
@@ -384,6 +429,9 @@ cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
 
 
@@ -401,6 +449,9 @@ cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
 
 
@@ -418,6 +469,9 @@ cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
 
 
@@ -870,6 +924,9 @@ cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
 
 
@@ -889,6 +946,9 @@ cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
 
@@ -911,6 +971,9 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -936,6 +999,9 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -964,6 +1030,9 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c4_0 = c4_0 + p[4*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -995,6 +1064,9 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c5_0 = c5_0 + p[5*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -1018,6 +1090,9 @@ cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
 
 
@@ -1038,6 +1113,9 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
 
@@ -1061,6 +1139,9 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -1087,6 +1168,9 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -1109,6 +1193,9 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
 
 
@@ -1130,6 +1217,9 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
 
@@ -1151,6 +1241,9 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
 
 
@@ -1173,6 +1266,9 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
 
@@ -1191,6 +1287,9 @@ cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
 
 
@@ -1208,6 +1307,9 @@ cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
 
 
@@ -1225,6 +1327,9 @@ cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
 
 
@@ -1242,6 +1347,9 @@ cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
 
 

@@ -46,6 +46,9 @@ cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
 
 
@@ -65,6 +68,9 @@ cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
 
@@ -87,6 +93,9 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -112,6 +121,9 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -140,6 +152,9 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c4_0 = c4_0 + p[4*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -171,6 +186,9 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c5_0 = c5_0 + p[5*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -205,6 +223,9 @@ cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c6_0 = c6_0 + p[6*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -242,6 +263,9 @@ cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c7_0 = c7_0 + p[7*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am); ahead(p + 7*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -267,6 +291,9 @@ cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
 
 
@@ -287,6 +314,9 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
 
@@ -310,6 +340,9 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -336,6 +369,9 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -365,6 +401,9 @@ cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c4_0 = c4_0 + p[4*am]*x0; c4_1 = c4_1 + p[4*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -397,6 +436,9 @@ cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c5_0 = c5_0 + p[5*am]*x0; c5_1 = c5_1 + p[5*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -421,6 +463,9 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
 
 
@@ -442,6 +487,9 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
 
@@ -466,6 +514,9 @@ cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
@@ -493,6 +544,9 @@ cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
@@ -516,6 +570,9 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
 
 
@@ -538,6 +595,9 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
 
@@ -556,6 +616,9 @@ cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
 
 
@@ -575,6 +638,9 @@ cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
 
@@ -593,6 +659,9 @@ cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
 
 
@@ -612,6 +681,9 @@ cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
 
@@ -630,6 +702,9 @@ cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
 
 
@@ -647,6 +722,9 @@ cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
 
 
@@ -664,6 +742,9 @@ cdef void tile_f32_1x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9
 
 
@@ -1371,6 +1452,9 @@ cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
 
 
@@ -1390,6 +1474,9 @@ cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
 
@@ -1412,6 +1499,9 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -1437,6 +1527,9 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -1465,6 +1558,9 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c4_0 = c4_0 + p[4*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -1496,6 +1592,9 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c5_0 = c5_0 + p[5*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -1530,6 +1629,9 @@ cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c6_0 = c6_0 + p[6*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -1567,6 +1669,9 @@ cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c7_0 = c7_0 + p[7*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am); ahead(p + 7*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -1592,6 +1697,9 @@ cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
 
 
@@ -1612,6 +1720,9 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
 
@@ -1635,6 +1746,9 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -1661,6 +1775,9 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -1690,6 +1807,9 @@ cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c4_0 = c4_0 + p[4*am]*x0; c4_1 = c4_1 + p[4*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -1722,6 +1842,9 @@ cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c5_0 = c5_0 + p[5*am]*x0; c5_1 = c5_1 + p[5*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -1746,6 +1869,9 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
 
 
@@ -1767,6 +1893,9 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
 
@@ -1791,6 +1920,9 @@ cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
@@ -1818,6 +1950,9 @@ cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
@@ -1841,6 +1976,9 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
 
 
@@ -1863,6 +2001,9 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
 
@@ -1881,6 +2022,9 @@ cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
 
 
@@ -1900,6 +2044,9 @@ cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
 
@@ -1918,6 +2065,9 @@ cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
 
 
@@ -1937,6 +2087,9 @@ cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
 
@@ -1955,6 +2108,9 @@ cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
 
 
@@ -1972,6 +2128,9 @@ cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
 
 
@@ -1989,6 +2148,9 @@ cdef void tile_f64_1x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9
 
 

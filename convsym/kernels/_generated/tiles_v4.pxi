@@ -46,6 +46,9 @@ cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
 
 
@@ -65,6 +68,9 @@ cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
 
@@ -87,6 +93,9 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -112,6 +121,9 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -140,6 +152,9 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c4_0 = c4_0 + p[4*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -171,6 +186,9 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c5_0 = c5_0 + p[5*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -205,6 +223,9 @@ cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c6_0 = c6_0 + p[6*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -242,6 +263,9 @@ cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c7_0 = c7_0 + p[7*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am); ahead(p + 7*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
@@ -267,6 +291,9 @@ cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
 
 
@@ -287,6 +314,9 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
 
@@ -310,6 +340,9 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -336,6 +369,9 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -365,6 +401,9 @@ cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c4_0 = c4_0 + p[4*am]*x0; c4_1 = c4_1 + p[4*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -397,6 +436,9 @@ cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c5_0 = c5_0 + p[5*am]*x0; c5_1 = c5_1 + p[5*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -432,6 +474,9 @@ cdef void tile_f32_7x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c6_0 = c6_0 + p[6*am]*x0; c6_1 = c6_1 + p[6*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -470,6 +515,9 @@ cdef void tile_f32_8x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c7_0 = c7_0 + p[7*am]*x0; c7_1 = c7_1 + p[7*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am); ahead(p + 7*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
@@ -496,6 +544,9 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
 
 
@@ -517,6 +568,9 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
 
@@ -541,6 +595,9 @@ cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
@@ -568,6 +625,9 @@ cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
@@ -598,6 +658,9 @@ cdef void tile_f32_5x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c4_0 = c4_0 + p[4*am]*x0; c4_1 = c4_1 + p[4*am]*x1; c4_2 = c4_2 + p[4*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
@@ -631,6 +694,9 @@ cdef void tile_f32_6x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c5_0 = c5_0 + p[5*am]*x0; c5_1 = c5_1 + p[5*am]*x1; c5_2 = c5_2 + p[5*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
@@ -667,6 +733,9 @@ cdef void tile_f32_7x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c6_0 = c6_0 + p[6*am]*x0; c6_1 = c6_1 + p[6*am]*x1; c6_2 = c6_2 + p[6*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
@@ -706,6 +775,9 @@ cdef void tile_f32_8x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c7_0 = c7_0 + p[7*am]*x0; c7_1 = c7_1 + p[7*am]*x1; c7_2 = c7_2 + p[7*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am); ahead(p + 7*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
@@ -733,6 +805,9 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
 
 
@@ -755,6 +830,9 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
 
@@ -780,6 +858,9 @@ cdef void tile_f32_3x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[3]))[0] = c2_3
@@ -808,6 +889,9 @@ cdef void tile_f32_4x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[3]))[0] = c2_3
@@ -839,6 +923,9 @@ cdef void tile_f32_5x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c4_0 = c4_0 + p[4*am]*x0; c4_1 = c4_1 + p[4*am]*x1; c4_2 = c4_2 + p[4*am]*x2; c4_3 = c4_3 + p[4*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[3]))[0] = c2_3
@@ -873,6 +960,9 @@ cdef void tile_f32_6x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c5_0 = c5_0 + p[5*am]*x0; c5_1 = c5_1 + p[5*am]*x1; c5_2 = c5_2 + p[5*am]*x2; c5_3 = c5_3 + p[5*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[3]))[0] = c2_3
@@ -895,6 +985,9 @@ cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
 
 
@@ -914,6 +1007,9 @@ cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
 
@@ -936,6 +1032,9 @@ cdef void tile_f32_3x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4
@@ -961,6 +1060,9 @@ cdef void tile_f32_4x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3; c3_4 = c3_4 + p[3*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4
@@ -981,6 +1083,9 @@ cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
 
 
@@ -1000,6 +1105,9 @@ cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
 
@@ -1022,6 +1130,9 @@ cdef void tile_f32_3x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5
@@ -1047,6 +1158,9 @@ cdef void tile_f32_4x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3; c3_4 = c3_4 + p[3*am]*x4; c3_5 = c3_5 + p[3*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5
@@ -1067,6 +1181,9 @@ cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
 
 
@@ -1086,6 +1203,9 @@ cdef void tile_f32_2x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6
 
@@ -1108,6 +1228,9 @@ cdef void tile_f32_3x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5; c2_6 = c2_6 + p[2*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5; (<lanes_f32*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_6
@@ -1127,6 +1250,9 @@ cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
 
 
@@ -1146,6 +1272,9 @@ cdef void tile_f32_2x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7
 
@@ -1168,6 +1297,9 @@ cdef void tile_f32_3x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5; c2_6 = c2_6 + p[2*am]*x6; c2_7 = c2_7 + p[2*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5; (<lanes_f32*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_6; (<lanes_f32*>(y + 2*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_7
@@ -1187,6 +1319,9 @@ cdef void tile_f32_1x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8
 
 
@@ -1206,6 +1341,9 @@ cdef void tile_f32_2x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8
 
@@ -1224,6 +1362,9 @@ cdef void tile_f32_1x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9
 
 
@@ -1243,6 +1384,9 @@ cdef void tile_f32_2x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8; c1_9 = c1_9 + p[1*am]*x9
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8; (<lanes_f32*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_9
 
@@ -1261,6 +1405,9 @@ cdef void tile_f32_1x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11
 
 
@@ -1280,6 +1427,9 @@ cdef void tile_f32_2x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8; c1_9 = c1_9 + p[1*am]*x9; c1_10 = c1_10 + p[1*am]*x10; c1_11 = c1_11 + p[1*am]*x11
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8; (<lanes_f32*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_9; (<lanes_f32*>(y + 1*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_10; (<lanes_f32*>(y + 1*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_11
 
@@ -1298,6 +1448,9 @@ cdef void tile_f32_1x14(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11; c0_12 = c0_12 + p[0*am]*x12; c0_13 = c0_13 + p[0*am]*x13
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11; (<lanes_f32*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_12; (<lanes_f32*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_13
 
 
@@ -1315,6 +1468,9 @@ cdef void tile_f32_1x16(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11; c0_12 = c0_12 + p[0*am]*x12; c0_13 = c0_13 + p[0*am]*x13; c0_14 = c0_14 + p[0*am]*x14; c0_15 = c0_15 + p[0*am]*x15
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11; (<lanes_f32*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_12; (<lanes_f32*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_13; (<lanes_f32*>(y + 0*ym + place[0] + 14*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_14; (<lanes_f32*>(y + 0*ym + place[0] + 15*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_15
 
 
@@ -2625,6 +2781,9 @@ cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
 
 
@@ -2644,6 +2803,9 @@ cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
 
@@ -2666,6 +2828,9 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -2691,6 +2856,9 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -2719,6 +2887,9 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c4_0 = c4_0 + p[4*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -2750,6 +2921,9 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c5_0 = c5_0 + p[5*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -2784,6 +2958,9 @@ cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c6_0 = c6_0 + p[6*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -2821,6 +2998,9 @@ cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c7_0 = c7_0 + p[7*am]*x0
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am); ahead(p + 7*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
@@ -2846,6 +3026,9 @@ cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
 
 
@@ -2866,6 +3049,9 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
 
@@ -2889,6 +3075,9 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -2915,6 +3104,9 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -2944,6 +3136,9 @@ cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c4_0 = c4_0 + p[4*am]*x0; c4_1 = c4_1 + p[4*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -2976,6 +3171,9 @@ cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c5_0 = c5_0 + p[5*am]*x0; c5_1 = c5_1 + p[5*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -3011,6 +3209,9 @@ cdef void tile_f64_7x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c6_0 = c6_0 + p[6*am]*x0; c6_1 = c6_1 + p[6*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -3049,6 +3250,9 @@ cdef void tile_f64_8x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c7_0 = c7_0 + p[7*am]*x0; c7_1 = c7_1 + p[7*am]*x1
         a += ac
         b0 += bc; b1 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am); ahead(p + 7*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
@@ -3075,6 +3279,9 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
 
 
@@ -3096,6 +3303,9 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
 
@@ -3120,6 +3330,9 @@ cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
@@ -3147,6 +3360,9 @@ cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
@@ -3177,6 +3393,9 @@ cdef void tile_f64_5x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c4_0 = c4_0 + p[4*am]*x0; c4_1 = c4_1 + p[4*am]*x1; c4_2 = c4_2 + p[4*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
@@ -3210,6 +3429,9 @@ cdef void tile_f64_6x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c5_0 = c5_0 + p[5*am]*x0; c5_1 = c5_1 + p[5*am]*x1; c5_2 = c5_2 + p[5*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
@@ -3246,6 +3468,9 @@ cdef void tile_f64_7x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c6_0 = c6_0 + p[6*am]*x0; c6_1 = c6_1 + p[6*am]*x1; c6_2 = c6_2 + p[6*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
@@ -3285,6 +3510,9 @@ cdef void tile_f64_8x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c7_0 = c7_0 + p[7*am]*x0; c7_1 = c7_1 + p[7*am]*x1; c7_2 = c7_2 + p[7*am]*x2
         a += ac
         b0 += bc; b1 += bc; b2 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am); ahead(p + 6*am); ahead(p + 7*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
@@ -3312,6 +3540,9 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
 
 
@@ -3334,6 +3565,9 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
 
@@ -3359,6 +3593,9 @@ cdef void tile_f64_3x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[3]))[0] = c2_3
@@ -3387,6 +3624,9 @@ cdef void tile_f64_4x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[3]))[0] = c2_3
@@ -3418,6 +3658,9 @@ cdef void tile_f64_5x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c4_0 = c4_0 + p[4*am]*x0; c4_1 = c4_1 + p[4*am]*x1; c4_2 = c4_2 + p[4*am]*x2; c4_3 = c4_3 + p[4*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[3]))[0] = c2_3
@@ -3452,6 +3695,9 @@ cdef void tile_f64_6x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c5_0 = c5_0 + p[5*am]*x0; c5_1 = c5_1 + p[5*am]*x1; c5_2 = c5_2 + p[5*am]*x2; c5_3 = c5_3 + p[5*am]*x3
         a += ac
         b0 += bc; b1 += bc; b2 += bc; b3 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am); ahead(p + 4*am); ahead(p + 5*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[3]))[0] = c2_3
@@ -3474,6 +3720,9 @@ cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
 
 
@@ -3493,6 +3742,9 @@ cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
 
@@ -3515,6 +3767,9 @@ cdef void tile_f64_3x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4
@@ -3540,6 +3795,9 @@ cdef void tile_f64_4x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3; c3_4 = c3_4 + p[3*am]*x4
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4
@@ -3560,6 +3818,9 @@ cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
 
 
@@ -3579,6 +3840,9 @@ cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
 
@@ -3601,6 +3865,9 @@ cdef void tile_f64_3x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5
@@ -3626,6 +3893,9 @@ cdef void tile_f64_4x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c3_0 = c3_0 + p[3*am]*x0; c3_1 = c3_1 + p[3*am]*x1; c3_2 = c3_2 + p[3*am]*x2; c3_3 = c3_3 + p[3*am]*x3; c3_4 = c3_4 + p[3*am]*x4; c3_5 = c3_5 + p[3*am]*x5
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am); ahead(p + 3*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5
@@ -3646,6 +3916,9 @@ cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
 
 
@@ -3665,6 +3938,9 @@ cdef void tile_f64_2x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6
 
@@ -3687,6 +3963,9 @@ cdef void tile_f64_3x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5; c2_6 = c2_6 + p[2*am]*x6
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5; (<lanes_f64*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_6
@@ -3706,6 +3985,9 @@ cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
 
 
@@ -3725,6 +4007,9 @@ cdef void tile_f64_2x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7
 
@@ -3747,6 +4032,9 @@ cdef void tile_f64_3x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c2_0 = c2_0 + p[2*am]*x0; c2_1 = c2_1 + p[2*am]*x1; c2_2 = c2_2 + p[2*am]*x2; c2_3 = c2_3 + p[2*am]*x3; c2_4 = c2_4 + p[2*am]*x4; c2_5 = c2_5 + p[2*am]*x5; c2_6 = c2_6 + p[2*am]*x6; c2_7 = c2_7 + p[2*am]*x7
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am); ahead(p + 2*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5; (<lanes_f64*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_6; (<lanes_f64*>(y + 2*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_7
@@ -3766,6 +4054,9 @@ cdef void tile_f64_1x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8
 
 
@@ -3785,6 +4076,9 @@ cdef void tile_f64_2x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8
 
@@ -3803,6 +4097,9 @@ cdef void tile_f64_1x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9
 
 
@@ -3822,6 +4119,9 @@ cdef void tile_f64_2x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8; c1_9 = c1_9 + p[1*am]*x9
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8; (<lanes_f64*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_9
 
@@ -3840,6 +4140,9 @@ cdef void tile_f64_1x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11
 
 
@@ -3859,6 +4162,9 @@ cdef void tile_f64_2x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5; c1_6 = c1_6 + p[1*am]*x6; c1_7 = c1_7 + p[1*am]*x7; c1_8 = c1_8 + p[1*am]*x8; c1_9 = c1_9 + p[1*am]*x9; c1_10 = c1_10 + p[1*am]*x10; c1_11 = c1_11 + p[1*am]*x11
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am); ahead(p + 1*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8; (<lanes_f64*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_9; (<lanes_f64*>(y + 1*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_10; (<lanes_f64*>(y + 1*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_11
 
@@ -3877,6 +4183,9 @@ cdef void tile_f64_1x14(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11; c0_12 = c0_12 + p[0*am]*x12; c0_13 = c0_13 + p[0*am]*x13
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11; (<lanes_f64*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_12; (<lanes_f64*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_13
 
 
@@ -3894,6 +4203,9 @@ cdef void tile_f64_1x16(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5; c0_6 = c0_6 + p[0*am]*x6; c0_7 = c0_7 + p[0*am]*x7; c0_8 = c0_8 + p[0*am]*x8; c0_9 = c0_9 + p[0*am]*x9; c0_10 = c0_10 + p[0*am]*x10; c0_11 = c0_11 + p[0*am]*x11; c0_12 = c0_12 + p[0*am]*x12; c0_13 = c0_13 + p[0*am]*x13; c0_14 = c0_14 + p[0*am]*x14; c0_15 = c0_15 + p[0*am]*x15
         a += ac
         b0 += bc
+        if ac > 256:
+            p = a + 4*ac
+            ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11; (<lanes_f64*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_12; (<lanes_f64*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_13; (<lanes_f64*>(y + 0*ym + place[0] + 14*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_14; (<lanes_f64*>(y + 0*ym + place[0] + 15*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_15
 
 
