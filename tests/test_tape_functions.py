@@ -318,8 +318,9 @@ def test_a_product_with_a_number():
         autograd.matmul(np.ones(3), 2.0)
 
 
-def test_a_linear_layer():
-    x, w, b = integers(2, 5, 3), integers(4, 3), integers(4)
+@pytest.mark.parametrize("shape", [(5, 3), (2, 5, 3), (3,), (0, 3)])
+def test_a_linear_layer(shape):
+    x, w, b = integers(*shape), integers(4, 3), integers(4)
     assert np.array_equal(autograd.linear(x, w, b).data, x @ w.T + b)
     check_grads(autograd.linear, [x, w, b], exact=True)
 
@@ -473,6 +474,9 @@ def test_losses_never_overflow():
             r"shape \(6,\) has 6 elements, and they do not fill the shape \(4, -1\)",
         ),
         (lambda: autograd.transpose(np.ones((2, 3)), (0,)), r"axes=\(0,\) names 1 axes, and the tensor has 2"),
+        (lambda: autograd.linear(np.ones((2, 3)), np.ones((3, 2))), r"weight \(3, 2\); they must be"),
+        (lambda: autograd.matmul(np.ones((2, 3)), np.ones((2, 3))), "rows of 3 elements meet columns of 2"),
+        (lambda: autograd.matmul(np.ones((2, 3)), np.ones(2)), "rows of 3 elements meet columns of 2"),
         (lambda: autograd.squeeze(np.ones((2, 3)), 0), r"axis=0 of shape \(2, 3\) has not size 1"),
         (lambda: autograd.flatten(np.ones((2, 3)), 1, 0), "start=1 is behind end=0"),
         (lambda: autograd.moveaxis(np.ones((2, 3)), 2, 0), "axis=2 is none of 2 axes; it is from -2 to 1"),

@@ -138,6 +138,21 @@ def leaky_relu_dx(ops: Any, dy: Any, x: Any, slope: Any) -> Any:
     return ops.where(x > 0, dy, slope*dy)
 
 
+def linear(ops: Any, x: Any, w: Any) -> Any:
+    """y[n, j] += x[n, i] * w[j, i]"""
+    return ops.matmul(x, ops.swapaxes(w, -1, -2))
+
+
+def linear_dx(ops: Any, dy: Any, w: Any) -> Any:
+    """dx[n, i] += dy[n, j]*w[j, i]"""
+    return ops.matmul(dy, w)
+
+
+def linear_dw(ops: Any, dy: Any, x: Any) -> Any:
+    """dw[j, i] += dy[n, j]*x[n, i]"""
+    return ops.matmul(ops.swapaxes(dy, -1, -2), x)
+
+
 def log(ops: Any, x: Any) -> Any:
     """y[i] = log(x[i])"""
     return ops.log(x)
@@ -416,6 +431,7 @@ RULES: Mapping[str, ArrayOp] = MappingProxyType({
     'elu': ArrayOp('elu', 'y[i] = where(x[i] > 0, x[i], alpha*(exp(x[i]) - 1))', ('x',), ('alpha',), False, elu, {'x': elu_dx}, {'x': ('x', 'y', 'alpha')}, {'x': 'dx[i] += where(x[i] > 0, dy[i], 0) + where(x[i] <= 0, alpha*dy[i]*exp(x[i]), 0)'}, {'y': 'maximum(x, 0) + alpha*(exp(minimum(x, 0)) - 1)', 'x': 'where(x > 0, dy, dy*(y + alpha))'}),
     'exp': ArrayOp('exp', 'y[i] = exp(x[i])', ('x',), (), False, exp, {'x': exp_dx}, {'x': ('y',)}, {'x': 'dx[i] += dy[i]*exp(x[i])'}, {'y': 'exp(x)', 'x': 'dy*y'}),
     'leaky_relu': ArrayOp('leaky_relu', 'y[i] = where(x[i] > 0, x[i], slope*x[i])', ('x',), ('slope',), False, leaky_relu, {'x': leaky_relu_dx}, {'x': ('x', 'slope')}, {'x': 'dx[i] += where(x[i] > 0, dy[i], 0) + where(x[i] <= 0, slope*dy[i], 0)'}, {'y': 'maximum(x, 0) + slope*minimum(x, 0)', 'x': 'where(x > 0, dy, slope*dy)'}),
+    'linear': ArrayOp('linear', 'y[n, j] += x[n, i] * w[j, i]', ('x', 'w'), (), False, linear, {'x': linear_dx, 'w': linear_dw}, {'x': ('w',), 'w': ('x',)}, {'x': 'dx[n, i] += dy[n, j]*w[j, i]', 'w': 'dw[j, i] += dy[n, j]*x[n, i]'}, {'y': 'matmul(x, swapaxes(w, -1, -2))', 'x': 'matmul(dy, w)', 'w': 'matmul(swapaxes(dy, -1, -2), x)'}),
     'log': ArrayOp('log', 'y[i] = log(x[i])', ('x',), (), False, log, {'x': log_dx}, {'x': ('x',)}, {'x': 'dx[i] += dy[i]/x[i]'}, {'y': 'log(x)', 'x': 'dy/x'}),
     'matmul': ArrayOp('matmul', 'y[n, i, j] += a[n, i, k] * b[n, k, j]', ('a', 'b'), (), False, matmul, {'a': matmul_da, 'b': matmul_db}, {'a': ('b',), 'b': ('a',)}, {'a': 'da[n, i, k] += dy[n, i, j]*b[n, k, j]', 'b': 'db[n, k, j] += dy[n, i, j]*a[n, i, k]'}, {'y': 'matmul(a, b)', 'a': 'matmul(dy, swapaxes(b, -1, -2))', 'b': 'matmul(swapaxes(a, -1, -2), dy)'}),
     'max': ArrayOp('max', 'y[n] += x[n, i] * where(i == k[n], 1, 0)', ('x', 'k'), (), True, max, {'x': max_dx}, {'x': ('k', 'axis', 'x_shape')}, {'x': 'dx[n, i] += where(i == k[n], dy[n], 0)'}, {'y': 'take_along_axis(x, k, axis=axis[0])', 'x': 'where(positions(x_shape, axis) == k, dy, 0)'}),

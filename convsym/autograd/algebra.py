@@ -234,13 +234,19 @@ def _extreme(name: str, x: Any, axis: Axis, keepdims: bool) -> Any:
 
 def _product(a: Any, b: Any, apply: Callable[..., Any]) -> Any:
     """The matrix product; a vector is a row on the left and a column on the right, and its axis goes again."""
-    ranks = np.ndim(plain(a)), np.ndim(plain(b))
-    if min(ranks) >= 2:
-        return apply(MATMUL, a, b)
+    shapes = np.shape(plain(a)), np.shape(plain(b))
+    ranks = len(shapes[0]), len(shapes[1])
     if not all(ranks):
         raise ShapeError("a matrix product has a number as operand, and arrays are needed; numbers are multiplied by *")
-    row = a.reshape(1, -1) if ranks[0] == 1 else a
-    column = b.reshape(-1, 1) if ranks[1] == 1 else b
-    y = apply(MATMUL, row, column)
+    row, column = shapes[0][-1], shapes[1][max(ranks[1] - 2, 0)]
+    if row != column:
+        raise ShapeError(
+            f"shapes {shapes[0]} and {shapes[1]} make no matrix product: rows of {row} elements meet columns of {column}"
+        )
+    if min(ranks) >= 2:
+        return apply(MATMUL, a, b)
+    left = a.reshape(1, -1) if ranks[0] == 1 else a
+    right = b.reshape(-1, 1) if ranks[1] == 1 else b
+    y = apply(MATMUL, left, right)
     shape = y.shape[: -2 if ranks[0] == 1 else -1] if ranks[1] == 1 else (*y.shape[:-2], y.shape[-1])
     return y.reshape(shape)

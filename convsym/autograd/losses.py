@@ -1,12 +1,13 @@
 """What networks end in: linear layers and losses, as compositions."""
 
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from convsym.arguments import one_of
 from convsym.autograd.arithmetic import square
-from convsym.autograd.derived import Pick
+from convsym.autograd.derived import PLAIN, Pick
 from convsym.autograd.held import plain
 from convsym.autograd.leaves import as_tensor
 from convsym.autograd.reductions import log_softmax
@@ -31,14 +32,23 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Tensor:
     -------
     Tensor, shape (…, J)
 
+    Raises
+    ------
+    ShapeError
+        The rows of `weight` are not as long as those of `x`.
+
     Examples
     --------
     >>> from convsym.autograd import linear, tensor
     >>> linear(tensor([[1, 2]]), tensor([[3, 4], [5, 6]]), tensor([0, 1]))
     tensor([[11., 18.]])
     """
-    y = as_tensor(x) @ as_tensor(weight).T
-    return y if bias is None else y + bias
+    t, w = as_tensor(x), as_tensor(weight)
+    if not t.ndim or w.ndim != 2 or t.shape[-1] != w.shape[1]:
+        raise ShapeError(f"x has shape {t.shape} and weight {w.shape}; they must be (…, I) and (J, I)")
+    y = apply(PLAIN["linear"], t if t.ndim == 2 else t.reshape(prod(t.shape[:-1]), w.shape[1]), w)
+    y = y if bias is None else y + bias
+    return y if t.ndim == 2 else y.reshape(*t.shape[:-1], w.shape[0])
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Tensor:
