@@ -241,7 +241,8 @@ def _product(a: Any, b: Any, apply: Callable[..., Any]) -> Any:
     row, column = shapes[0][-1], shapes[1][max(ranks[1] - 2, 0)]
     if row != column:
         raise ShapeError(
-            f"shapes {shapes[0]} and {shapes[1]} make no matrix product: rows of {row} elements meet columns of {column}"
+            f"shapes {shapes[0]} and {shapes[1]} make no matrix product: rows of {row} elements meet columns of "
+            f"{column}"
         )
     if min(ranks) >= 2:
         return apply(MATMUL, a, b)
