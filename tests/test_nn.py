@@ -1,6 +1,7 @@
 """Layers, optimizers, batches and files of `convsym.nn`; torch and onnxruntime judge the same in tests/peers."""
 
 import io
+import platform
 import subprocess
 import sys
 import zipfile
@@ -192,6 +193,30 @@ def test_parameters_without_gradient_stay_and_gradients_are_only_read():
     optimizer.step()
     assert used.item() < 1 and unused.item() == 1
     assert np.array_equal(used.grad.data, gradient)
+
+
+FAULTS = """
+import resource
+import numpy as np
+from convsym import nn, tensor
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(50):
+        np.ones(2**18)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+first = faults()
+nn.SGD([tensor([1.0], requires_grad=True)], 0.1)
+print(first, faults())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library keeps memory as it likes")
+def test_from_an_optimizer_on_freed_memory_is_used_again():
+    ran = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    first, then = map(int, ran.stdout.split())
+    assert 10 * then < first
 
 
 # -------------------------------------------------------------------------------------------------------------- batches

@@ -5,6 +5,7 @@ from math import sqrt
 
 import numpy as np
 
+from convsym import scratch
 from convsym.autograd import Tensor
 from convsym.gate import Array
 
@@ -24,6 +25,7 @@ class Optimizer:
     """
 
     def __init__(self, parameters: Iterable[Tensor]) -> None:
+        scratch.settle()  # many steps follow, all with arrays of the same sizes
         self.parameters = list(parameters)
         if not self.parameters:
             raise ValueError("parameters is empty, and an optimizer needs something to move; give net.parameters()")
