@@ -5,7 +5,7 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from math import prod
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from weakref import ref
 
 import numpy as np
@@ -46,7 +46,7 @@ def parametrized(name: str, *parameters: Any) -> Derived:
 class Algebra(Held):
     """Operators, indexing and methods; `_apply` runs a primitive on tensors."""
 
-    _apply: Callable[..., Any]
+    _apply: ClassVar[Any]
     register_hook: Callable[..., Any]
 
     def __add__(self, other: Any) -> Self:

@@ -58,4 +58,6 @@ def exp(x: Any) -> Any:
 
 
 def __getattr__(name: str) -> Any:
+    if name.startswith("_"):  # what a module says of itself
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(np, name)

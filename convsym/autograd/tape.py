@@ -10,7 +10,7 @@ sends them on. What arrives at leaves is the gradient.
 from collections.abc import Callable, Mapping, Sequence, Set
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any, Optional
+from typing import Any, ClassVar, Optional
 
 import numpy as np
 
@@ -71,7 +71,7 @@ class Tensor(Algebra):
     grad: Optional["Tensor"] = None
     grad_fn: Optional["Node"] = None
     hooks: Sequence["Hook"] = ()
-    _apply = staticmethod(apply)
+    _apply: ClassVar[Any] = staticmethod(apply)
 
     def __init__(self, data: Array, requires_grad: bool = False) -> None:
         self.data = data

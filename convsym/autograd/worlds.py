@@ -1,7 +1,7 @@
 """Where primitives run: among NumPy's arrays, among SymPy's symbols, or among tensors, which records them anew."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class TensorWorld:
         Runs a primitive on tensors and arrays, and gives a tensor.
     """
 
-    plain = staticmethod(plain)
+    plain: ClassVar[Any] = staticmethod(plain)
 
     def __init__(self, apply: Callable[..., Any]) -> None:
         self.apply = apply
