@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import fourier, minimal, sums
+from convsym import fourier, minimal
 from convsym.errors import KernelError
 from convsym.gate import sum_dtype
 from convsym.geometry import Geometry
@@ -86,9 +86,7 @@ def choose(
             return Choice("winograd", f"{_tiles(m)} are estimated to be faster than the direct sum", m)
     if _is_large(inner, result, dtype):
         return Choice("fft", "transforms of blocks are estimated to be faster than the direct sum")
-    if sums.is_tiled(inner, result):
-        return Choice("direct", "register tiles; nothing else is estimated to be faster")
-    return Choice("direct", "the compiled loops of the rule; there is too little to do for anything else")
+    return Choice("direct", "nothing else is estimated to be faster than the sum as it is written")
 
 
 def computed(geometry: Geometry) -> Geometry:

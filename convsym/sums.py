@@ -14,10 +14,13 @@ import numpy as np
 from convsym import depthwise, direct, kernels, pointwise, reduction
 from convsym.gate import Array
 from convsym.geometry import Geometry
+from convsym.kernels._generated.rules import KERNELS
 from convsym.taps import taps_of
 
 # Multiply-adds of a group of a sample from which tables and an image pay.
 TILED_WORK = 2**10
+# Multiply-adds of a call up to which the loop nest of rows of so many elements is done sooner: tiles take 20 µs more.
+SMALL, ROW = 40_000, 32
 # Residue classes of a gradient that tiles are swept for, at most: each is a sweep of its own.
 CLASSES = 64
 # Taps of a table, at most: more are a matter of another algorithm.
@@ -47,10 +50,10 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
 def is_tiled(geometry: Geometry, result: str) -> bool:
     """Whether register tiles serve a geometry: there is enough to do, and images are not much larger than arrays."""
     dense = prod(geometry.channels) * prod(geometry.kernel) * prod(geometry.outputs)
-    together = geometry.groups if prod(geometry.channels) <= depthwise.CHANNELS else 1
+    together = geometry.groups if prod(geometry.channels) <= depthwise.CHANNELS and _nest_rounds_so(geometry) else 1
     if dense * together < TILED_WORK or not all(geometry.inputs) or not geometry.batch:
         return False
-    if prod(geometry.kernel) > TAPS:
+    if prod(geometry.kernel) > TAPS or _is_small(geometry, result, dense):
         return False
     taps = taps_of(geometry)
     if prod(len(axis.classes) for axis in taps) > CLASSES:
@@ -63,6 +66,20 @@ def is_tiled(geometry: Geometry, result: str) -> bool:
         for axis, size in zip(taps, sizes, strict=True)
     ]
     return prod(spans) <= 8 * (prod(geometry.inputs) + prod(geometry.outputs)) + TILED_WORK
+
+
+def _is_small(geometry: Geometry, result: str, dense: int) -> bool:
+    """Whether the loop nest is done before tiles are set up; y and dx have the same bits either way."""
+    if pointwise.serves(geometry, result) or not _nest_rounds_so(geometry):
+        return False
+    sizes = geometry.inputs if result == "dx" else geometry.outputs
+    work = dense * geometry.batch * (1 if result == "dw" else geometry.groups)
+    return work < (SMALL if sizes[-1] >= ROW else SMALL // 4)
+
+
+def _nest_rounds_so(geometry: Geometry) -> bool:
+    """Whether the loop nest rounds as tiles do: it is compiled for the same level, with the same multiply-add."""
+    return KERNELS[f"conv{geometry.rank}d_y"].leveled
 
 
 @lru_cache(maxsize=1024)

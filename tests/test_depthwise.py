@@ -71,6 +71,20 @@ def test_no_bit_differs_from_the_loop_nest(name, result):
             assert bits(abreast(geometry, result, operands), by_nest(geometry, result, operands)) == 0
 
 
+@pytest.mark.parametrize("result", ["y", "dx"])
+@pytest.mark.parametrize("name", [*SMALL, *WIDE])
+def test_groups_abreast_have_the_bits_of_the_loop_nest(name, result):
+    """Groups are done abreast where there are many, so rounding must be the same."""
+    geometry = (SMALL | WIDE)[name]
+    if geometry.rank > 2:  # whose nests are compiled for the baseline alone
+        assert sums.is_tiled(replace(geometry, groups=1), result) == sums.is_tiled(geometry, result)
+        return
+    for dtype, level in product("fd", levels.usable()):
+        with kernels.using(level):
+            operands = data(geometry, result, dtype, fill="normal")
+            assert bits(abreast(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
 @st.composite
 def geometries(draw):
     rank = draw(st.integers(1, 3))

@@ -271,6 +271,20 @@ def test_strips_change_no_bit_of_exact_sums(geometry, result, small_strips):
 
 
 @pytest.mark.parametrize("result", ["y", "dx"])
+@pytest.mark.parametrize("name", [*SMALL, *WIDE])
+def test_tiles_have_the_bits_of_the_loop_nest(name, result):
+    """Which of them is taken depends on the batch and the groups, so rounding must be the same."""
+    geometry = (SMALL | WIDE)[name]
+    if geometry.rank > 2:  # whose nests are compiled for the baseline alone
+        assert not sums._is_small(geometry, result, 1)
+        return
+    for dtype, level in product("fd", levels.usable()):
+        with kernels.using(level):
+            operands = data(geometry, result, dtype, fill="normal")
+            assert bits(by_tiles(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
+@pytest.mark.parametrize("result", ["y", "dx"])
 def test_channels_in_blocks_that_store_a_result_twice_are_found(result, small_strips, monkeypatch):
     monkeypatch.setattr(direct, "vectors_of", lambda *arguments: vectors_of(*arguments[:-1]))
     for geometry in DEEP:
@@ -541,7 +555,7 @@ def test_a_group_has_the_same_bits_among_any_groups(geometry, result, small_stri
 
 def huge(result):
     """A rule whose finite numbers have squares that are not, and how a part of it compares with the whole."""
-    geometry = geometry_of((8,), (3,), padding=1, groups=4, channels=(8, 8), batch=6)
+    geometry = geometry_of((300,), (3,), padding=1, groups=4, channels=(8, 8), batch=6)
     operands = {name: array * np.float32(1e20) for name, array in data(geometry, result, fill="normal").items()}
     operands[OPERANDS[result][0]] *= np.float32(1e-20 if result == "dw" else 1e-30)
     if result == "dw":
@@ -602,6 +616,7 @@ POISONED = {
 @pytest.mark.parametrize("name", POISONED)
 def test_what_is_not_finite_is_where_the_formula_has_it(name, result, monkeypatch):
     monkeypatch.setattr(sums, "TILED_WORK", 0)
+    monkeypatch.setattr(sums, "SMALL", 0)
     sums.is_tiled.cache_clear()
     geometry = POISONED[name]
     for where, value in product(OPERANDS[result], (np.nan, np.inf, -np.inf, 3e38)):
