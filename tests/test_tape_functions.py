@@ -136,6 +136,19 @@ def test_a_power_of_nothing_is_constant():
     assert x.grad.tolist() == [1.0, 1.0]
 
 
+def test_bounds_may_be_missing_or_arrays():
+    x = FAR * 2
+    assert np.array_equal(autograd.clip(x, high=0.5).data, np.minimum(x, 0.5))
+    assert np.array_equal(autograd.clip(x).data, x)
+    check_grads(autograd.clip, [x, np.full(4, -0.5), np.full((3, 1), 0.7)])
+
+
+@pytest.mark.parametrize("exponent", [[1, 2], "two", None])
+def test_an_exponent_is_a_number_or_an_array(exponent):
+    with pytest.raises(TypeError, match=r"an operand is a \w+, and tensors compute with tensors"):
+        autograd.pow(X, exponent)
+
+
 def test_the_branch_that_is_not_chosen_has_no_say():
     x = tensor([0, 4], requires_grad=True)
     with np.errstate(divide="ignore"):

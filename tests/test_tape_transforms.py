@@ -72,7 +72,9 @@ def test_inner_tensors_are_left_alone():
     x = tensor([2.0], requires_grad=True)
     with no_grad():
         gradient = grad(cubic)(x)
-    assert gradient.tolist() == [12.0]
+        value, by_w = value_and_grad(lambda w: (x * w).sum())(3.0)
+    assert (gradient.tolist(), value.item(), by_w.item()) == ([12.0], 6.0, 2.0)
+    assert not any(found.requires_grad for found in (gradient, value, by_w))
     assert x.grad is None
 
 

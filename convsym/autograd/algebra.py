@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from convsym.autograd._rules import RULES
 from convsym.autograd.derived import PLAIN, Derived, Extreme, Reduction
-from convsym.autograd.held import Held, plain
+from convsym.autograd.held import Held, constant, plain
 from convsym.autograd.maps import Cast, Index, Reshape, Shape, Transpose, axis_of, normal_axes
 from convsym.autograd.recording import MODE
 from convsym.errors import ShapeError, TapeError
@@ -85,7 +85,7 @@ class Algebra(Held):
     def __pow__(self, other: Any) -> Self:
         if isinstance(other, (Held, np.ndarray)):
             return self._apply(PLAIN["power"], self, other)
-        return self._apply(parametrized("pow", other), self)
+        return self._apply(parametrized("pow", constant(other)), self)
 
     def __rpow__(self, other: Any) -> Self:
         return self._apply(PLAIN["power"], other, self)

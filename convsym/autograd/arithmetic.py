@@ -5,6 +5,7 @@ code. Operands broadcast as NumPy's do, and the gradient of what was broadcast i
 corner, the formula says which side counts.
 """
 
+from math import inf
 from typing import Any
 
 from convsym.autograd.algebra import parametrized
@@ -206,7 +207,7 @@ def sqrt(x: Any) -> Tensor:
 
 
 def pow(x: Any, exponent: Any) -> Tensor:
-    """A power; an exponent that is a tensor has a gradient too.
+    """A power; an exponent that is a tensor has a gradient too, by the logarithm of x: none where x is not positive.
 
         y[i] = x[i]**exponent
 
@@ -303,7 +304,7 @@ def minimum(a: Any, b: Any) -> Tensor:
     return apply(PLAIN["minimum"], a, b)
 
 
-def clip(x: Any, low: Any, high: Any) -> Tensor:
+def clip(x: Any, low: Any = None, high: Any = None) -> Tensor:
     """The nearest number between two; at both of them the derivative is 1.
 
         y[i] = minimum(maximum(x[i], low), high)
@@ -311,7 +312,8 @@ def clip(x: Any, low: Any, high: Any) -> Tensor:
     Parameters
     ----------
     x : Tensor or ndarray
-    low, high : number
+    low, high : number, Tensor, ndarray or None
+        None is no bound. Bounds that are arrays have gradients too.
 
     Returns
     -------
@@ -325,7 +327,10 @@ def clip(x: Any, low: Any, high: Any) -> Tensor:
     >>> x.grad
     tensor([0., 1., 0.])
     """
-    return apply(parametrized("clip", low, high), x)
+    least, most = -inf if low is None else low, inf if high is None else high
+    if isinstance(least, (int, float)) and isinstance(most, (int, float)):
+        return apply(parametrized("clip", least, most), x)
+    return minimum(maximum(x, least), most)
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:

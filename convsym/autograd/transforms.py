@@ -14,7 +14,7 @@ from convsym.autograd.held import owned, plain
 from convsym.autograd.joining import stack
 from convsym.autograd.leaves import tensor
 from convsym.autograd.maps import Alias
-from convsym.autograd.recording import enable_grad
+from convsym.autograd.recording import enable_grad, is_grad_enabled
 from convsym.autograd.tape import Tensor, apply, pull_back
 from convsym.errors import ShapeError, TapeError
 from convsym.gate import Array
@@ -274,9 +274,8 @@ def _inputs(arguments: Sequence[Any], places: Sequence[int]) -> tuple[list[Tenso
 
 
 def _input(value: Any) -> Tensor:
-    if isinstance(value, Tensor) and value.requires_grad:
-        with enable_grad():
-            return apply(Alias(), value)
+    if isinstance(value, Tensor) and value.requires_grad and is_grad_enabled():
+        return apply(Alias(), value)
     if isinstance(value, Tensor):
         return Tensor(value.data, requires_grad=True)
     return Tensor(value, requires_grad=True) if type(value) is np.ndarray else tensor(value, requires_grad=True)
@@ -314,7 +313,9 @@ def _pulled(
 
 
 def _seen_outside(values: Sequence[Any], ours: Sequence[Tensor]) -> bool:
-    """Whether values were computed from a leaf that is none of ours."""
+    """Whether values were computed from a leaf that is none of ours, and gradients by it may be asked for."""
+    if not is_grad_enabled():
+        return False
     known = {x.edge for x in ours}
     starts = [value.edge for value in values if isinstance(value, Tensor)]
     below = [*starts, *(edge for node in older_first(starts) for edge in node.edges)]
