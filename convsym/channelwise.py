@@ -20,7 +20,7 @@ ELEMENTS = 32
 
 
 def serves(geometry: Geometry, result: str, array: Array) -> bool:
-    """Whether the windows of an array are summed here: there is enough to do, and room for what lanes of it read.
+    """Whether the windows of an array are summed here: they are many and small, and there is room for lanes of them.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def _serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
         return False
     lanes = kernels.tables.shapes(level).lanes[char]
     filled = _grouped(geometry, 1, lanes)
-    return sums.is_tiled(filled, result) and depthwise.serves(filled, result, char, level)
+    return sums.can_be_tiled(filled, result) and depthwise.serves(filled, result, char, level)
 
 
 def workspace(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> tuple[int, int]:

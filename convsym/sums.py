@@ -48,12 +48,18 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
 
 @lru_cache(maxsize=1024)
 def is_tiled(geometry: Geometry, result: str) -> bool:
-    """Whether register tiles serve a geometry: there is enough to do, and images are not much larger than arrays."""
+    """Whether register tiles serve a geometry: they can, and there is enough to do."""
     dense = prod(geometry.channels) * prod(geometry.kernel) * prod(geometry.outputs)
     together = geometry.groups if prod(geometry.channels) <= depthwise.CHANNELS and _nest_rounds_so(geometry) else 1
-    if dense * together < TILED_WORK or not all(geometry.inputs) or not geometry.batch:
+    if dense * together < TILED_WORK or not geometry.batch:
         return False
-    if prod(geometry.kernel) > TAPS or _is_small(geometry, result, dense):
+    return can_be_tiled(geometry, result) and not _is_small(geometry, result, dense)
+
+
+@lru_cache(maxsize=1024)
+def can_be_tiled(geometry: Geometry, result: str) -> bool:
+    """Whether register tiles can make a result: something is read, and images are not much larger than arrays."""
+    if not all(geometry.inputs) or prod(geometry.kernel) > TAPS:
         return False
     taps = taps_of(geometry)
     if prod(len(axis.classes) for axis in taps) > CLASSES:

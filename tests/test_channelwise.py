@@ -80,6 +80,10 @@ def test_what_is_not_finite_stays_where_it_is():
 
 
 def test_large_windows_and_few_windows_are_summed_one_axis_after_the_other():
+    for size in (4, 8, 10, 28, 32):
+        geometry = resolve_windows(2, (6, size, size), 2, Parameters(2), "pooling", "x")
+        assert channelwise.serves(geometry, "y", np.ones((6, size, size), np.float32))
+        assert channelwise.serves(geometry, "dx", np.ones((6, size // 2, size // 2), np.float32))
     for kernel, serves in ((2, True), (5, True), (6, False), (8, False)):
         geometry = resolve_windows(2, (32, 16, 16), kernel, Parameters(1), "pooling", "x")
         assert channelwise.serves(geometry, "y", np.ones((32, 16, 16))) is serves
