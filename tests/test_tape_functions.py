@@ -492,6 +492,7 @@ def test_losses_never_overflow():
         (lambda: autograd.matmul(np.ones((2, 3)), np.ones(2)), "rows of 3 elements meet columns of 2"),
         (lambda: autograd.squeeze(np.ones((2, 3)), 0), r"axis=0 of shape \(2, 3\) has not size 1"),
         (lambda: autograd.flatten(np.ones((2, 3)), 1, 0), "start=1 is behind end=0"),
+        (lambda: tensor(np.ones((2, 3))).swapaxes(0, -3), "axis=-3 is none of 2 axes; it is from -2 to 1"),
         (lambda: autograd.moveaxis(np.ones((2, 3)), 2, 0), "axis=2 is none of 2 axes; it is from -2 to 1"),
         (lambda: autograd.moveaxis(np.ones((2, 3)), (0, 0), (0, 1)), "do not name as many axes, each of them once"),
         (lambda: autograd.broadcast_to(np.ones(3), (2,)), r"shape \(3,\) does not broadcast to \(2,\)"),

@@ -177,7 +177,8 @@ class Algebra(Held):
     def swapaxes(self, axis1: int, axis2: int) -> Self:
         """Two axes exchanged."""
         order = list(range(self.data.ndim))
-        order[axis1], order[axis2] = order[axis2], order[axis1]
+        one, other = axis_of(axis1, len(order)), axis_of(axis2, len(order))
+        order[one], order[other] = other, one
         return self._apply(Transpose(tuple(order)), self)
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Self:
