@@ -85,6 +85,13 @@ def test_a_layer_gives_the_same_in_onnxruntime_and_read_back(name):
     assert not close(found, 1.001 * expected, 1e-5)  # a mutant is seen
 
 
+def test_a_network_says_what_it_is_and_takes():
+    net = nn.from_onnx(nn.to_onnx(nn.Sequential(nn.Conv1d(1, 2, 3), nn.ReLU()), (1, 8)))
+    assert repr(net) == "Network(3 nodes, 2 weights: ('x',) to ('y',))"
+    with pytest.raises(TypeError, match=r"2 values are given, and the network takes 1: \('x',\)"):
+        net(np.ones((1, 1, 8), np.float32), 1)
+
+
 def test_what_onnx_cannot_say_is_said():
     class Own(nn.Module):
         def __call__(self, x):
@@ -94,6 +101,11 @@ def test_what_onnx_cannot_say_is_said():
         (nn.Conv1d(1, 1, 3, padding=1, padding_mode="symmetric"), ShapeError, "padding_mode='symmetric' is unknown"),
         (nn.AvgPool1d(3, 2, 1, ceil_mode=True), ShapeError, "counts what hangs over the padding differently"),
         (nn.Sequential(nn.ReLU(), Own()), TypeError, "Own has no words in ONNX here"),
+        (
+            nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8, dtype=float)),
+            TypeError,
+            "the parameters have dtypes float32, float64, and a model has one",
+        ),
     ]
     helper = onnx.helper
     values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["N"]) for name in "xy"]
