@@ -113,7 +113,6 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Pointwise:
     where = grid(geometry.outputs, [step * pitch for step, pitch in zip(steps, pitches, strict=True)])
     name = "pointwise_dw" if result == "dw" else "pointwise"
     tables = {
-        "none": [0],
         "tile_rows": [0, *(_height(rows, wide, shapes) for wide in range(1, WIDEST + 1))],
         "where": where if numbers["gathered"] else [],
     }

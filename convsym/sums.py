@@ -79,8 +79,7 @@ def _is_small(geometry: Geometry, result: str, dense: int) -> bool:
     if pointwise.serves(geometry, result) or not _nest_rounds_so(geometry):
         return False
     sizes = geometry.inputs if result == "dx" else geometry.outputs
-    work = dense * geometry.batch * (1 if result == "dw" else geometry.groups)
-    return work < (SMALL if sizes[-1] >= ROW else SMALL // 4)
+    return dense * geometry.batch * geometry.groups < (SMALL if sizes[-1] >= ROW else SMALL // 4)
 
 
 def _nest_rounds_so(geometry: Geometry) -> bool:

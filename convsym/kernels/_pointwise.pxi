@@ -6,7 +6,7 @@ cdef struct Pointwise:
     Py_ssize_t groups, rows, parts, parts_first, summed, depth, vectors, blocks  # of the result; the sum; blocks of columns
     Py_ssize_t columns, samples, positions  # all columns; columns of a sample are positions
     Py_ssize_t am, ac, group_a, group_b, image_b, channel_b, group_y, image_y, room, gathered
-    Py_ssize_t none, tile_rows, where  # tables; of a tile of 0, 1, … vectors the rows
+    Py_ssize_t tile_rows, where  # tables; of a tile of 0, 1, … vectors the rows
 
 
 cdef struct Run:
@@ -85,7 +85,7 @@ cdef void pointwise_job(real* y, real* room, const real* a, const real* b, const
     cdef char[LARGEST + SLACK] made_room
     cdef real* made = <real*>made_room
     cdef Run[64] runs
-    cdef Py_ssize_t[4] pos
+    cdef const real* later
     cdef Py_ssize_t lanes = lanes_of(y), v, m, rows, count, number, c = 0, depth
     cdef Job own = pointwise_part(p, job, lanes)
     cdef Py_ssize_t width = own.vectors*lanes, most = s[p.tile_rows + own.vectors]
@@ -94,23 +94,23 @@ cdef void pointwise_job(real* y, real* room, const real* a, const real* b, const
     y += own.group*p.group_y
     count = min(width, p.columns - own.first)
     number = runs_of(&runs[0], p, own.first, count)
-    for v in range(own.vectors):
-        pos[v] = v*lanes
     while c < p.summed:
         depth = min(p.depth, p.summed - c)
         lay_columns(room, b + c*p.channel_b, p, s, &runs[0], number, count, width, depth)
-        m = own.row
+        m, v = own.row, 0
         while m < own.end:
             rows = min(most, own.end - m)
+            # One vector of each row of the next block of columns is asked for with every tile.
+            later = b + runs[0].source + c*p.channel_b + min(v + own.vectors, 2*own.vectors - 1)*lanes
+            v += 1
             if c == 0 and number == 1 and count == width:
-                run_tile(
-                    rows, own.vectors, depth, 1, a + m*p.am, p.am, p.ac, s + p.none, room, width, s + p.none, pos,
-                    y + runs[0].made + m*p.positions, p.positions, pos,
+                product(
+                    rows, own.vectors, depth, a + m*p.am, p.am, p.ac, room, width, later, p.channel_b,
+                    y + runs[0].made + m*p.positions, p.positions,
                 )
             else:
-                run_tile(
-                    rows, own.vectors, depth, 1, a + m*p.am + c*p.ac, p.am, p.ac, s + p.none, room, width, s + p.none,
-                    pos, made, width, pos,
+                product(
+                    rows, own.vectors, depth, a + m*p.am + c*p.ac, p.am, p.ac, room, width, later, p.channel_b, made, width
                 )
                 add_rows(y + m*p.positions, p.positions, made, width, rows, &runs[0], number, c == 0)
             m += rows
@@ -153,16 +153,13 @@ cdef void pointwise_pairs(real* dw, real* room, const real* a, const real* b, co
     cdef char[LARGEST + SLACK] made_room
     cdef real* made = <real*>made_room
     cdef Run run
-    cdef Py_ssize_t[4] pos
-    cdef Py_ssize_t lanes = lanes_of(dw), v, m, rows, n, c, depth
+    cdef Py_ssize_t lanes = lanes_of(dw), m, rows, n, c, depth
     cdef Job own = pointwise_part(p, job, lanes)
     cdef Py_ssize_t width = own.vectors*lanes, most = s[p.tile_rows + own.vectors]
     a += own.group*p.group_a
     b += own.group*p.group_b + own.first*p.positions
     dw += own.group*p.group_y + own.first
     run.place, run.made, run.count = 0, 0, min(width, p.columns - own.first)
-    for v in range(own.vectors):
-        pos[v] = v*lanes
     for n in range(p.samples):
         c = 0
         while c < p.positions:
@@ -171,9 +168,8 @@ cdef void pointwise_pairs(real* dw, real* room, const real* a, const real* b, co
             m = own.row
             while m < own.end:
                 rows = min(most, own.end - m)
-                run_tile(
-                    rows, own.vectors, depth, 1, a + n*p.image_y + m*p.am + c, p.am, 1, s + p.none, room, width, s + p.none,
-                    pos, made, width, pos,
+                product(
+                    rows, own.vectors, depth, a + n*p.image_y + m*p.am + c, p.am, 1, room, width, room, 0, made, width
                 )
                 add_rows(dw + m*p.columns, p.columns, made, width, rows, &run, 1, n == 0 and c == 0)
                 m += rows

@@ -50,7 +50,7 @@ POINTWISE = (
         *("positions", "am", "ac", "group_a", "group_b", "image_b", "channel_b", "group_y", "image_y", "room"),
         "gathered",
     ),
-    ("none", "tile_rows", "where"),
+    ("tile_rows", "where"),
 )
 DEPTHWISE = (
     (
