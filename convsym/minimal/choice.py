@@ -43,6 +43,15 @@ def choose(geometry: Geometry, classes: int, result: str, char: str, level: str,
     return best if gains[best] ** ALONE_COUNTS * many ** (1 - ALONE_COUNTS) > PAYS[best] else None
 
 
+def _swept(geometry: Geometry, sizes: tuple[int, ...], lanes: int) -> int:
+    """Positions that the direct sum has lanes for: those of rows, or of all rows with their borders, in whole vectors."""
+    if len(sizes) < 2:
+        return prod(sizes)
+    (height, width), border = sizes[-2:], geometry.kernel[-1] - 1
+    rows, across = height * ceil(width / lanes), ceil(((height - 1) * (width + border) + width) / lanes)
+    return prod(sizes[:-2]) * min(rows, across) * lanes
+
+
 def gain(
     geometry: Geometry, classes: int, result: str, m: int, char: str, level: str, kept: bool = False, batch: int = 1
 ) -> float:
@@ -53,7 +62,8 @@ def gain(
     tiles = batch * classes * strips.heights * strips.widths
     vectors, pairs = ceil(out / lanes), into * ceil(out / lanes)
     sizes = geometry.inputs if result == "dx" else geometry.outputs
-    direct = max(batch * classes * prod(sizes), FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
+    swept = _swept(geometry, sizes, lanes)
+    direct = max(batch * classes * swept, FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
     data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
     copies = 0 if classes == 1 else batch * classes * (into + out) * prod(sizes) * (COPY + ROW / sizes[-1]) / strips.points
     if result == "dw":
