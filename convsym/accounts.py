@@ -136,7 +136,7 @@ def explain(
       shapes     input (8, 3, 32), weight (16, 3, 5), output (8, 16, 14)
       axes       stride (2,), padding ((0, 0),), dilation (1,), groups 1
       size       o0: (x.shape[2] + dilation0 + 2*padding0 - w.shape[2]*dilation0 - 1)//stride0 + 1 = 14
-      algorithm  direct: nothing else is estimated to be faster than the sum as it is written; level ..., up to ... threads
+      algorithm  direct: nothing else is estimated to be faster; level ..., up to ... threads
       work       53,760 flops (26,880 multiply-adds)
       traffic    11,200 bytes of arguments and result: 4.8 flops a byte
       workspace  3,... bytes

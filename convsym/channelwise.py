@@ -46,7 +46,7 @@ def _serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
         return False
     lanes = kernels.tables.shapes(level).lanes[char]
     filled = _grouped(geometry, 1, lanes)
-    return sums.can_be_tiled(filled, result) and depthwise.serves(filled, result, char, level)
+    return sums.can_be_tiled(filled, result) and depthwise.fits(filled, result, char, level)
 
 
 def workspace(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> tuple[int, int]:

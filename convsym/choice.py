@@ -86,7 +86,7 @@ def choose(
             return Choice("winograd", f"{_tiles(m)} are estimated to be faster than the direct sum", m)
     if _is_large(inner, result, dtype):
         return Choice("fft", "transforms of blocks are estimated to be faster than the direct sum")
-    return Choice("direct", "nothing else is estimated to be faster than the sum as it is written")
+    return Choice("direct", "nothing else is estimated to be faster")
 
 
 def computed(geometry: Geometry) -> Geometry:

@@ -23,6 +23,8 @@ from convsym.taps import Axis, Image, Integers, all_sums, taps_of
 # Products of a group's channels up to which lanes are groups; elements of a thread's room, for which any size from
 # 2**13 to 2**18 was as fast, and the most of them where one line of a strip takes more.
 CHANNELS, ROOM, MOST = 4, 2**15, 2**17
+# Groups from which lanes are groups at every level: slices of a call that have so many are done as the whole.
+GROUPS = 16
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,21 @@ class _Strip:
         return starts[counts > 0], counts[counts > 0]
 
 
-@lru_cache(maxsize=1024)
+def is_wide(geometry: Geometry) -> bool:
+    """Whether there are many groups of few channels."""
+    return geometry.groups >= GROUPS and prod(geometry.channels) <= CHANNELS
+
+
 def serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
+    """Whether there are many groups of few channels, and room for them."""
+    return is_wide(geometry) and fits(geometry, result, char, level)
+
+
+@lru_cache(maxsize=1024)
+def fits(geometry: Geometry, result: str, char: str, level: str) -> bool:
     """Whether there are groups for all lanes, and room for what one line of them reads."""
     lanes = kernels.tables.shapes(level).lanes[char]
-    if geometry.groups < lanes or prod(geometry.channels) > CHANNELS:
+    if geometry.groups < lanes:
         return False
     return _image(_lifted(geometry), result, (0, 1)).size * max(geometry.channels) * lanes <= MOST
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import choice, fourier, gate, kernels, margins, memory, minimal, plans, polyphase, sums
+from convsym import choice, depthwise, fourier, gate, kernels, margins, memory, minimal, plans, polyphase, sums
 from convsym.arguments import one_of
 from convsym.choice import Choice
 from convsym.errors import KernelError
@@ -133,11 +133,14 @@ def _in_slices(
     step = max(1, min(count - 1, count * limit // needed))
     while step > 1 and _needed_by_slice(geometry, of, step, result, operands, made) > limit:
         step //= 2
+    if result == "dw" and depthwise.is_wide(geometry):  # groups are summed abreast, in the slices too
+        step = max(step // depthwise.GROUPS, 1) * depthwise.GROUPS
     if room is not None and not any(np.may_share_memory(room, array) for array in operands.values()):
         value = room
     else:
         value = np.empty(geometry.public_shapes[result], next(iter(operands.values())).dtype)
     for start in range(0, count, step):
+        start = max(min(start, count - step), 0)
         part, places = _slice(geometry, of, start, min(start + step, count))
         slices = {name: array[places[name]] for name, array in operands.items()}
         added = None if bias is None else bias[places["b" + result[-1]]]

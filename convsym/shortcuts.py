@@ -1,12 +1,11 @@
-"""Calls whose kind is known, straight to the work: what the door (`convsym.kernels`) keeps for the next call of a kind.
+"""Calls whose kind is known, straight to the work: what the door (`convsym.kernels`) keeps for the next one.
 
-A small call, which one thread does in one block, needs no more than a kernel and its numbers, and never leaves the door.
+A small call, which one thread does in one block, needs no more than a kernel and its numbers and never leaves the door.
 Others have their algorithm and what they need beside their arrays looked up beforehand. Both run what
 `convsym.execution` runs, so the bits are the same.
 """
 
 from dataclasses import dataclass, field
-
 from typing import Any
 
 import numpy as np

@@ -50,10 +50,10 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
 def is_tiled(geometry: Geometry, result: str) -> bool:
     """Whether register tiles serve a geometry: they can, and there is enough to do."""
     dense = prod(geometry.channels) * prod(geometry.kernel) * prod(geometry.outputs)
-    together = geometry.groups if prod(geometry.channels) <= depthwise.CHANNELS and _nest_rounds_so(geometry) else 1
+    together = depthwise.GROUPS if depthwise.is_wide(geometry) and _nest_rounds_so(geometry) else 1
     if dense * together < TILED_WORK or not geometry.batch:
         return False
-    return can_be_tiled(geometry, result) and not _is_small(geometry, result, dense)
+    return can_be_tiled(geometry, result) and not _is_small(geometry, result, dense * together)
 
 
 @lru_cache(maxsize=1024)
@@ -74,12 +74,13 @@ def can_be_tiled(geometry: Geometry, result: str) -> bool:
     return prod(spans) <= 8 * (prod(geometry.inputs) + prod(geometry.outputs)) + TILED_WORK
 
 
-def _is_small(geometry: Geometry, result: str, dense: int) -> bool:
-    """Whether the loop nest is done before tiles are set up; y and dx have the same bits either way."""
+def _is_small(geometry: Geometry, result: str, work: int) -> bool:
+    """Whether the loop nest is done before tiles are set up; y and dx have the same bits either way, dw has not."""
     if pointwise.serves(geometry, result) or not _nest_rounds_so(geometry):
         return False
     sizes = geometry.inputs if result == "dx" else geometry.outputs
-    return dense * geometry.batch * geometry.groups < (SMALL if sizes[-1] >= ROW else SMALL // 4)
+    work *= geometry.batch * (1 if result == "dw" else geometry.groups)
+    return work < (SMALL if sizes[-1] >= ROW else SMALL // 4)
 
 
 def _nest_rounds_so(geometry: Geometry) -> bool:

@@ -200,9 +200,7 @@ def test_others_are_left_to_tiles(change, why):
     geometry = geometry_of((40, 40), (3, 3), 1, 1, 1, 16, (1, 1))
     with kernels.using(levels.usable()[-1]):
         lanes = kernels.tables.shapes(kernels.in_use()).lanes["f"]
-        assert served(replace(geometry, groups=max(lanes, 16)), "y")
-        if "groups" in change:
-            change = {"groups": lanes - 1}
+        assert served(geometry, "y") and lanes <= depthwise.GROUPS
         assert not depthwise.serves(replace(geometry, **change), "y", "f", kernels.in_use()), why
 
 

@@ -17,8 +17,8 @@ from convsym.minimal.strips import strips_of
 # fewer tiles than that share them; for dw the sums of a point, which are written, read and transformed. Tiles along one
 # axis are transformed once, not twice.
 INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 36, 20
-# The same for weights and reading them where all tiles are one block, so that transformed weights stay in the cache; and
-# where the weights themselves are more than the second cache holds.
+# The same for weights and reading them where all tiles are one block, so that transformed weights stay in the cache;
+# and where the weights themselves are more than the second cache holds.
 ALONE, CACHED = ((17, 17), (32, 24)), 2**19
 # The direct sum's units for a multiply-add: it has borders and offsets.
 DIRECT = 1.1
@@ -44,7 +44,7 @@ def choose(geometry: Geometry, classes: int, result: str, char: str, level: str,
 
 
 def _swept(geometry: Geometry, sizes: tuple[int, ...], lanes: int) -> int:
-    """Positions that the direct sum has lanes for: those of rows, or of all rows with their borders, in whole vectors."""
+    """Positions that the direct sum has lanes for: of each row, or of all rows with their borders, in whole vectors."""
     if len(sizes) < 2:
         return prod(sizes)
     (height, width), border = sizes[-2:], geometry.kernel[-1] - 1
@@ -65,7 +65,8 @@ def gain(
     swept = _swept(geometry, sizes, lanes)
     direct = max(batch * classes * swept, FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
     data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
-    copies = 0 if classes == 1 else batch * classes * (into + out) * prod(sizes) * (COPY + ROW / sizes[-1]) / strips.points
+    copied = 0 if classes == 1 else batch * classes * (into + out) * prod(sizes)
+    copies = copied * (COPY + ROW / sizes[-1]) / strips.points
     if result == "dw":
         pairs = out * ceil(into / lanes)
         transforms = tiles * (ceil(into / lanes) + vectors) * data
