@@ -78,6 +78,8 @@ def _is_small(geometry: Geometry, result: str, work: int) -> bool:
     """Whether the loop nest is done before tiles are set up; y and dx have the same bits either way, dw has not."""
     if pointwise.serves(geometry, result) or not _nest_rounds_so(geometry):
         return False
+    if result == "dw" and depthwise.is_wide(geometry):
+        return False  # of few groups or of many: slices of them are summed as the whole
     sizes = geometry.inputs if result == "dx" else geometry.outputs
     work *= geometry.batch * (1 if result == "dw" else geometry.groups)
     return work < (SMALL if sizes[-1] >= ROW else SMALL // 4)

@@ -212,28 +212,28 @@ def run(
         flat, read = out.reshape(-1), operands[made.reads].reshape(-1)
         if alone:
             given: list[Any] = [flat, room, read, operands["w"].reshape(-1), bad.reshape(-1)]
-            _alone(geometry, result, m, made, given, v)
+            _alone(geometry, result, m, made, given, v, threads)
         else:
             u = prepare_weights(geometry, result, operands["w"], m, u) if weights is None else weights
             given = [flat, room, read, u, bad.reshape(-1)]
             if made.points:
-                _together(geometry.groups, made, given, v)
+                _together(geometry.groups, made, given, v, threads)
             else:
-                kernels.drive(made.driver, given, 1, made.work, char)
+                kernels.drive(made.driver, given, 1, made.work, char, threads)
     return np.asarray(bad.any(axis=-1))
 
 
-def _alone(geometry: Geometry, result: str, m: int, made: Filter, arrays: list[Any], v: Array) -> None:
+def _alone(geometry: Geometry, result: str, m: int, made: Filter, arrays: list[Any], v: Array, threads: int) -> None:
     """One block: its points, then each step of output channels from its weights."""
     out, room, read, w, bad = arrays
     char, step = out.dtype.char, int(made.driver.table[MINIMAL.index("step")])
     weights = weights_of(geometry, result, m, char, kernels.in_use(), step)[0]
     points = replace(made.driver, name="minimal_points", jobs=geometry.groups * made.strips.number * made.vectors)
     given: list[Any] = [v, room, read, 0]
-    kernels.drive(points, given, 1, made.work // 8, char)
+    kernels.drive(points, given, 1, made.work // 8, char, threads)
     table = np.concatenate([made.driver.table, weights.table])
     results = Driver("minimal_alone", table, geometry.groups * made.steps)
-    kernels.drive(results, [out, room, v, w, bad], 1, made.work, char)
+    kernels.drive(results, [out, room, v, w, bad], 1, made.work, char, threads)
 
 
 def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool) -> int:
@@ -245,7 +245,7 @@ def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool)
     return threads * made.room + made.points + (weights_of(geometry, result, m, char, level)[1] if weights else 0)
 
 
-def _together(groups: int, made: Filter, arrays: list[Any], v: Array) -> None:
+def _together(groups: int, made: Filter, arrays: list[Any], v: Array, threads: int) -> None:
     """Block by block, each done by all threads: its points, then steps of its output channels."""
     out, room, read, u, bad = arrays
     for first in range(0, made.strips.number, made.block):
@@ -254,6 +254,6 @@ def _together(groups: int, made: Filter, arrays: list[Any], v: Array) -> None:
         points = replace(made.driver, name="minimal_points", jobs=groups * count * made.vectors)
         results = replace(made.driver, name="minimal_results", jobs=groups * made.steps)
         given: list[Any] = [v, room, read, first]
-        kernels.drive(points, given, 1, work // 8, out.dtype.char)
+        kernels.drive(points, given, 1, work // 8, out.dtype.char, threads)
         given = [out, room, v, u, bad, first]
-        kernels.drive(results, given, 1, work, out.dtype.char)
+        kernels.drive(results, given, 1, work, out.dtype.char, threads)

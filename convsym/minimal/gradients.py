@@ -148,7 +148,7 @@ def run(geometry: Geometry, operands: Mapping[str, Array], out: Array, m: int) -
             jobs = [geometry.groups * (last - first) * vectors for vectors in made.vectors]
             given: list[Any] = [points, room, dy, x, first, jobs[0]]
             work = sum(made.sizes) * (last - first) // span * 4
-            kernels.drive(Driver(made.points.name, made.points.table, sum(jobs)), given, 1, work, char)
+            kernels.drive(Driver(made.points.name, made.points.table, sum(jobs)), given, 1, work, char, threads)
             pairs = _pairs(made, first, last)
             work = made.sums * made.strips.tiles(first, last)
             kernels.drive(pairs, (total, points, points[made.sizes[0] :]), 1, work, char)
