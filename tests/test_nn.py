@@ -349,3 +349,9 @@ def test_without_onnx_the_sentence_says_what_to_install(monkeypatch):
     for call in (lambda: nn.to_onnx(net(), (1, 4)), lambda: nn.from_onnx("net.onnx")):
         with pytest.raises(ImportError, match=r"pip install \"convsym\[onnx\]\""):
             call()
+
+
+def test_a_chain_is_indexed_and_an_optimizer_prints():
+    net = nn.Sequential(nn.Linear(2, 3), nn.ReLU())
+    assert len(net) == 2 and net[0].weight.shape == (3, 2) and isinstance(net[-1], nn.ReLU)
+    assert repr(nn.SGD(net.parameters(), lr=0.1)) == "SGD(2 parameters, lr=0.1, momentum=0.0, weight_decay=0.0)"

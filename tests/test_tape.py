@@ -98,6 +98,45 @@ def test_what_holds_no_numbers_is_a_type_error(data):
         tensor(data)
 
 
+@pytest.mark.parametrize("data", [None, [None, 1.0], object(), {}])
+def test_objects_that_do_not_multiply_are_no_numbers(data):
+    with pytest.raises(TypeError, match=r"data is a \w+ of dtype object, and a tensor holds numbers"):
+        convsym.tensor(data)
+
+
+def test_a_number_is_formatted_and_a_tensor_contains():
+    loss = convsym.tensor([2.0, 4.0], requires_grad=True).mean()
+    assert f"{loss:.2f}" == "3.00" and f"{loss}" == repr(loss)
+    assert 2.0 in convsym.tensor([1.0, 2.0]) and 3.0 not in convsym.tensor([1.0, 2.0])
+    with pytest.raises(TypeError, match=r"the format '.1f' is for one number, and the tensor has shape \(2,\)"):
+        format(convsym.tensor([1.0, 2.0]), ".1f")
+    for look in (len, list):
+        with pytest.raises(TypeError, match="a tensor of one number, without axes, has no length; item"):
+            look(loss)
+
+
+def test_numpys_functions_take_tensors_without_a_gradient_as_arrays():
+    x = convsym.tensor([[1.0, 2.0], [3.0, 4.0]])
+    assert np.sum(x) == 10 and np.allclose(x, x.data) and np.stack([x, x]).shape == (2, 2, 2)
+    x.requires_grad = True
+    for function in (np.sum, np.concatenate, np.mean, np.linalg.norm):
+        with pytest.raises(TypeError, match="a tensor with a gradient is no array"):
+            function(x)
+
+
+def test_a_complex_number_is_no_start():
+    with pytest.raises(TapeError, match="is for one real number, and this one is complex"):
+        (convsym.tensor([1.0], requires_grad=True) * 1j).sum().backward()
+
+
+def test_a_hook_is_a_function():
+    x = convsym.tensor([1.0], requires_grad=True)
+    with pytest.raises(TypeError, match="hook is 'no', and it is a function that is called with the gradient"):
+        x.register_hook("no")
+    (x * x).sum().backward()
+    assert x.grad.tolist() == [2.0]
+
+
 def test_requires_grad_is_set_on_leaves_alone():
     x = tensor([1.0])
     x.requires_grad = True

@@ -131,7 +131,11 @@ class Algebra(Held):
         )
 
     def __iter__(self) -> Any:
-        return (self[place] for place in range(len(self.data)))
+        return (self[place] for place in range(len(self)))
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        """Functions of NumPy take tensors as arrays, which those with a gradient refuse to be."""
+        return function(*_arrays(arguments), **{name: _arrays(value) for name, value in options.items()})
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **options: Any) -> Any:
         """Let an array on the left compute with a tensor; no other function of NumPy takes one."""
@@ -196,6 +200,14 @@ class Algebra(Held):
     def min(self, axis: Axis = None, keepdims: bool = False) -> Self:
         """The smallest element, or along axes; of equal ones the first gets the gradient."""
         return _extreme("min", self, axis, keepdims)
+
+
+def _arrays(value: Any) -> Any:
+    """Tensors as arrays, in tuples and lists too."""
+    if isinstance(value, (tuple, list)):
+        made = [_arrays(item) for item in value]
+        return made if isinstance(value, list) else tuple(made)
+    return np.asarray(value) if isinstance(value, Held) else value
 
 
 def _kept(tensor: Any, gradient: Any) -> None:

@@ -25,9 +25,14 @@ class HookHandle:
     edge: Any
     hook: Any
 
+    def __post_init__(self) -> None:
+        if not callable(self.hook):
+            raise TypeError(f"hook is {self.hook!r}, and it is a function that is called with the gradient")
+        self.edge.hooks = (*self.edge.hooks, self.hook)
+
     def remove(self) -> None:
         """Call the hook no more."""
-        self.edge.hooks = [hook for hook in self.edge.hooks if hook is not self.hook]
+        self.edge.hooks = tuple(hook for hook in self.edge.hooks if hook is not self.hook)
 
 
 def older_first(edges: Iterable[Any]) -> list[Any]:

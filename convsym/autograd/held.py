@@ -67,6 +67,11 @@ class Held:
                 "the gradient of a tensor without a past is asked for: nothing that it was computed from has "
                 "requires_grad=True, or it was computed under no_grad()"
             )
+        if given is None and self.dtype.kind == "c":
+            raise TapeError(
+                "backward() without a gradient is for one real number, and this one is complex; say "
+                "y.backward(gradient=…), or take a real function of it"
+            )
         if given is None and self.size != 1:
             raise TapeError(
                 f"backward() without a gradient is for one number, and the tensor has shape {self.shape}; sum it up "
@@ -84,8 +89,22 @@ class Held:
         past = f", grad_fn=<{node.name()}>" if node else ", requires_grad=True" if self.requires_grad else ""
         return f"tensor({text}{kind}{past})"
 
+    def __format__(self, spec: str) -> str:
+        if not spec:
+            return str(self)
+        if self.size != 1:
+            raise TypeError(
+                f"the format {spec!r} is for one number, and the tensor has shape {self.shape}; write out its elements"
+            )
+        return format(self.item(), spec)
+
     def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError("a tensor of one number, without axes, has no length; item() is the number")
         return len(self.data)
+
+    def __contains__(self, value: Any) -> bool:
+        return bool((self.data == plain(value)).any())
 
     def __float__(self) -> float:
         return float(self.data)

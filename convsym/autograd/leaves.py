@@ -43,7 +43,8 @@ def tensor(data: Any, dtype: Any = None, requires_grad: bool = False) -> Tensor:
         array = np.array(plain(data), dtype)
     except ValueError as error:
         raise TypeError(f"data makes no array ({error}); every row needs as many numbers as the others") from None
-    if array.dtype.kind not in "biufcO":
+    computes = array.dtype.kind != "O" or all(hasattr(type(item), "__mul__") for item in array.flat)
+    if array.dtype.kind not in "biufcO" or not computes:
         raise TypeError(f"data is a {type(data).__name__} of dtype {array.dtype}, and a tensor holds numbers")
     if dtype is None and array.dtype.kind in "biu" and not hasattr(data, "dtype"):
         array = array.astype(np.float64)

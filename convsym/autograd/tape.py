@@ -92,7 +92,6 @@ class Tensor(Algebra):
         edge = self.edge
         if edge is None:
             raise TapeError("a hook waits for a gradient, and this tensor gets none: it does not require one")
-        edge.hooks = (*edge.hooks, hook)
         return HookHandle(edge, hook)
 
     def graph(self, names: Mapping[str, object] | None = None, *, limit: int | None = 200) -> Any:

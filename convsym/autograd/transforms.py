@@ -85,7 +85,7 @@ def value_and_grad(f: Callable[..., Any], argnums: Argnums = 0, has_aux: bool = 
     >>> value_and_grad(lambda x, w: (x * w).sum(), argnums=(0, 1))([1, 2], [3, 4])
     (tensor(11.), (tensor([3., 4.]), tensor([1., 2.])))
     """
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    places = _places(f, argnums)
 
     def both(*arguments: Any) -> Any:
         inputs, given = _inputs(arguments, places)
@@ -212,7 +212,7 @@ def jacobian(f: Callable[..., Any], argnums: Argnums = 0) -> Callable[..., Any]:
     tensor([[2., 1., 0.],
             [0., 3., 2.]])
     """
-    places = (argnums,) if isinstance(argnums, int) else tuple(argnums)
+    places = _places(f, argnums)
 
     def derivatives(*arguments: Any) -> Any:
         inputs, given = _inputs(arguments, places)
@@ -263,17 +263,32 @@ def hvp(f: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     return second if isinstance(primals, tuple) else second[0]
 
 
+def _places(f: Callable[..., Any], argnums: Argnums) -> tuple[int, ...]:
+    if not callable(f):
+        raise TypeError(f"f is {f!r}, and derivatives are of a function of tensors")
+    places = tuple(argnums) if isinstance(argnums, Sequence) else (argnums,)
+    if not all(isinstance(place, int) for place in places):
+        raise TypeError(f"argnums is {argnums!r}, and it is the number of an argument, or a sequence of such numbers")
+    return places
+
+
 def _inputs(arguments: Sequence[Any], places: Sequence[int]) -> tuple[list[Tensor], list[Any]]:
     """The arguments that derivatives are by, as tensors that nothing was computed from yet; and all arguments."""
     given = list(arguments)
     for place in places:
         if not -len(given) <= place < len(given):
             raise TapeError(f"argnums has {place}, and the function is called with {len(given)} arguments")
-        given[place] = _input(given[place])
+        given[place] = _input(given[place], place)
     return [given[place] for place in places], given
 
 
-def _input(value: Any) -> Tensor:
+def _input(value: Any, place: int) -> Tensor:
+    kind = getattr(value, "dtype", None)
+    if kind is not None and kind.kind not in "fO":
+        raise TypeError(
+            f"argument {place} has dtype {kind}, and derivatives are by real floating-point numbers; give "
+            "x.astype(float), or leave it out of argnums"
+        )
     if isinstance(value, Tensor) and value.requires_grad and is_grad_enabled():
         return apply(Alias(), value)
     if isinstance(value, Tensor):

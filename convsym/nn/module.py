@@ -108,6 +108,12 @@ class Sequential(Module):
             x = layer(x)
         return x  # type: ignore[no-any-return]  # an empty chain gives back what it is given
 
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, place: int) -> Module:
+        return self.layers[place]
+
     def __repr__(self) -> str:
         return "Sequential(\n" + "".join(f"    {layer!r},\n" for layer in self.layers) + ")"
 

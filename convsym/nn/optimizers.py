@@ -38,6 +38,10 @@ class Optimizer:
                     "convsym.tensor(…, requires_grad=True)"
                 )
 
+    def __repr__(self) -> str:
+        own = ", ".join(f"{name}={value}" for name, value in vars(self).items() if isinstance(value, (int, float)))
+        return f"{type(self).__name__}({len(self.parameters)} parameters, {own})"
+
     def zero_grad(self) -> None:
         """Forget the gradients; the next backward() starts from nothing."""
         for parameter in self.parameters:
