@@ -3,7 +3,7 @@
 A strip is filled into an image (padded, in residue classes), which stays in the cache while tiles sweep over it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import product
@@ -61,15 +61,22 @@ class Cut:
         How many samples are done at a time.
     gaps : bool
         Whether some of the result belongs to no class.
-    channels : tuple
-        Spans of the channels that are read, which are added one after the other: all of them, where their images fit.
+    channels, deep : int
+        How many channels are read, and how many of them at a time, one block added to the other: all, where their
+        images fit.
     """
 
     spans: tuple[Span, ...]
     image: int
     samples: int
     gaps: bool
-    channels: tuple[Span, ...]
+    channels: int
+    deep: int
+
+    @property
+    def blocks(self) -> Iterator[Span]:
+        """Spans of the channels that are read."""
+        return ((first, min(first + self.deep, self.channels)) for first in range(0, self.channels, self.deep))
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ def cut(geometry: Geometry, result: str, lanes: int) -> Cut:
     whole = _image(geometry, result, (0, height))
     gaps = result == "dx" and any(len(axis.classes) < axis.step for axis in taps_of(geometry))
     if whole.whole and all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes):
-        return Cut(((0, height),), 0, 2**62, gaps, ((0, channels),))  # no vector reaches beyond a channel
+        return Cut(((0, height),), 0, 2**62, gaps, channels, channels)  # no vector reaches beyond a channel
     spans = _spans(geometry, result, height, whole)
     largest = max(_image(geometry, result, span).size for span in (spans[0], spans[-1], spans[len(spans) // 2]))
     each, deep = geometry.groups * channels * largest, channels
@@ -114,8 +121,7 @@ def cut(geometry: Geometry, result: str, lanes: int) -> Cut:
     if each > STRIP and geometry.groups == 1 and rows_fit_a_pattern:
         deep = ceil(channels / min(ceil(each / DEEP), channels))
         each = largest * deep
-    blocks = tuple((first, min(first + deep, channels)) for first in range(0, channels, deep))
-    return Cut(spans, each, max(1, STRIP // each), gaps, blocks)
+    return Cut(spans, each, max(1, STRIP // each), gaps, channels, deep)
 
 
 def _spans(geometry: Geometry, result: str, height: int, whole: Image) -> tuple[Span, ...]:
@@ -305,7 +311,8 @@ def fill_of(channels: int, image: Image, plane: int, among: int) -> Driver:
 @lru_cache(maxsize=1024)
 def _is_deep(geometry: Geometry, result: str, lanes: int) -> bool:
     """Whether the channels of a group are added block by block, so that groups are done one after the other."""
-    return len(cut(replace(geometry, groups=1), result, lanes).channels) > 1
+    made = cut(replace(geometry, groups=1), result, lanes)
+    return made.deep < made.channels
 
 
 def room(geometry: Geometry, result: str, lanes: int) -> int:
@@ -338,7 +345,7 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
     for begin in range(0, batch, samples):
         count = min(samples, batch - begin)
         part = read[begin * source :]
-        for span, deep in product(made.spans, made.channels):
+        for span, deep in product(made.spans, made.blocks):
             todo = strip(geometry, result, span, deep, char, level)
             if todo.fill is not None:
                 kernels.drive(todo.fill, (image, part[deep[0] * plane :]), count, count * todo.work // 16, char)

@@ -51,8 +51,14 @@ def read(text: str) -> Any:
 
 
 def _value(node: ast.expr) -> Any:
+    if isinstance(node, ast.Constant):
+        return node.value
+    if isinstance(node, ast.Tuple):
+        return tuple(map(_value, node.elts))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -_value(node.operand)
     if not isinstance(node, ast.Call):
-        return ast.literal_eval(node)
+        raise ValueError(f"{ast.unparse(node)} is no part of a form")
     if not isinstance(node.func, ast.Name) or node.func.id not in _CLASSES or node.args:
         raise ValueError(f"{ast.unparse(node)} is no form")
     cls = _CLASSES[node.func.id]

@@ -62,7 +62,7 @@ def exact(values: Any) -> Any:
 
 def rational(expression: Any) -> sympy.Expr:
     """An expression whose floats are the fractions that they are."""
-    found = sympy.sympify(expression)
+    found = sympy.sympify(expression, strict=True)
     return found.xreplace({number: _fraction(number) for number in found.atoms(sympy.Float)})
 
 
@@ -116,7 +116,7 @@ class SymbolWorld(World):
     def plain(self, value: Any) -> Any:
         """The numbers that an array of expressions stands for, to find the place of an extreme one."""
         self.decided.append("the largest and smallest elements stay where they are")
-        return each(lambda element: sympy.sympify(element).xreplace(self.numbers), value).astype(float)
+        return each(lambda element: sympy.sympify(element, strict=True).xreplace(self.numbers), value).astype(float)
 
     def where(self, condition: Any, yes: Any, no: Any) -> Symbols:
         """The element of the one or the other array, by what the condition is for the numbers."""

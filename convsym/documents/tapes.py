@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import io
 import re
+from code import InteractiveInterpreter
 from typing import Any
 
 from convsym.autograd.graphs import nodes
@@ -34,17 +34,21 @@ def example() -> dict[str, Tensor]:
     return {name: each for name, each in made.items() if isinstance(each, Tensor)}
 
 
+class _Console(InteractiveInterpreter):
+    """An interpreter for statements that are right: an error ends it."""
+
+    def showtraceback(self) -> None:
+        """Let the error go on."""
+        raise
+
+
 def session(lines: tuple[str, ...], namespace: dict[str, Any]) -> str:
     """What an interpreter shows when the statements are typed; addresses of objects are left out."""
     shown = []
     for line in lines:
         shown.append(">>> " + line.replace("\n", "\n... "))
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            if isinstance(ast.parse(line).body[0], ast.Expr):
-                result = eval(line, namespace)
-                print(end="" if result is None else f"{result!r}\n")
-            else:
-                exec(line, namespace)
+            _Console(namespace).runsource(line)
         shown += re.sub(r"\b0x[0-9a-f]+", "0x…", printed.getvalue()).splitlines()
     return "\n".join(shown)
 
