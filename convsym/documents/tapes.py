@@ -48,7 +48,7 @@ def session(lines: tuple[str, ...], namespace: dict[str, Any]) -> str:
     for line in lines:
         shown.append(">>> " + line.replace("\n", "\n... "))
         with contextlib.redirect_stdout(io.StringIO()) as printed:
-            _Console(namespace).runsource(line)
+            _Console(namespace).runsource(f"{line}\n")
         shown += re.sub(r"\b0x[0-9a-f]+", "0x…", printed.getvalue()).splitlines()
     return "\n".join(shown)
 
