@@ -105,7 +105,7 @@ def test_every_link_leads_somewhere(pages):
         for target in re.findall(r"\]\(([^)]+)\)", text):
             name, _, anchor = target.partition("#")
             place = path if not name else _normal(PurePosixPath(path).parent / name)
-            assert place in pages, f"{path} links to {target}"
+            assert place in pages or (DOCS / place).is_file(), f"{path} links to {target}"  # some pages are written
             assert not anchor or f'<a id="{anchor}"></a>' in pages[place], f"{path} links to {target}"
 
 
@@ -155,6 +155,7 @@ def test_the_documented_formula_is_the_formula():
 def copy(tmp_path):
     for folder in documents.FOLDERS:
         shutil.copytree(DOCS / folder, tmp_path / folder)
+    shutil.copy(DOCS / "autograd.md", tmp_path)
     return tmp_path
 
 

@@ -114,7 +114,7 @@ def autograd_page() -> dict[str, str]:
             "# Automatic gradients",
             prose("""`convsym.autograd` computes gradients of whatever is computed with its functions. It does so the
                 way a lecture explains it: a tensor remembers what it was computed by, and the way back applies one
-                rule for each step. What is particular is where the rules come from. **None is written by hand**:
+                rule for each step. What is particular is where the rules come from. **No rule is written by hand**:
                 each is derived from the formula of its operation, proved, and printed into code. The output on this
                 page is real."""),
             "## The example of the lecture",
@@ -198,7 +198,7 @@ def _rules() -> str:
             `convsym generate` derives the rule for each operand and prints both as Python that runs in all three
             worlds (`convsym/autograd/_rules.py`), so differentiating needs no SymPy. Some of them:"""),
         table(["Operation", "Formula", "Derived rules", "Printed"], list(_derived())),
-        prose(f"""All {len(RULES)} of them have pages among the {link("ops", "ops/")}. Cross-entropy, softmax and the
+        prose(f"""All {len(RULES)} of them have pages among the {link("ops", "ops/README.md")}. Cross-entropy, softmax and the
             like are compositions and have no rule."""),
         prose("""**Reshaping, transposing, indexing, padding, joining** move elements and compute nothing: each is a
             map of indices, and its rule is the map reversed. An element that is read twice gets the sum; one that is
