@@ -105,7 +105,10 @@ def test_every_link_leads_somewhere(pages):
         for target in re.findall(r"\]\(([^)]+)\)", text):
             name, _, anchor = target.partition("#")
             place = path if not name else _normal(PurePosixPath(path).parent / name)
-            assert place in pages or (DOCS / place).is_file(), f"{path} links to {target}"  # some pages are written
+            if place not in pages:  # a page that is written by hand
+                titles = re.findall("(?m)^#+ (.*)$", (DOCS / place).read_text(encoding="utf-8"))
+                assert not anchor or anchor in {title.lower().replace(" ", "-") for title in titles}, target
+                continue
             assert not anchor or f'<a id="{anchor}"></a>' in pages[place], f"{path} links to {target}"
 
 
