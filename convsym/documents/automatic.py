@@ -198,8 +198,8 @@ def _rules() -> str:
             `convsym generate` derives the rule for each operand and prints both as Python that runs in all three
             worlds (`convsym/autograd/_rules.py`), so differentiating needs no SymPy. Some of them:"""),
         table(["Operation", "Formula", "Derived rules", "Printed"], list(_derived())),
-        prose(f"""All {len(RULES)} of them have pages among the {link("ops", "ops/README.md")}. Cross-entropy, softmax and the
-            like are compositions and have no rule."""),
+        prose(f"""All {len(RULES)} of them have pages among the {link("ops", "ops/README.md")}. Cross-entropy, softmax
+            and the like are compositions and have no rule."""),
         prose("""**Reshaping, transposing, indexing, padding, joining** move elements and compute nothing: each is a
             map of indices, and its rule is the map reversed. An element that is read twice gets the sum; one that is
             not read gets 0; axes that were broadcast are summed."""),
