@@ -108,7 +108,7 @@ def main():
     import torch
 
     import convsym
-    from convsym.bench.timing import race
+    from convsym.bench.timing import REST, race
 
     torch.set_num_threads(given.threads)
     convsym.set_num_threads(given.threads)
@@ -117,7 +117,7 @@ def main():
     print("| network | convsym | torch | torch / convsym |\n| --- | --- | --- | --- |")
     for name, (make, shape) in NETWORKS.items():
         calls = steps_of(make, shape)
-        timings = race(calls, given.seconds, rounds=20, rest=2e-3)
+        timings = race(calls, given.seconds, rounds=20, rest=REST)
         own, other = timings["convsym"], timings["torch"]
         cells = [f"{1e3 * each.median:.2f} ({1e3 * each.best:.2f})" for each in (own, other)]
         print(f"| {name} | {' | '.join(cells)} | {other.median / own.median:.2f} ({other.best / own.best:.2f}) |")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import arguments, cutting, gate, sliding
+from convsym import arguments, channelwise, cutting, gate, sliding
 from convsym.arguments import Padding, Parameters, PerAxis
 from convsym.calls import delivered
 from convsym.errors import ShapeError
@@ -86,8 +86,8 @@ class Pooling:
 
 
 @lru_cache(maxsize=256)
-def _counts(geometry: Geometry, included: bool) -> Array:
-    """How many elements each window holds, of the padding too or not: at least one."""
+def _counts(geometry: Geometry, included: bool) -> Array | int:
+    """How many elements each window holds, of the padding too or not: at least one; a number where all hold as many."""
     counts = sliding.counts(geometry.on_extended() if included else geometry)
     if not counts.all():
         place = tuple(int(axis[0]) for axis in np.nonzero(counts == 0))
@@ -96,7 +96,7 @@ def _counts(geometry: Geometry, included: bool) -> Array:
             "average; lessen the padding, or count it"
         )
     counts.flags.writeable = False
-    return counts
+    return int(counts.flat[0]) if counts.size and counts.min() == counts.max() else counts
 
 
 def average(pooling: Pooling, input: object, out: Any) -> Array:
@@ -107,7 +107,10 @@ def average(pooling: Pooling, input: object, out: Any) -> Array:
     divisor = pooling.divisor(geometry)
 
     def work(part: Array) -> Array:
-        return gate.narrowed(_quotient(sliding.sums(gate.widened(part), geometry), divisor), x.dtype)
+        wide = gate.widened(part)
+        if _is_compiled(geometry, "y", wide, divisor):
+            return gate.narrowed(channelwise.run(geometry, "y", wide, divisor), x.dtype)
+        return gate.narrowed(_quotient(sliding.sums(wide, geometry), divisor), x.dtype)
 
     needs = cutting.averaging(geometry, x.dtype)
     value = cutting.in_slices(work, standard, standard.ndim - pooling.rank, needs)
@@ -132,11 +135,19 @@ def average_gradient(pooling: Pooling, input_size: object, grad_output: object, 
     divisor = pooling.divisor(geometry)
 
     def work(part: Array) -> Array:
-        return gate.narrowed(sliding.spread(_quotient(gate.widened(part), divisor), geometry), dy.dtype)
+        wide = gate.widened(part)
+        if _is_compiled(geometry, "dx", wide, divisor):
+            return gate.narrowed(channelwise.run(geometry, "dx", wide, divisor), dy.dtype)
+        return gate.narrowed(sliding.spread(_quotient(wide, divisor), geometry), dy.dtype)
 
     needs = cutting.sharing(geometry, dy.dtype)
     value = cutting.in_slices(work, standard, standard.ndim - pooling.rank, needs)
     return delivered(value, dy.dtype, out, layout)
+
+
+def _is_compiled(geometry: Geometry, result: str, array: Array, divisor: Array | int) -> bool:
+    """Whether the sums are divided where they are made: all by one number."""
+    return isinstance(divisor, int) and geometry.mode == "zeros" and channelwise.serves(geometry, result, array)
 
 
 def _accepted(value: object, name: str) -> Array:

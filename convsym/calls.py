@@ -160,10 +160,11 @@ def bias_gradient(rank: int, grad_output: object, axes: Axes = None) -> Array:
     dy = gate.accept(grad_output, "grad_output")
     dy = standard(read_axes(axes, rank), {"grad_output": dy}, "grad_output")
     check_rank(rank, dy.shape, "grad_output")
-    copied = dy.dtype.char == "e" or dy.dtype.kind == "c" or not gate.is_laid_out(dy)
+    if dy.dtype.char in "fd" and gate.is_laid_out(dy):
+        return _channel_sums(execution.flat_spatial(dy, rank))
     channels = np.moveaxis(dy, -rank - 1, 0)
     # Two copies at most: widened or in the order of the kernel, then the real or the imaginary parts.
-    bytes_of_each = copied * 2 * prod(channels.shape[1:]) * max(dy.dtype.itemsize, 4)
+    bytes_of_each = 2 * prod(channels.shape[1:]) * max(dy.dtype.itemsize, 4)
 
     def work(part: Array) -> Array:
         flat = execution.flat_spatial(gate.layout(gate.widened(np.moveaxis(part, 0, -rank - 1))), rank)

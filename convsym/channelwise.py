@@ -1,26 +1,35 @@
-"""Sums of windows by tiles whose lanes are channels: every channel of every sample is a group of its own, with ones for
-weights.
+"""Sums of windows over each channel, and their adjoint, compiled: rows are added first, then the places of a row.
 
 Which path is taken, and in which order is added, depends on the spatial sizes and the dtype alone.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from math import prod
+from itertools import chain, product
+from math import ceil, prod
 from typing import Any
 
 import numpy as np
 
-from convsym import depthwise, gate, kernels, sums
+from convsym import gate, scratch
 from convsym.gate import Array
-from convsym.geometry import Geometry
+from convsym.geometry import Geometry, Shape
+from convsym.kernels._generated import rules
+from convsym.kernels.tables import driver
+from convsym.rooms import Roomed
+from convsym.taps import Axis, pitches_of, taps_of
 
 # Elements of a window up to which adding them at once is faster than one axis after the other.
 ELEMENTS = 32
+# Classes of places along a row, at most.
+STEP = 8
+# Elements that the rows of a job take: they stay in the first cache. Multiply-adds that one takes as long as.
+ROOM, WORK = 2**12, 4
 
 
 def serves(geometry: Geometry, result: str, array: Array) -> bool:
-    """Whether the windows of an array are summed here: they are many and small, and there is room for lanes of them.
+    """Whether the windows of an array are summed here: they are many and small.
 
     Parameters
     ----------
@@ -31,69 +40,124 @@ def serves(geometry: Geometry, result: str, array: Array) -> bool:
     array : ndarray
         What is read, (…, i0, …) or (…, o0, …).
     """
-    if array.dtype.char not in "fd" or not array.size:
-        return False
-    return _serves(geometry, result, array.dtype.char, kernels.in_use())
+    return array.dtype.char in "fd" and array.size > 0 and _serves(geometry)
 
 
 @lru_cache(maxsize=1024)
-def _serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
+def _serves(geometry: Geometry) -> bool:
     # Windows of which there are few for their size are summed by halves, which is more exact.
     few = any(count < size for count, size in zip(geometry.outputs, geometry.kernel, strict=True))
     # A last window that hangs over reads nothing where the input is cropped.
     cropped = any(after < 0 for _, after in geometry.padding)
-    if few or cropped or prod(geometry.kernel) > ELEMENTS:
-        return False
-    lanes = kernels.tables.shapes(level).lanes[char]
-    filled = _grouped(geometry, 1, lanes)
-    return sums.can_be_tiled(filled, result) and depthwise.fits(filled, result, char, level)
+    return not few and not cropped and prod(geometry.kernel) <= ELEMENTS and geometry.stride[-1] <= STEP
 
 
 def workspace(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> tuple[int, int]:
     """Elements that the work takes beside what is read and made: once, and for each channel of each sample.
 
-    Both are 0 where `serves` says no.
+    Both are 0 where it is not done here.
     """
-    level = kernels.in_use()
-    if dtype.char not in "fd" or not _serves(geometry, result, dtype.char, level):
+    if dtype.char not in "fd" or not _serves(geometry):
         return 0, 0
-    lanes = kernels.tables.shapes(level).lanes[dtype.char]
-    filled = _grouped(geometry, 1, lanes)
-    read = prod(geometry.inputs if result == "y" else geometry.outputs)
-    own = read + prod(geometry.kernel)  # a copy whose elements lie together, and the ones
-    made = prod(geometry.outputs if result == "y" else geometry.inputs)
-    return lanes * (own + made) + depthwise.room(filled, result, dtype.char, level), own
+    copied = prod(geometry.inputs if result == "y" else geometry.outputs)  # where elements do not lie together
+    return _plan(_alone(geometry), result, 1, 1).elements, copied
 
 
-@lru_cache(maxsize=1024)
-def _grouped(geometry: Geometry, batch: int, groups: int) -> Geometry:
-    """The windows over so many samples of so many groups of one channel."""
-    return replace(geometry, batched=True, batch=batch, groups=groups, channels=(1, 1))
-
-
-def run(geometry: Geometry, result: str, array: Array) -> Array:
+def run(geometry: Geometry, result: str, array: Array, divisor: int = 1) -> Array:
     """The sum of each window, or the number of each window added to all its elements.
 
     Parameters
     ----------
     geometry, result, array
         As `serves` takes them.
+    divisor : int
+        The sums, or the sums of rows of such numbers, are divided by it.
 
     Returns
     -------
     ndarray
         With the leading axes of `array`.
     """
-    lead, lanes = array.shape[: -geometry.rank], kernels.tables.shapes(kernels.in_use()).lanes[array.dtype.char]
-    batch, channels = prod(lead[:-1]), lead[-1]
-    read, made = ("x", geometry.outputs) if result == "y" else ("dy", geometry.inputs)
-    if channels < lanes:  # channels of several samples fill them, and nothing what is left
-        batch, channels = 1, max(batch * channels, lanes)
-    own = _grouped(geometry, batch, channels)
-    given = gate.layout(array)
-    if given.size < prod(own.shapes[read]):
-        given = np.zeros(own.shapes[read], array.dtype)
-        given.reshape(-1)[: array.size] = array.reshape(-1)
-    out = np.empty(own.shapes[result], array.dtype)
-    depthwise.run(own, result, {read: given, "w": np.ones(own.shapes["w"], array.dtype)}, out)
-    return out.reshape(-1)[: prod(lead) * prod(made)].reshape(*lead, *made)
+    lead = array.shape[: -geometry.rank]
+    out = np.empty((*lead, *(geometry.outputs if result == "y" else geometry.inputs)), array.dtype)
+    _plan(_alone(geometry), result, prod(lead), divisor).run(out, [gate.layout(array)])
+    return out
+
+
+@lru_cache(maxsize=1024)
+def _alone(geometry: Geometry) -> Geometry:
+    """The windows over one channel: what is planned depends on no more."""
+    return replace(geometry, batched=True, batch=1, groups=1, channels=(1, 1))
+
+
+@lru_cache(maxsize=1024)
+def _plan(geometry: Geometry, result: str, channels: int, divisor: int) -> Roomed:
+    """The jobs for so many channels."""
+    last, forward = taps_of(geometry)[-1], result == "y"
+    step = last.step
+    source, made = (geometry.inputs, geometry.outputs) if forward else (geometry.outputs, geometry.inputs)
+    span = max(last.shift) - min(last.shift)
+    pitch = (made[-1] if forward else ceil(made[-1] / step)) + span
+    # A row in the room: of the input from the first place that a window reads, or of the windows that reach it.
+    length, first = (step * pitch, step * min(last.shift)) if forward else (pitch, -max(last.shift))
+    lead, count, element = Axis(source[-1], first, length).inside(0)
+    every, block = _rows(geometry, source, forward), max(1, ROOM // (step * pitch))
+    new = [0, *(place for place in range(1, len(every)) if forward or every[place] != every[place - 1])]
+    rows = [every[place] for place in new]
+    apart = scratch.lines(block * pitch + span)
+    added = list(zip(last.residue, last.shift, strict=True))
+    if forward:  # every class of the input at once, or those windows that reach a class of it
+        places = [[residue * apart + shift - min(last.shift) for residue, shift in added]]
+    else:
+        places = [[max(last.shift) - shift for residue, shift in added if residue == own] for own in range(step)]
+    numbers = {
+        "channels": channels,
+        "source": prod(source),
+        "rows": len(rows),
+        "block": block,
+        "lead": lead,
+        "count": count,
+        "element": element,
+        "divisor": divisor,
+        "step": step,
+        "pitch": pitch,
+        "made": made[-1],
+        "apart": apart,
+        "room": scratch.lines((2 * step + 1) * apart),
+    }
+    made_by = driver(
+        "windows" if forward else "windows_back",
+        ceil(channels * len(rows) / block),
+        row_start=_starts(rows),
+        row_source=list(chain(*rows)),
+        row_made=[*new, len(every)],
+        tap_start=_starts(places),
+        tap=list(chain(*places)),
+        **numbers,
+    )
+    return Roomed(made_by, 1, numbers["room"], WORK * channels * (prod(source) + prod(made)))
+
+
+def _rows(geometry: Geometry, source: Shape, forward: bool) -> list[list[int]]:
+    """For each row that is made, where the rows start that are added."""
+    axes = [
+        [[place * pitch for place in met] for met in _met(geometry, axis, forward)]
+        for axis, pitch in enumerate(pitches_of(source)[:-1])
+    ]
+    return [[sum(places) for places in product(*met)] for met in product(*axes)]
+
+
+def _met(geometry: Geometry, axis: int, forward: bool) -> list[list[int]]:
+    """For each window its elements along an axis, or for each element the windows that it is in."""
+    outputs, inputs = geometry.outputs[axis], geometry.inputs[axis]
+    own = (geometry.stride[axis], geometry.dilation[axis], geometry.padding[axis][0])
+    met: list[list[int]] = [[] for _ in range(outputs if forward else inputs)]
+    for output, tap in product(range(outputs), range(geometry.kernel[axis])):
+        element = rules.read(output, tap, *own)
+        if 0 <= element < inputs:
+            met[output if forward else element].append(element if forward else output)
+    return met
+
+
+def _starts(parts: Sequence[Sequence[int]]) -> Array:
+    return np.cumsum([0, *map(len, parts)])

@@ -16,34 +16,16 @@ from convsym import kernels, scratch
 from convsym.direct import ResidueClass, classes_of
 from convsym.gate import Array
 from convsym.geometry import Geometry
-from convsym.kernels.tables import Driver, driver
-from convsym.strips import Span
-from convsym.taps import Axis, Image, Integers, all_sums, taps_of
+from convsym.kernels.tables import driver
+from convsym.rooms import Roomed
+from convsym.strips import Span, even
+from convsym.taps import Axis, Image, Integers, all_sums, has_gaps, pitches_of, taps_of
 
 # Products of a group's channels up to which lanes are groups; elements of a thread's room, for which any size from
 # 2**13 to 2**18 was as fast, and the most of them where one line of a strip takes more.
 CHANNELS, ROOM, MOST = 4, 2**15, 2**17
 # Groups from which lanes are groups at every level: slices of a call that have so many are done as the whole.
 GROUPS = 16
-
-
-@dataclass(frozen=True)
-class Depthwise:
-    """A rule of many groups.
-
-    Attributes
-    ----------
-    driver : Driver
-        Its jobs are those of one sample for y and dx, of the whole batch for dw.
-    room : int
-        Elements that a thread takes.
-    work : int
-        Multiply-adds of a sample.
-    """
-
-    driver: Driver
-    room: int
-    work: int
 
 
 @dataclass(frozen=True)
@@ -96,24 +78,18 @@ def fits(geometry: Geometry, result: str, char: str, level: str) -> bool:
 
 def room(geometry: Geometry, result: str, char: str, level: str) -> int:
     """Elements of the rooms of all threads."""
-    return plan(geometry, result, char, level).room * kernels.get_num_threads()
+    return plan(geometry, result, char, level).elements
 
 
 def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
     """Write a rule into `out`."""
-    char, level, threads = out.dtype.char, kernels.in_use(), kernels.get_num_threads()
-    made = plan(geometry, result, char, level)
     read = {"y": ("x", "w"), "dx": ("dy", "w"), "dw": ("x", "dy")}[result]
-    arrays = [operands[name].reshape(-1) for name in read]
-    samples = 1 if result == "dw" else geometry.batch
-    with scratch.borrowed((threads * made.room,), out.dtype) as (kept,):
-        given = [out.reshape(-1), kept, *arrays]
-        kernels.drive(made.driver, given, samples, geometry.batch * made.work, char, threads)
+    plan(geometry, result, out.dtype.char, kernels.in_use()).run(out, [operands[name] for name in read])
 
 
 @lru_cache(maxsize=1024)
-def plan(geometry: Geometry, result: str, char: str, level: str) -> Depthwise:
-    """The driver of a rule."""
+def plan(geometry: Geometry, result: str, char: str, level: str) -> Roomed:
+    """The jobs of a rule: those of each sample for y and dx, of the whole batch for dw."""
     lifted, lanes, forward = _lifted(geometry), kernels.tables.shapes(level).lanes[char], result != "dx"
     strips = [_strip(lifted, result, span) for span in _spans(lifted, result, lanes)]
     into, out = geometry.channels
@@ -140,17 +116,16 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Depthwise:
         "width": source[-1],
         "image": image,
         "sums": sums,
-        "room": ceil((read * image + sums + weights * lanes) / scratch.LINE) * scratch.LINE,
+        "room": scratch.lines(read * image + sums + weights * lanes),
         "samples": geometry.batch,
     }
     tables = _strip_tables(strips, source[-1], lanes) | _class_tables(
         lifted, result, strips[0].image.pitches, image, lanes
     )
     by_weight = result == "dw"
-    found = driver(
-        "depthwise_dw" if by_weight else "depthwise", blocks * (1 if by_weight else len(strips)), **numbers, **tables
-    )
-    return Depthwise(found, numbers["room"], geometry.groups * weights * prod(lifted.outputs))
+    name, jobs, samples = ("depthwise_dw", 1, 1) if by_weight else ("depthwise", len(strips), geometry.batch)
+    work = geometry.batch * geometry.groups * weights * prod(lifted.outputs)
+    return Roomed(driver(name, blocks * jobs, **numbers, **tables), samples, numbers["room"], work)
 
 
 def _lifted(geometry: Geometry) -> Geometry:
@@ -182,7 +157,7 @@ def _spans(geometry: Geometry, result: str, lanes: int) -> tuple[Span, ...]:
     count = max(1, min(ceil(size / ROOM), height // (2 * line.axes[0].length)))
     while count < height and ceil(height / count) * size > 4 * height * ROOM:
         count += 1
-    return tuple((height * place // count, height * (place + 1) // count) for place in range(count))
+    return even(height, count)
 
 
 def _image(geometry: Geometry, result: str, span: Span) -> Image:
@@ -210,7 +185,7 @@ def _strip(geometry: Geometry, result: str, span: Span) -> _Strip:
     lead, count, element = image.axes[0].inside(0)
     places = [lead + np.arange(count), *(np.arange(axis.size) - axis.first for axis in image.axes[1:-1])]
     rows = all_sums([place * pitch for place, pitch in zip(places, image.pitches, strict=False)])
-    steps, pitches = _steps(geometry, result), [prod(target[place + 1 :]) for place in range(len(target))]
+    steps, pitches = _steps(geometry, result), pitches_of(target)
     classes = _classes(geometry, result)
     last = high == max(one.sizes[0] for one in classes)  # what lies behind it belongs to no class
     begin, end = steps[0][1] * low * pitches[0], (target[0] if last else steps[0][1] * high) * pitches[0]
@@ -275,7 +250,7 @@ def _class_tables(
         boff.append(all_sums([np.arange(channels) * channel, *place]))
     return {
         "classes": len(classes),
-        "gaps": int(result == "dx" and any(len(axis.classes) < axis.step for axis in taps)),
+        "gaps": int(result == "dx" and has_gaps(geometry)),
         "term_start": _starts(aoff),
         "vectors": [one.sizes[-1] for one in classes],
         "step": np.full(len(classes), step * lanes),

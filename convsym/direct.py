@@ -16,8 +16,8 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated import rules
 from convsym.kernels.tables import Driver, Shapes, driver
-from convsym.strips import STRIP, Span
-from convsym.taps import PATTERN, Axis, Image, Integers, Vectors, all_sums, taps_of, vectors_of
+from convsym.strips import STRIP, Span, even
+from convsym.taps import PATTERN, Axis, Image, Integers, Vectors, all_sums, has_gaps, pitches_of, taps_of, vectors_of
 
 # Elements of an image that one job of its filling takes at most, and of the images of a block of channels where those
 # of all channels are too many for the second cache: weights are there too.
@@ -111,7 +111,7 @@ def cut(geometry: Geometry, result: str, lanes: int) -> Cut:
     classes, channels = classes_of(geometry, result), geometry.channels[result == "dx"]
     height = max(one.sizes[0] for one in classes)
     whole = _image(geometry, result, (0, height))
-    gaps = result == "dx" and any(len(axis.classes) < axis.step for axis in taps_of(geometry))
+    gaps = result == "dx" and has_gaps(geometry)
     if whole.whole and all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes):
         return Cut(((0, height),), 0, 2**62, gaps, channels, channels)  # no vector reaches beyond a channel
     spans = _spans(geometry, result, height, whole)
@@ -145,7 +145,7 @@ def _spans(geometry: Geometry, result: str, height: int, whole: Image) -> tuple[
 
         count = min(range(max(count, 1), max(height // max(least, 1), count, 1) + 1), key=moved)
     count = max(count, 1)
-    return tuple((height * place // count, height * (place + 1) // count) for place in range(count))
+    return even(height, count)
 
 
 @lru_cache(maxsize=1024)
@@ -214,7 +214,7 @@ def _sweep(
     into, out = geometry.channels
     rows, channels = out if forward else into, deep[1] - deep[0]
     sizes, kernel = geometry.outputs if forward else geometry.inputs, prod(geometry.kernel)
-    pitches = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
+    pitches = pitches_of(sizes)
     steps = [1 if forward else axis.step for axis in taps_of(geometry)]
     places = [step * pitch for step, pitch in zip(steps, pitches, strict=True)]
     aoff, boff = _tables(geometry, forward, begin, one, image)
@@ -326,20 +326,20 @@ def room(geometry: Geometry, result: str, lanes: int) -> int:
 def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
     """Write the rule y or dx into `out`."""
     char, level, batch = out.dtype.char, kernels.in_use(), geometry.batch
-    if geometry.groups > 1 and _is_deep(geometry, result, kernels.tables.shapes(level).lanes[char]):
+    lanes, letter = kernels.tables.shapes(level).lanes[char], "x" if result == "y" else "dy"
+    if geometry.groups > 1 and _is_deep(geometry, result, lanes):
         for n, g in product(range(batch), range(geometry.groups)):
             place = {"w": slice(g, g + 1)}
             own = {name: array[place.get(name, np.s_[n : n + 1, g : g + 1])] for name, array in operands.items()}
             run(replace(geometry, batch=1, groups=1), result, own, out[n : n + 1, g : g + 1])
         return
-    lanes = kernels.tables.shapes(level).lanes[char]
     made = cut(geometry, result, lanes)
     if made.gaps:
         out[...] = 0
-    read = operands["x" if result == "y" else "dy"].reshape(-1)
+    read = operands[letter].reshape(-1)
     weights, flat = operands["w"].reshape(-1), out.reshape(-1)
     each, source, samples = out.size // batch, read.size // batch, min(batch, made.samples)
-    plane, apart = prod(operands["x" if result == "y" else "dy"].shape[3:]), _apart(geometry, result)
+    plane, apart = prod(operands[letter].shape[3:]), _apart(geometry, result)
     image = np.empty(room(geometry, result, lanes), out.dtype)
     image[-lanes:] = 0
     for begin in range(0, batch, samples):
@@ -348,7 +348,7 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
         for span, deep in product(made.spans, made.blocks):
             todo = strip(geometry, result, span, deep, char, level)
             if todo.fill is not None:
-                kernels.drive(todo.fill, (image, part[deep[0] * plane :]), count, count * todo.work // 16, char)
+                kernels.drive(todo.fill, (image, part[deep[0] * plane :]), count, kernels.MOVED * image.size, char)
             for sweep, start in todo.sweeps:
                 arrays = (flat[begin * each + start :], weights[deep[0] * apart :], image if todo.fill else part)
                 kernels.drive(sweep, arrays, count, count * todo.work, char)

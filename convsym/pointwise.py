@@ -5,41 +5,22 @@ room, so that it lies in the first cache in rows that follow each other while al
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
 
 from convsym import kernels, scratch
 from convsym.gate import Array
 from convsym.geometry import Geometry
-from convsym.kernels.tables import Driver, Shapes, driver
+from convsym.kernels.tables import Shapes, driver
+from convsym.rooms import Roomed
 from convsym.strips import STRIP
-from convsym.taps import grid, taps_of
+from convsym.taps import grid, pitches_of, taps_of
 
 # Vectors of a block of columns, at most. Elements of a block of B: the first cache holds it; or the second one, where
 # rows of A come from beyond it and are read in longer runs (2048 to 512 channels on 7×7: 96 and 92 GFLOP/s).
 WIDEST, BLOCK, LONG = 4, 2**13, 2**14
 # Jobs that there should be for threads, and rows of one at least: each lays its own block of B.
 JOBS, ROWS = 16, 64
-
-
-@dataclass(frozen=True)
-class Pointwise:
-    """A rule of kernels of one tap.
-
-    Attributes
-    ----------
-    driver : Driver
-        All its jobs.
-    room : int
-        Elements that a thread takes.
-    work : int
-        Multiply-adds.
-    """
-
-    driver: Driver
-    room: int
-    work: int
 
 
 @lru_cache(maxsize=1024)
@@ -54,22 +35,18 @@ def serves(geometry: Geometry, result: str) -> bool:
 
 def room(geometry: Geometry, result: str, char: str, level: str) -> int:
     """Elements of the rooms of all threads."""
-    return plan(geometry, result, char, level).room * kernels.get_num_threads()
+    return plan(geometry, result, char, level).elements
 
 
 def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
     """Write a rule into `out`."""
-    char, level, threads = out.dtype.char, kernels.in_use(), kernels.get_num_threads()
-    made = plan(geometry, result, char, level)
-    first, second = {"y": ("w", "x"), "dx": ("w", "dy"), "dw": ("dy", "x")}[result]
-    with scratch.borrowed((threads * made.room,), out.dtype) as (kept,):
-        given = [out.reshape(-1), kept, operands[first].reshape(-1), operands[second].reshape(-1)]
-        kernels.drive(made.driver, given, 1, made.work, char, threads)
+    read = {"y": ("w", "x"), "dx": ("w", "dy"), "dw": ("dy", "x")}[result]
+    plan(geometry, result, out.dtype.char, kernels.in_use()).run(out, [operands[name] for name in read])
 
 
 @lru_cache(maxsize=1024)
-def plan(geometry: Geometry, result: str, char: str, level: str) -> Pointwise:
-    """The driver of a rule."""
+def plan(geometry: Geometry, result: str, char: str, level: str) -> Roomed:
+    """The jobs of a rule."""
     shapes, (into, out) = kernels.tables.shapes(level), geometry.channels
     lanes, groups, forward = shapes.lanes[char], geometry.groups, result == "y"
     positions, places = prod(geometry.outputs), prod(geometry.inputs)
@@ -86,7 +63,6 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Pointwise:
     depth = ceil(summed / ceil(summed * width / (LONG if large and forward else BLOCK)))
     read = out if result == "dx" else into
     steps = [axis.step for axis in taps_of(geometry)]
-    pitches = [prod(geometry.inputs[place + 1 :]) for place in range(geometry.rank)]
     numbers = {
         "groups": groups,
         "rows": rows,
@@ -107,17 +83,17 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Pointwise:
         "channel_b": places,
         "group_y": rows * (into if result == "dw" else positions),
         "image_y": groups * rows * positions,
-        "room": ceil(depth * width / scratch.LINE) * scratch.LINE,
+        "room": scratch.lines(depth * width),
         "gathered": int(geometry.inputs != geometry.outputs),
     }
-    where = grid(geometry.outputs, [step * pitch for step, pitch in zip(steps, pitches, strict=True)])
+    apart = [step * pitch for step, pitch in zip(steps, pitches_of(geometry.inputs), strict=True)]
     name = "pointwise_dw" if result == "dw" else "pointwise"
     tables = {
         "tile_rows": [0, *(_height(rows, wide, shapes) for wide in range(1, WIDEST + 1))],
-        "where": where if numbers["gathered"] else [],
+        "where": grid(geometry.outputs, apart) if numbers["gathered"] else [],
     }
     made = driver(name, groups * blocks * parts, **numbers, **tables)
-    return Pointwise(made, numbers["room"], groups * out * into * geometry.batch * positions)
+    return Roomed(made, 1, numbers["room"], groups * out * into * geometry.batch * positions)
 
 
 def _height(rows: int, wide: int, shapes: Shapes) -> int:

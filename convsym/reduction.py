@@ -70,10 +70,11 @@ class _Rooms:
         part = schedule.part(self.geometry, span, size, self.char, self.level)
         dy = dy[part.start :]
         if part.fill is not None:
-            kernels.drive(part.fill, (self.image, x), size[0], part.work // 16, self.char)
+            kernels.drive(part.fill, (self.image, x), size[0], kernels.MOVED * self.image.size, self.char)
             x = self.image
         if part.lay is not None:
-            kernels.drive(part.lay, (self.laid, dy), 1 if self.outer else size[0], part.work // 16, self.char)
+            work, count = kernels.MOVED * self.laid.size, 1 if self.outer else size[0]
+            kernels.drive(part.lay, (self.laid, dy), count, work, self.char)
             dy = self.laid
         if self.outer:
             kernels.drive(part.sum, (self.total, x, dy), 1, part.work, self.char)

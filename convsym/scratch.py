@@ -38,6 +38,11 @@ class _Kept(threading.local):
 _kept = _Kept()
 
 
+def lines(count: int) -> int:
+    """So many bytes or elements rounded up, so that rooms of this size side by side share no cache line."""
+    return -(-count // LINE) * LINE
+
+
 def aligned(count: int, dtype: np.dtype[Any]) -> Array:
     """An array of its own whose first element starts a cache line; not cleared."""
     room = np.empty(count + LINE // dtype.itemsize, dtype)
@@ -62,7 +67,7 @@ def borrowed(sizes: Sequence[int], dtype: np.dtype[Any]) -> Iterator[list[Array]
     kept = _kept.room
     _kept.room = None  # a call within this one finds nothing and gets its own
     item = dtype.itemsize
-    spans = [-(-size * item // LINE) * LINE for size in sizes]
+    spans = [lines(size * item) for size in sizes]
     room = kept
     if room is None or room.size < sum(spans) + LINE:
         room = np.empty(max(sum(spans) + LINE, LEAST), np.uint8)

@@ -48,6 +48,11 @@ def spans(geometry: Geometry) -> tuple[Span, ...]:
     height, (into, out) = geometry.outputs[0], geometry.channels
     elements = into * prod(geometry.inputs) + out * prod(geometry.outputs)
     count = max(1, min(ceil(elements / STRIP), height // 4))
+    return even(height, count)
+
+
+def even(height: int, count: int) -> tuple[Span, ...]:
+    """So many spans that cover a height, as even as can be."""
     return tuple((height * place // count, height * (place + 1) // count) for place in range(count))
 
 

@@ -63,6 +63,11 @@ def _taps(geometry: Geometry, axis: int) -> Taps:
     return Taps(step, tuple(first.tolist()), tuple(shift.tolist()), tuple(residue.tolist()))
 
 
+def has_gaps(geometry: Geometry) -> bool:
+    """Whether some elements of x lie in residue classes that no tap reads."""
+    return any(len(axis.classes) < axis.step for axis in taps_of(geometry))
+
+
 @dataclass(frozen=True)
 class Axis:
     """One axis of an image: place j of a class holds element ``step*(first + j) + residue`` of the array, or 0.
@@ -107,8 +112,7 @@ class Image:
     @property
     def pitches(self) -> tuple[int, ...]:
         """Distance of neighbors along each axis."""
-        lengths = [axis.length for axis in self.axes]
-        return tuple(prod(lengths[place + 1 :]) for place in range(len(lengths)))
+        return pitches_of([axis.length for axis in self.axes])
 
     @property
     def plane(self) -> int:
@@ -132,8 +136,7 @@ class Image:
 
     def rows(self) -> Integers:
         """Three rows: of each row of a channel its first element in the array, the places before it, its elements."""
-        sizes = [axis.size for axis in self.axes]
-        pitches = [prod(sizes[place + 1 :]) for place in range(len(sizes))]
+        pitches = pitches_of([axis.size for axis in self.axes])
         parts = []
         for residues in product(*(axis.residues for axis in self.axes)):
             source: Integers = np.zeros(1, np.intp)
@@ -183,6 +186,11 @@ class Vectors:
     def number(self) -> int:
         """Vectors in all."""
         return len(self.outer_pos) * len(self.pos)
+
+
+def pitches_of(sizes: Sequence[int]) -> tuple[int, ...]:
+    """Distance of neighbors along each axis of an array of these sizes, in elements."""
+    return tuple(prod(sizes[place + 1 :]) for place in range(len(sizes)))
 
 
 def grid(sizes: Sequence[int], pitches: Sequence[int]) -> Integers:

@@ -1,10 +1,22 @@
-"""NumPy's functions under their names, two of them changed: `where` is fast, `exp` is infinite without a warning."""
+"""NumPy's functions under their names, some of them changed: `where` and `maximum` are fast and have threads, `matmul`
+has the tiles of convolutions, `exp` is infinite without a warning."""
 
+from math import ceil
 from typing import Any
 
 import numpy as np
 
+from convsym import gate, kernels
+from convsym.gate import Array
+from convsym.kernels.tables import Driver
+from convsym.matrices import multiply as matmul
+
+__all__ = ["exp", "matmul", "maximum", "where"]
+
 _BITS = {"f": np.int32, "d": np.int64}
+# Elements that a thread selects at a time, and the multiply-adds of tiles that one takes as long as.
+BLOCK, WORK = 2**13, 16
+_TABLE = np.array([BLOCK], np.intp)
 
 
 def where(condition: Any, yes: Any, no: Any) -> Any:
@@ -32,9 +44,46 @@ def where(condition: Any, yes: Any, no: Any) -> Any:
     bits = _BITS.get(yes.dtype.char) if type(yes) is type(condition) is np.ndarray else None
     if bits is None or type(no) is not int or no != 0 or yes.shape != condition.shape:
         return np.where(condition, yes, no)
+    if _is_long(yes) and gate.is_laid_out(condition):
+        return _blockwise("select", yes, condition.view(np.uint8))
     chosen = condition.astype(bits)
     np.negative(chosen, out=chosen)
     return np.bitwise_and(chosen, yes.view(bits), out=chosen).view(yes.dtype)
+
+
+def maximum(a: Any, b: Any) -> Any:
+    """The larger of two, and NaN where one is none, as ``numpy.maximum``.
+
+    Parameters
+    ----------
+    a, b : array or number
+        Fast if `b` is the integer 0.
+
+    Returns
+    -------
+    numpy.ndarray
+
+    Examples
+    --------
+    >>> maximum(np.array([-1.0, np.nan, 2.0]), 0).tolist()
+    [0.0, nan, 2.0]
+    """
+    if type(b) is int and b == 0 and type(a) is np.ndarray and _is_long(a):
+        return _blockwise("positive", a)
+    return np.maximum(a, b)
+
+
+def _is_long(array: Array) -> bool:
+    """Whether there are elements for a team of threads, which lie as kernels read them."""
+    return array.size >= BLOCK and array.dtype.char in _BITS and gate.is_native(array) and gate.is_laid_out(array)
+
+
+def _blockwise(name: str, values: Array, *beside: Array) -> Array:
+    """What a driver makes of all elements, each of which its thread has in its cache from the step before."""
+    out, blocks = np.empty_like(values), ceil(values.size / BLOCK)
+    arrays = [array.reshape(-1) for array in (out, *beside, values)]
+    kernels.drive(Driver(name, _TABLE, blocks), arrays, 1, WORK * values.size, values.dtype.char)
+    return out
 
 
 def exp(x: Any) -> Any:

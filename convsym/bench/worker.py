@@ -17,7 +17,7 @@ from convsym.bench import roof
 from convsym.bench.layers import Layer, LayerSet, load
 from convsym.bench.peers import OWN, TORCH, Peer, Task, open_peers
 from convsym.bench.peers.peer import Call
-from convsym.bench.timing import LONG, ROUNDS, Timing, race
+from convsym.bench.timing import LONG, REST, ROUNDS, Timing, race
 from convsym.gate import Array
 
 # Results must agree with convsym's to so much of the largest of them, before anything is timed. Winograd in float32
@@ -25,7 +25,6 @@ from convsym.gate import Array
 TOLERANCE = {"float32": 2e-3, "float64": 1e-9}
 BAR = 0.95  # rows that fall below it against torch are measured again
 AGAIN = 4  # times as many rounds
-REST = 2e-3  # seconds in which another library's threads stop spinning
 
 Emit = Callable[[Mapping[str, Any]], None]
 

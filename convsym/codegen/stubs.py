@@ -7,13 +7,13 @@ from convsym.codegen.loops import Nest
 
 _TYPES = {"f32": "float32", "f64": "float64", "u8": "uint8", "u16": "uint16", "u32": "uint32", "u64": "uint64"}
 # The drivers of Winograd's transforms: their arguments, and the types of those that do not follow the dtype.
-_FLAGS = {"bad": "NDArray[np.uint8]"}
+_FLAGS = {"bad": "NDArray[np.uint8]", "chosen": "NDArray[np.uint8]"}
 _MINIMAL = {
-    "blocks": {"y": "", "room": "", "x": "", "u": "", **_FLAGS},
+    "blocks": {"y": "", "room": "", "x": "", "u": "", "bad": _FLAGS["bad"]},
     "points": {"v": "", "room": "", "x": "", "first": "int"},
     "both": {"v": "", "room": "", "dy": "", "x": "", "first": "int", "jobs": "int"},
-    "results": {"y": "", "room": "", "v": "", "u": "", **_FLAGS, "first": "int"},
-    "alone": {"y": "", "room": "", "v": "", "w": "", **_FLAGS},
+    "results": {"y": "", "room": "", "v": "", "u": "", "bad": _FLAGS["bad"], "first": "int"},
+    "alone": {"y": "", "room": "", "v": "", "w": "", "bad": _FLAGS["bad"]},
     "weights": {"u": "", "w": ""},
     "pairs": {"d": "", "dy": "", "x": ""},
     "kernel": {"dw": "", "d": ""},
@@ -45,11 +45,13 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
     arrays: dict[str, tuple[str, ...]] = {"fill": ("out", "x"), "turn": ("out", "dy"), "settle": ("dw", "made")}
     arrays |= {"sweep": ("y", "a", "b"), "dot": ("dw", "a", "b")}
     arrays |= {"depthwise": ("y", "room", "x", "w"), "depthwise_dw": ("dw", "room", "x", "dy")}
+    arrays |= {"select": ("out", "chosen", "values"), "positive": ("out", "values")}
+    arrays |= {"windows": ("y", "room", "x"), "windows_back": ("dx", "room", "dy")}
     arrays |= {"pointwise": ("y", "room", "a", "b"), "pointwise_dw": ("dw", "room", "a", "b")}
     lines = []
     for name, operands in arrays.items():
         for dtype in dtypes:
-            given = [f"{operand}: NDArray[np.{_TYPES[dtype]}]" for operand in operands]
+            given = [f"{operand}: {_FLAGS.get(operand) or f'NDArray[np.{_TYPES[dtype]}]'}" for operand in operands]
             given += ["s: NDArray[np.intp]", "start: int", "stop: int", "threads: int"]
             lines.append(f"def {name}_{dtype}({', '.join(given)}) -> None: ...\n")
     for name, kinds in _MINIMAL.items():

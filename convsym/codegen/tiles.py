@@ -101,10 +101,15 @@ def _types(vector: int) -> str:
     lines.append("    #endif")
     lines += ["    #if defined(__GNUC__)", "    #define ahead(place) __builtin_prefetch(place)", "    #else"]
     lines += ["    #define ahead(place) ((void)(place))", "    #endif"]
+    # What is read once and used often stays in a register: gcc would read it anew for each multiply-add.
+    lines += ["    #if defined(__GNUC__) && defined(__AVX512F__)", '    #define hold(x) __asm__("" : "+v"(x))']
+    lines += ["    #elif defined(__GNUC__) && defined(__x86_64__)", '    #define hold(x) __asm__("" : "+x"(x))']
+    lines += ["    #else", "    #define hold(x) ((void)(x))", "    #endif"]
     lines += [f"    static const lanes_{dtype} zero_{dtype};" for dtype in DTYPES]
     lines += ['    """', "    void ahead(const void* place) noexcept nogil"]
     for dtype, ctype in DTYPES.items():
         lines += [f"    ctypedef {ctype} lanes_{dtype}", f"    const lanes_{dtype} zero_{dtype}"]
+        lines.append(f'    void hold_{dtype} "hold"(lanes_{dtype} x) noexcept nogil')
     pointers = [
         f"ctypedef void (*{kind}_kernel_{dtype})({arguments(DTYPES[dtype])}) noexcept nogil"
         for dtype in DTYPES
@@ -181,7 +186,7 @@ def _dot(dtype: str, rows: int, columns: int) -> str:
             f"            i = v*{_lanes_of(dtype)}",
             "            " + "; ".join(f"x{m} = (<const {lanes}*>(a + {m}*am + i))[0]" for m in range(rows)),
             *(
-                f"            s = (<const {lanes}*>(b{j} + i))[0]; "
+                f"            s = (<const {lanes}*>(b{j} + i))[0]; hold_{dtype}(s); "
                 + "; ".join(f"c{m}_{j} = c{m}_{j} + x{m}*s" for m in range(rows))
                 for j in every
             ),

@@ -39,8 +39,10 @@ __all__ = [
 BLOCK_WORK = 2**23
 # Multiply-adds from which a team of threads pays: about 50 µs of one thread, when waking another takes 5 to 40 µs.
 THREADED_WORK = 2**18
-# The same as BLOCK_WORK for register tiles, which are some twenty times as fast.
-TILED_WORK = 2**28
+# The same as BLOCK_WORK for register tiles, which are some twenty times as fast; multiply-adds of tiles that are no
+# more than one of a loop nest where teams are concerned, whose members mostly wait awake between the steps of a call;
+# and those that take as long as moving one element.
+TILED_WORK, TILED, MOVED = 2**28, 4, 8
 
 
 def run(
@@ -156,7 +158,7 @@ def drive(
     """
     compiled = _compiled(in_use(), driver.name, char)
     jobs = driver.jobs * samples
-    team = _team(threads, work, jobs)
+    team = _team(threads, work // TILED, jobs)
     step = max(team, team * TILED_WORK * jobs // max(work, 1))
     for start in range(0, jobs, step):
         compiled(*arrays, driver.table, start, min(start + step, jobs), team)

@@ -112,14 +112,14 @@ cdef void depthwise_job(real* y, real* room, const real* x, const real* w, const
 def depthwise_f32(float[::1] y not None, float[::1] room not None, const float[::1] x not None, const float[::1] w not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Strips of blocks of groups, jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         depthwise_job(&y[0], &room[threadid()*(<const Depthwise*>&s[0]).room], &x[0], &w[0], &s[0], job)
 
 
 def depthwise_f64(double[::1] y not None, double[::1] room not None, const double[::1] x not None, const double[::1] w not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Strips of blocks of groups, jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         depthwise_job(&y[0], &room[threadid()*(<const Depthwise*>&s[0]).room], &x[0], &w[0], &s[0], job)
 
 
@@ -157,12 +157,12 @@ cdef void depthwise_pairs(real* dw, real* room, const real* x, const real* dy, c
 def depthwise_dw_f32(float[::1] dw not None, float[::1] room not None, const float[::1] x not None, const float[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Weight gradients of blocks of groups, jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         depthwise_pairs(&dw[0], &room[threadid()*(<const Depthwise*>&s[0]).room], &x[0], &dy[0], &s[0], job)
 
 
 def depthwise_dw_f64(double[::1] dw not None, double[::1] room not None, const double[::1] x not None, const double[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Weight gradients of blocks of groups, jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         depthwise_pairs(&dw[0], &room[threadid()*(<const Depthwise*>&s[0]).room], &x[0], &dy[0], &s[0], job)

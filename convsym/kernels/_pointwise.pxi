@@ -120,14 +120,14 @@ cdef void pointwise_job(real* y, real* room, const real* a, const real* b, const
 def pointwise_f32(float[::1] y not None, float[::1] room not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks of columns, jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         pointwise_job(&y[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
 
 
 def pointwise_f64(double[::1] y not None, double[::1] room not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks of columns, jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         pointwise_job(&y[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
 
 
@@ -179,12 +179,12 @@ cdef void pointwise_pairs(real* dw, real* room, const real* a, const real* b, co
 def pointwise_dw_f32(float[::1] dw not None, float[::1] room not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks of the weight gradient, jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         pointwise_pairs(&dw[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
 
 
 def pointwise_dw_f64(double[::1] dw not None, double[::1] room not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks of the weight gradient, jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         pointwise_pairs(&dw[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)

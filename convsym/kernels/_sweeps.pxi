@@ -1,10 +1,12 @@
 # The drivers of the register tiles: what a tile reads and writes comes from tables of integers that the numeric side
 # derives from the rules (convsym.taps). Every driver runs a range of jobs; a job belongs to one thread, and what it
-# computes does not depend on the others. The places of numbers and tables are those of convsym/kernels/tables.py.
+# computes does not depend on the others. Jobs are shared out evenly and in order, so that a thread finds in its own cache
+# what it made of the same samples in the step before. The places of numbers and tables are those of convsym/kernels/tables.py.
 
 cdef enum:
     MOST = 16  # vectors in a tile
     SLACK = 64  # bytes that the last vector may be read beyond a tile
+    LARGEST_TURNED = 16*16*4  # bytes of as many vectors as there are lanes
 
 ctypedef fused real:
     float
@@ -38,11 +40,6 @@ cdef inline Py_ssize_t widest(real* unused, Py_ssize_t rows, Py_ssize_t vectors)
         while choose_tile_f64(rows, vectors) == NULL:
             vectors -= 1
     return vectors
-
-
-cdef inline Py_ssize_t share(Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
-    """Jobs that a thread takes at a time: a thread that other programs hold up leaves the rest to the others."""
-    return max(1, floordiv(stop - start, 8*threads))
 
 
 cdef inline void copy_vector(real* out, const real* x) noexcept nogil:
@@ -132,14 +129,14 @@ cdef void fill_rows(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t jo
 def fill_f32(float[::1] out not None, const float[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of rows of padded images."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         fill_rows(&out[0], &x[0], &s[0], job)
 
 
 def fill_f64(double[::1] out not None, const double[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of rows of padded images."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         fill_rows(&out[0], &x[0], &s[0], job)
 
 
@@ -174,14 +171,14 @@ cdef void turn_block(real* out, const real* dy, const Py_ssize_t* s, Py_ssize_t 
 def turn_f32(float[::1] out not None, const float[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of an array with its channels last."""
     cdef Py_ssize_t item
-    for item in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         turn_block(&out[0], &dy[0], &s[0], item)
 
 
 def turn_f64(double[::1] out not None, const double[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of an array with its channels last."""
     cdef Py_ssize_t item
-    for item in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         turn_block(&out[0], &dy[0], &s[0], item)
 
 
@@ -206,14 +203,14 @@ cdef void settle_block(real* dw, const real* made, const Py_ssize_t* s, Py_ssize
 def settle_f32(float[::1] dw not None, const float[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of channels."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         settle_block(&dw[0], &made[0], &s[0], job)
 
 
 def settle_f64(double[::1] dw not None, const double[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of channels."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         settle_block(&dw[0], &made[0], &s[0], job)
 
 
@@ -358,24 +355,42 @@ cdef void sweep_job(real* y, const real* a, const real* b, const Py_ssize_t* s, 
 def sweep_f32(float[::1] y not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Tiles of jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         sweep_job(&y[0], &a[0], &b[0], &s[0], job)
 
 
 def sweep_f64(double[::1] y not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Tiles of jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         sweep_job(&y[0], &a[0], &b[0], &s[0], job)
 
 
 # -------------------------------------------------------------------------------------------------------------- dot
 
+cdef void add_lanes(real* out, const real* made, Py_ssize_t number) noexcept nogil:
+    """The sum of the lanes of each vector, halves first; vectors are turned, so that as many as there are lanes are added."""
+    cdef char[LARGEST_TURNED] room
+    cdef real* turned = <real*>room
+    cdef Py_ssize_t lanes = lanes_of(out), first = 0, width, i
+    while first < number:
+        transpose(turned, lanes, made + first*lanes, lanes)
+        width = lanes
+        while width > 1:
+            width = width//2
+            for i in range(width):
+                add_vector(turned + i*lanes, turned + (width + i)*lanes)
+        copy_vector(out + first, turned)
+        first += lanes
+
+
 cdef void dot_job(real* dw, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
     """Dot products of a block of rows with a block of columns over one block of lines, lane by lane, then together."""
-    cdef char[LARGEST] room
+    cdef char[LARGEST + LARGEST_TURNED] room
+    cdef char[LARGEST_TURNED] room_of_sums
     cdef real* made = <real*>room
-    cdef Py_ssize_t lanes = lanes_of(dw), blocks = s[3]*s[4], at, g, m, j, rows, columns, i, width
+    cdef real* sums = <real*>room_of_sums
+    cdef Py_ssize_t blocks = s[3]*s[4], at, g, m, j, rows, columns
     at = floormod(job, blocks)
     job = floordiv(job, blocks)
     g = floormod(job, s[2])
@@ -394,28 +409,23 @@ cdef void dot_job(real* dw, const real* a, const real* b, const Py_ssize_t* s, P
     else:
         choose_dot_f64(rows, columns)(s[s[13] + job], s[5], a, s[7], s[8], b, s[10], s + s[14] + j, made)
     dw += (job*s[2] + g)*s[0]*s[1] + m*s[1] + j
-    for at in range(rows*columns):
-        width = lanes
-        while width > 1:
-            width = width//2
-            for i in range(width):
-                made[at*lanes + i] += made[at*lanes + width + i]
+    add_lanes(sums, made, rows*columns)
     for m in range(rows):
         for j in range(columns):
-            dw[m*s[1] + j] = made[(m*columns + j)*lanes]
+            dw[m*s[1] + j] = sums[m*columns + j]
 
 
 def dot_f32(float[::1] dw not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Dot products of jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         dot_job(&dw[0], &a[0], &b[0], &s[0], job)
 
 
 def dot_f64(double[::1] dw not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Dot products of jobs start ... stop."""
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         dot_job(&dw[0], &a[0], &b[0], &s[0], job)
 
 

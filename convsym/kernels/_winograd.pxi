@@ -279,7 +279,7 @@ def minimal_blocks_f32(float[::1] y not None, float[::1] room not None, const fl
     """Blocks start ... stop; every thread has its own scratch."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         blocks_job(&y[0], &room[threadid()*t.room], &x[0], &u[0], &bad[0], t, job)
 
 
@@ -287,7 +287,7 @@ def minimal_blocks_f64(double[::1] y not None, double[::1] room not None, const 
     """Blocks start ... stop; every thread has its own scratch."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         blocks_job(&y[0], &room[threadid()*t.room], &x[0], &u[0], &bad[0], t, job)
 
 
@@ -306,7 +306,7 @@ def minimal_points_f32(float[::1] v not None, float[::1] room not None, const fl
     """Points of the strips from `first` on, of all groups; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         points_job(&v[0], &room[threadid()*t.room], &x[0], t, first, job)
 
 
@@ -314,7 +314,7 @@ def minimal_points_f64(double[::1] v not None, double[::1] room not None, const 
     """Points of the strips from `first` on, of all groups; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         points_job(&v[0], &room[threadid()*t.room], &x[0], t, first, job)
 
 
@@ -330,7 +330,7 @@ def minimal_both_f32(float[::1] v not None, float[::1] room not None, const floa
     """Points of dy and of x of the strips from `first` on, of all groups; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         both_job(&v[0], &room[threadid()*t.room], &dy[0], &x[0], t, first, jobs, job)
 
 
@@ -338,7 +338,7 @@ def minimal_both_f64(double[::1] v not None, double[::1] room not None, const do
     """Points of dy and of x of the strips from `first` on, of all groups; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         both_job(&v[0], &room[threadid()*t.room], &dy[0], &x[0], t, first, jobs, job)
 
 
@@ -354,7 +354,7 @@ def minimal_results_f32(float[::1] y not None, float[::1] room not None, const f
     """Results of a block of strips, whose points are in v; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         results_job(&y[0], &room[threadid()*t.room], &v[0], &u[0], &bad[0], t, first, job)
 
 
@@ -362,7 +362,7 @@ def minimal_results_f64(double[::1] y not None, double[::1] room not None, const
     """Results of a block of strips, whose points are in v; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         results_job(&y[0], &room[threadid()*t.room], &v[0], &u[0], &bad[0], t, first, job)
 
 
@@ -419,7 +419,7 @@ def minimal_weights_f32(float[::1] u not None, const float[::1] w not None, cons
     """Transformed weights; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const MinimalWeights* t = <const MinimalWeights*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         weights_job(&u[0], &w[0], t, job)
 
 
@@ -427,7 +427,7 @@ def minimal_weights_f64(double[::1] u not None, const double[::1] w not None, co
     """Transformed weights; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const MinimalWeights* t = <const MinimalWeights*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         weights_job(&u[0], &w[0], t, job)
 
 
@@ -447,7 +447,7 @@ def minimal_alone_f32(float[::1] y not None, float[::1] room not None, const flo
     """Results of the only block of strips from weights as they are; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         alone_job(&y[0], &room[threadid()*t.room], &v[0], &w[0], &bad[0], t, job)
 
 
@@ -455,7 +455,7 @@ def minimal_alone_f64(double[::1] y not None, double[::1] room not None, const d
     """Results of the only block of strips from weights as they are; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const Minimal* t = <const Minimal*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         alone_job(&y[0], &room[threadid()*t.room], &v[0], &w[0], &bad[0], t, job)
 
 
@@ -502,7 +502,7 @@ def minimal_pairs_f32(float[::1] d not None, const float[::1] dy not None, const
     """Products of the points of dy and x, summed over a block of tiles; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const MinimalPairs* t = <const MinimalPairs*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         pairs_job(&d[0], &dy[0], &x[0], t, job)
 
 
@@ -510,7 +510,7 @@ def minimal_pairs_f64(double[::1] d not None, const double[::1] dy not None, con
     """Products of the points of dy and x, summed over a block of tiles; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const MinimalPairs* t = <const MinimalPairs*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         pairs_job(&d[0], &dy[0], &x[0], t, job)
 
 
@@ -550,7 +550,7 @@ def minimal_kernel_f32(float[::1] dw not None, const float[::1] d not None, cons
     """The weight gradient from its points; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const MinimalKernel* t = <const MinimalKernel*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         kernel_job(&dw[0], &d[0], t, job)
 
 
@@ -558,5 +558,5 @@ def minimal_kernel_f64(double[::1] dw not None, const double[::1] d not None, co
     """The weight gradient from its points; jobs start ... stop."""
     cdef Py_ssize_t job
     cdef const MinimalKernel* t = <const MinimalKernel*>&s[0]
-    for job in prange(start, stop, schedule="dynamic", chunksize=share(start, stop, threads), num_threads=threads, nogil=True):
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
         kernel_job(&dw[0], &d[0], t, job)

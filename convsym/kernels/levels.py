@@ -30,8 +30,9 @@ HOW_TO_BUILD = (
 
 # The OpenMP runtime of gcc reads, when it is loaded, how many pauses a waiting thread makes before it sleeps. Its
 # default of 300,000 is 20 ms on CPUs with a slow pause, taken from the very thread that is waited for where CPUs are
-# shared: beside one busy program on 2 CPUs, calls of 0.2 ms took 17 ms, and 0.3 ms with 300 pauses (2026-11-21).
-PAUSES = ("GOMP_SPINCOUNT", "300")
+# shared: beside one busy program on 2 CPUs, calls of 0.2 ms took 17 ms (November 2026). With 3,000, 0.2 ms, a team is
+# awake from one step of a call to the next, which then costs 3 µs, and 10 to 30 µs where it has to be woken.
+PAUSES = ("GOMP_SPINCOUNT", "3000")
 
 _RECORD = Path(__file__).with_name("_build.json")
 _forced: ContextVar[str | None] = ContextVar("convsym_level", default=None)

@@ -1,7 +1,7 @@
 """The tables that the tile drivers take: numbers first, then where each table starts, then the tables.
 
-The drivers are in `_sweeps.pxi`, `_depthwise.pxi` and `_pointwise.pxi`; they read numbers and tables by their places in
-`FILL`, `TURN`, `SETTLE`, `SWEEP`, `DOT`, `DEPTHWISE` and `POINTWISE`.
+The drivers are in `_sweeps.pxi`, `_depthwise.pxi`, `_pointwise.pxi` and `_windows.pxi`; they read numbers and tables by
+their places in `FILL`, `TURN`, `SETTLE`, `SWEEP`, `DOT`, `DEPTHWISE`, `POINTWISE` and `WINDOWS`.
 """
 
 from collections.abc import Mapping
@@ -64,6 +64,13 @@ DEPTHWISE = (
         *("box_start", "box_read", "box_made", "aoff", "boff"),
     ),
 )
+WINDOWS = (
+    (
+        *("channels", "source", "rows", "block", "lead", "count", "element", "divisor"),
+        *("step", "pitch", "made", "apart", "room"),
+    ),
+    ("row_start", "row_source", "row_made", "tap_start", "tap"),
+)
 
 
 @dataclass(frozen=True)
@@ -72,7 +79,7 @@ class Driver:
 
     Attributes
     ----------
-    name : {"fill", "turn", "settle", "sweep", "dot", "depthwise", …, "pointwise", …}
+    name : {"fill", "turn", "settle", "sweep", "dot", "depthwise", …, "pointwise", …, "windows", …, "select", …}
     table : ndarray
     jobs : int
         Jobs for each sample, or in all.
@@ -86,6 +93,7 @@ class Driver:
 _LAYOUTS = {
     **{"fill": FILL, "turn": TURN, "settle": SETTLE, "sweep": SWEEP, "dot": DOT},
     **{"depthwise": DEPTHWISE, "depthwise_dw": DEPTHWISE, "pointwise": POINTWISE, "pointwise_dw": POINTWISE},
+    **{"windows": WINDOWS, "windows_back": WINDOWS},
 }
 
 

@@ -93,7 +93,7 @@ def filter_of(
     lines = max((strips.nr + strips.mr) * strips.part * m, 2 * strips.nr * wide)
     room = lines * lanes + points * (block * strips.part * step * lanes + (0 if shared else slab))
     room += points * numbers["into"] * step * lanes if alone else 0
-    room = ceil(room / scratch.LINE) * scratch.LINE
+    room = scratch.lines(room)
     rows, columns = (1, *(geometry.outputs if result == "y" else geometry.inputs))[-2:]
     numbers |= {
         "groups": geometry.groups,

@@ -74,7 +74,7 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str, threads: int)
     block = _block(strips, tile, BLOCK if sums * item <= BLOCK else 2 * BLOCK)
     together = 1 if threads == 1 else min(TOGETHER, ceil(strips.number / block))
     wide = (strips.part - 1) * m + strips.n
-    room = ceil(2 * strips.nr * wide * lanes / scratch.LINE) * scratch.LINE
+    room = scratch.lines(2 * strips.nr * wide * lanes)
     slabs = [(block * together * strips.part * count + 1) * lanes for count in vectors]
     sides = {"dy": (m, strips.mr, (0, 0)), "x": (strips.n, strips.nr, strips.first)}
     tables = []

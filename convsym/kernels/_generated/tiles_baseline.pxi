@@ -14,14 +14,23 @@ cdef extern from *:
     #else
     #define ahead(place) ((void)(place))
     #endif
+    #if defined(__GNUC__) && defined(__AVX512F__)
+    #define hold(x) __asm__("" : "+v"(x))
+    #elif defined(__GNUC__) && defined(__x86_64__)
+    #define hold(x) __asm__("" : "+x"(x))
+    #else
+    #define hold(x) ((void)(x))
+    #endif
     static const lanes_f32 zero_f32;
     static const lanes_f64 zero_f64;
     """
     void ahead(const void* place) noexcept nogil
     ctypedef float lanes_f32
     const lanes_f32 zero_f32
+    void hold_f32 "hold"(lanes_f32 x) noexcept nogil
     ctypedef double lanes_f64
     const lanes_f64 zero_f64
+    void hold_f64 "hold"(lanes_f64 x) noexcept nogil
 
 ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
 ctypedef void (*dot_kernel_f32)(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil
@@ -486,7 +495,7 @@ cdef void dot_f32_1x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -504,8 +513,8 @@ cdef void dot_f32_1x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -524,9 +533,9 @@ cdef void dot_f32_1x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -546,10 +555,10 @@ cdef void dot_f32_1x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
@@ -570,11 +579,11 @@ cdef void dot_f32_1x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4
@@ -596,12 +605,12 @@ cdef void dot_f32_1x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
@@ -619,7 +628,7 @@ cdef void dot_f32_2x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -639,8 +648,8 @@ cdef void dot_f32_2x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -661,9 +670,9 @@ cdef void dot_f32_2x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -685,10 +694,10 @@ cdef void dot_f32_2x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
@@ -708,7 +717,7 @@ cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -730,8 +739,8 @@ cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -753,7 +762,7 @@ cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -777,8 +786,8 @@ cdef void dot_f32_4x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -1364,7 +1373,7 @@ cdef void dot_f64_1x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -1382,8 +1391,8 @@ cdef void dot_f64_1x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -1402,9 +1411,9 @@ cdef void dot_f64_1x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -1424,10 +1433,10 @@ cdef void dot_f64_1x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
@@ -1448,11 +1457,11 @@ cdef void dot_f64_1x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4
@@ -1474,12 +1483,12 @@ cdef void dot_f64_1x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5
@@ -1497,7 +1506,7 @@ cdef void dot_f64_2x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -1517,8 +1526,8 @@ cdef void dot_f64_2x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -1539,9 +1548,9 @@ cdef void dot_f64_2x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -1563,10 +1572,10 @@ cdef void dot_f64_2x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
@@ -1586,7 +1595,7 @@ cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -1608,8 +1617,8 @@ cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -1631,7 +1640,7 @@ cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -1655,8 +1664,8 @@ cdef void dot_f64_4x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1

@@ -14,14 +14,23 @@ cdef extern from *:
     #else
     #define ahead(place) ((void)(place))
     #endif
+    #if defined(__GNUC__) && defined(__AVX512F__)
+    #define hold(x) __asm__("" : "+v"(x))
+    #elif defined(__GNUC__) && defined(__x86_64__)
+    #define hold(x) __asm__("" : "+x"(x))
+    #else
+    #define hold(x) ((void)(x))
+    #endif
     static const lanes_f32 zero_f32;
     static const lanes_f64 zero_f64;
     """
     void ahead(const void* place) noexcept nogil
     ctypedef float lanes_f32
     const lanes_f32 zero_f32
+    void hold_f32 "hold"(lanes_f32 x) noexcept nogil
     ctypedef double lanes_f64
     const lanes_f64 zero_f64
+    void hold_f64 "hold"(lanes_f64 x) noexcept nogil
 
 ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
 ctypedef void (*dot_kernel_f32)(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil
@@ -759,7 +768,7 @@ cdef void dot_f32_1x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -777,8 +786,8 @@ cdef void dot_f32_1x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -797,9 +806,9 @@ cdef void dot_f32_1x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -819,10 +828,10 @@ cdef void dot_f32_1x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
@@ -843,11 +852,11 @@ cdef void dot_f32_1x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4
@@ -869,12 +878,12 @@ cdef void dot_f32_1x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
@@ -897,13 +906,13 @@ cdef void dot_f32_1x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6
@@ -927,14 +936,14 @@ cdef void dot_f32_1x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7
@@ -959,15 +968,15 @@ cdef void dot_f32_1x9(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f32*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f32*>(b8 + i))[0]; hold_f32(s); c0_8 = c0_8 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7; (<lanes_f32*>d)[8] = c0_8
@@ -993,16 +1002,16 @@ cdef void dot_f32_1x10(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f32*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
-            s = (<const lanes_f32*>(b9 + i))[0]; c0_9 = c0_9 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f32*>(b8 + i))[0]; hold_f32(s); c0_8 = c0_8 + x0*s
+            s = (<const lanes_f32*>(b9 + i))[0]; hold_f32(s); c0_9 = c0_9 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7; (<lanes_f32*>d)[8] = c0_8; (<lanes_f32*>d)[9] = c0_9
@@ -1020,7 +1029,7 @@ cdef void dot_f32_2x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -1040,8 +1049,8 @@ cdef void dot_f32_2x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -1062,9 +1071,9 @@ cdef void dot_f32_2x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -1086,10 +1095,10 @@ cdef void dot_f32_2x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
@@ -1112,11 +1121,11 @@ cdef void dot_f32_2x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4
@@ -1140,12 +1149,12 @@ cdef void dot_f32_2x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
@@ -1165,7 +1174,7 @@ cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -1187,8 +1196,8 @@ cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -1211,9 +1220,9 @@ cdef void dot_f32_3x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -1235,7 +1244,7 @@ cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -1259,8 +1268,8 @@ cdef void dot_f32_4x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -2165,7 +2174,7 @@ cdef void dot_f64_1x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -2183,8 +2192,8 @@ cdef void dot_f64_1x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -2203,9 +2212,9 @@ cdef void dot_f64_1x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -2225,10 +2234,10 @@ cdef void dot_f64_1x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
@@ -2249,11 +2258,11 @@ cdef void dot_f64_1x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4
@@ -2275,12 +2284,12 @@ cdef void dot_f64_1x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5
@@ -2303,13 +2312,13 @@ cdef void dot_f64_1x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6
@@ -2333,14 +2342,14 @@ cdef void dot_f64_1x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7
@@ -2365,15 +2374,15 @@ cdef void dot_f64_1x9(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f64*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f64*>(b8 + i))[0]; hold_f64(s); c0_8 = c0_8 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7; (<lanes_f64*>d)[8] = c0_8
@@ -2399,16 +2408,16 @@ cdef void dot_f64_1x10(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f64*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
-            s = (<const lanes_f64*>(b9 + i))[0]; c0_9 = c0_9 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f64*>(b8 + i))[0]; hold_f64(s); c0_8 = c0_8 + x0*s
+            s = (<const lanes_f64*>(b9 + i))[0]; hold_f64(s); c0_9 = c0_9 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7; (<lanes_f64*>d)[8] = c0_8; (<lanes_f64*>d)[9] = c0_9
@@ -2426,7 +2435,7 @@ cdef void dot_f64_2x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -2446,8 +2455,8 @@ cdef void dot_f64_2x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -2468,9 +2477,9 @@ cdef void dot_f64_2x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -2492,10 +2501,10 @@ cdef void dot_f64_2x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
@@ -2518,11 +2527,11 @@ cdef void dot_f64_2x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4
@@ -2546,12 +2555,12 @@ cdef void dot_f64_2x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5
@@ -2571,7 +2580,7 @@ cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -2593,8 +2602,8 @@ cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -2617,9 +2626,9 @@ cdef void dot_f64_3x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -2641,7 +2650,7 @@ cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -2665,8 +2674,8 @@ cdef void dot_f64_4x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1

@@ -14,14 +14,23 @@ cdef extern from *:
     #else
     #define ahead(place) ((void)(place))
     #endif
+    #if defined(__GNUC__) && defined(__AVX512F__)
+    #define hold(x) __asm__("" : "+v"(x))
+    #elif defined(__GNUC__) && defined(__x86_64__)
+    #define hold(x) __asm__("" : "+x"(x))
+    #else
+    #define hold(x) ((void)(x))
+    #endif
     static const lanes_f32 zero_f32;
     static const lanes_f64 zero_f64;
     """
     void ahead(const void* place) noexcept nogil
     ctypedef float lanes_f32
     const lanes_f32 zero_f32
+    void hold_f32 "hold"(lanes_f32 x) noexcept nogil
     ctypedef double lanes_f64
     const lanes_f64 zero_f64
+    void hold_f64 "hold"(lanes_f64 x) noexcept nogil
 
 ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
 ctypedef void (*dot_kernel_f32)(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil
@@ -1485,7 +1494,7 @@ cdef void dot_f32_1x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -1503,8 +1512,8 @@ cdef void dot_f32_1x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -1523,9 +1532,9 @@ cdef void dot_f32_1x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -1545,10 +1554,10 @@ cdef void dot_f32_1x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
@@ -1569,11 +1578,11 @@ cdef void dot_f32_1x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4
@@ -1595,12 +1604,12 @@ cdef void dot_f32_1x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
@@ -1623,13 +1632,13 @@ cdef void dot_f32_1x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6
@@ -1653,14 +1662,14 @@ cdef void dot_f32_1x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7
@@ -1685,15 +1694,15 @@ cdef void dot_f32_1x9(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f32*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f32*>(b8 + i))[0]; hold_f32(s); c0_8 = c0_8 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7; (<lanes_f32*>d)[8] = c0_8
@@ -1719,16 +1728,16 @@ cdef void dot_f32_1x10(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f32*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
-            s = (<const lanes_f32*>(b9 + i))[0]; c0_9 = c0_9 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f32*>(b8 + i))[0]; hold_f32(s); c0_8 = c0_8 + x0*s
+            s = (<const lanes_f32*>(b9 + i))[0]; hold_f32(s); c0_9 = c0_9 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7; (<lanes_f32*>d)[8] = c0_8; (<lanes_f32*>d)[9] = c0_9
@@ -1755,17 +1764,17 @@ cdef void dot_f32_1x11(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f32*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
-            s = (<const lanes_f32*>(b9 + i))[0]; c0_9 = c0_9 + x0*s
-            s = (<const lanes_f32*>(b10 + i))[0]; c0_10 = c0_10 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f32*>(b8 + i))[0]; hold_f32(s); c0_8 = c0_8 + x0*s
+            s = (<const lanes_f32*>(b9 + i))[0]; hold_f32(s); c0_9 = c0_9 + x0*s
+            s = (<const lanes_f32*>(b10 + i))[0]; hold_f32(s); c0_10 = c0_10 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7; (<lanes_f32*>d)[8] = c0_8; (<lanes_f32*>d)[9] = c0_9; (<lanes_f32*>d)[10] = c0_10
@@ -1793,18 +1802,18 @@ cdef void dot_f32_1x12(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f32*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
-            s = (<const lanes_f32*>(b9 + i))[0]; c0_9 = c0_9 + x0*s
-            s = (<const lanes_f32*>(b10 + i))[0]; c0_10 = c0_10 + x0*s
-            s = (<const lanes_f32*>(b11 + i))[0]; c0_11 = c0_11 + x0*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f32*>(b8 + i))[0]; hold_f32(s); c0_8 = c0_8 + x0*s
+            s = (<const lanes_f32*>(b9 + i))[0]; hold_f32(s); c0_9 = c0_9 + x0*s
+            s = (<const lanes_f32*>(b10 + i))[0]; hold_f32(s); c0_10 = c0_10 + x0*s
+            s = (<const lanes_f32*>(b11 + i))[0]; hold_f32(s); c0_11 = c0_11 + x0*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7; (<lanes_f32*>d)[8] = c0_8; (<lanes_f32*>d)[9] = c0_9; (<lanes_f32*>d)[10] = c0_10; (<lanes_f32*>d)[11] = c0_11
@@ -1822,7 +1831,7 @@ cdef void dot_f32_2x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -1842,8 +1851,8 @@ cdef void dot_f32_2x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -1864,9 +1873,9 @@ cdef void dot_f32_2x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -1888,10 +1897,10 @@ cdef void dot_f32_2x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
@@ -1914,11 +1923,11 @@ cdef void dot_f32_2x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4
@@ -1942,12 +1951,12 @@ cdef void dot_f32_2x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
@@ -1972,13 +1981,13 @@ cdef void dot_f32_2x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6
@@ -2004,14 +2013,14 @@ cdef void dot_f32_2x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7
@@ -2038,15 +2047,15 @@ cdef void dot_f32_2x9(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
-            s = (<const lanes_f32*>(b8 + i))[0]; c0_8 = c0_8 + x0*s; c1_8 = c1_8 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
+            s = (<const lanes_f32*>(b8 + i))[0]; hold_f32(s); c0_8 = c0_8 + x0*s; c1_8 = c1_8 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7; (<lanes_f32*>d)[8] = c0_8
@@ -2074,16 +2083,16 @@ cdef void dot_f32_2x10(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
-            s = (<const lanes_f32*>(b8 + i))[0]; c0_8 = c0_8 + x0*s; c1_8 = c1_8 + x1*s
-            s = (<const lanes_f32*>(b9 + i))[0]; c0_9 = c0_9 + x0*s; c1_9 = c1_9 + x1*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
+            s = (<const lanes_f32*>(b8 + i))[0]; hold_f32(s); c0_8 = c0_8 + x0*s; c1_8 = c1_8 + x1*s
+            s = (<const lanes_f32*>(b9 + i))[0]; hold_f32(s); c0_9 = c0_9 + x0*s; c1_9 = c1_9 + x1*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7; (<lanes_f32*>d)[8] = c0_8; (<lanes_f32*>d)[9] = c0_9
@@ -2103,7 +2112,7 @@ cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -2125,8 +2134,8 @@ cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -2149,9 +2158,9 @@ cdef void dot_f32_3x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -2175,10 +2184,10 @@ cdef void dot_f32_3x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
@@ -2203,11 +2212,11 @@ cdef void dot_f32_3x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4
@@ -2233,12 +2242,12 @@ cdef void dot_f32_3x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
@@ -2265,13 +2274,13 @@ cdef void dot_f32_3x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6
@@ -2299,14 +2308,14 @@ cdef void dot_f32_3x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
-            s = (<const lanes_f32*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
-            s = (<const lanes_f32*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s; c2_7 = c2_7 + x2*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f32*>(b6 + i))[0]; hold_f32(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
+            s = (<const lanes_f32*>(b7 + i))[0]; hold_f32(s); c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s; c2_7 = c2_7 + x2*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5; (<lanes_f32*>d)[6] = c0_6; (<lanes_f32*>d)[7] = c0_7
@@ -2328,7 +2337,7 @@ cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0
@@ -2352,8 +2361,8 @@ cdef void dot_f32_4x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1
@@ -2378,9 +2387,9 @@ cdef void dot_f32_4x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2
@@ -2406,10 +2415,10 @@ cdef void dot_f32_4x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3
@@ -2436,11 +2445,11 @@ cdef void dot_f32_4x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s; c3_4 = c3_4 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s; c3_4 = c3_4 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4
@@ -2468,12 +2477,12 @@ cdef void dot_f32_4x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
             x0 = (<const lanes_f32*>(a + 0*am + i))[0]; x1 = (<const lanes_f32*>(a + 1*am + i))[0]; x2 = (<const lanes_f32*>(a + 2*am + i))[0]; x3 = (<const lanes_f32*>(a + 3*am + i))[0]
-            s = (<const lanes_f32*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f32*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
-            s = (<const lanes_f32*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
-            s = (<const lanes_f32*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
-            s = (<const lanes_f32*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s; c3_4 = c3_4 + x3*s
-            s = (<const lanes_f32*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s; c3_5 = c3_5 + x3*s
+            s = (<const lanes_f32*>(b0 + i))[0]; hold_f32(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f32*>(b1 + i))[0]; hold_f32(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f32*>(b2 + i))[0]; hold_f32(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
+            s = (<const lanes_f32*>(b3 + i))[0]; hold_f32(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
+            s = (<const lanes_f32*>(b4 + i))[0]; hold_f32(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s; c3_4 = c3_4 + x3*s
+            s = (<const lanes_f32*>(b5 + i))[0]; hold_f32(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s; c3_5 = c3_5 + x3*s
         a += al
         b += bl
     (<lanes_f32*>d)[0] = c0_0; (<lanes_f32*>d)[1] = c0_1; (<lanes_f32*>d)[2] = c0_2; (<lanes_f32*>d)[3] = c0_3; (<lanes_f32*>d)[4] = c0_4; (<lanes_f32*>d)[5] = c0_5
@@ -4220,7 +4229,7 @@ cdef void dot_f64_1x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -4238,8 +4247,8 @@ cdef void dot_f64_1x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -4258,9 +4267,9 @@ cdef void dot_f64_1x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -4280,10 +4289,10 @@ cdef void dot_f64_1x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
@@ -4304,11 +4313,11 @@ cdef void dot_f64_1x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4
@@ -4330,12 +4339,12 @@ cdef void dot_f64_1x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5
@@ -4358,13 +4367,13 @@ cdef void dot_f64_1x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6
@@ -4388,14 +4397,14 @@ cdef void dot_f64_1x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7
@@ -4420,15 +4429,15 @@ cdef void dot_f64_1x9(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f64*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f64*>(b8 + i))[0]; hold_f64(s); c0_8 = c0_8 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7; (<lanes_f64*>d)[8] = c0_8
@@ -4454,16 +4463,16 @@ cdef void dot_f64_1x10(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f64*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
-            s = (<const lanes_f64*>(b9 + i))[0]; c0_9 = c0_9 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f64*>(b8 + i))[0]; hold_f64(s); c0_8 = c0_8 + x0*s
+            s = (<const lanes_f64*>(b9 + i))[0]; hold_f64(s); c0_9 = c0_9 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7; (<lanes_f64*>d)[8] = c0_8; (<lanes_f64*>d)[9] = c0_9
@@ -4490,17 +4499,17 @@ cdef void dot_f64_1x11(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f64*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
-            s = (<const lanes_f64*>(b9 + i))[0]; c0_9 = c0_9 + x0*s
-            s = (<const lanes_f64*>(b10 + i))[0]; c0_10 = c0_10 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f64*>(b8 + i))[0]; hold_f64(s); c0_8 = c0_8 + x0*s
+            s = (<const lanes_f64*>(b9 + i))[0]; hold_f64(s); c0_9 = c0_9 + x0*s
+            s = (<const lanes_f64*>(b10 + i))[0]; hold_f64(s); c0_10 = c0_10 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7; (<lanes_f64*>d)[8] = c0_8; (<lanes_f64*>d)[9] = c0_9; (<lanes_f64*>d)[10] = c0_10
@@ -4528,18 +4537,18 @@ cdef void dot_f64_1x12(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s
-            s = (<const lanes_f64*>(b8 + i))[0]; c0_8 = c0_8 + x0*s
-            s = (<const lanes_f64*>(b9 + i))[0]; c0_9 = c0_9 + x0*s
-            s = (<const lanes_f64*>(b10 + i))[0]; c0_10 = c0_10 + x0*s
-            s = (<const lanes_f64*>(b11 + i))[0]; c0_11 = c0_11 + x0*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s
+            s = (<const lanes_f64*>(b8 + i))[0]; hold_f64(s); c0_8 = c0_8 + x0*s
+            s = (<const lanes_f64*>(b9 + i))[0]; hold_f64(s); c0_9 = c0_9 + x0*s
+            s = (<const lanes_f64*>(b10 + i))[0]; hold_f64(s); c0_10 = c0_10 + x0*s
+            s = (<const lanes_f64*>(b11 + i))[0]; hold_f64(s); c0_11 = c0_11 + x0*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7; (<lanes_f64*>d)[8] = c0_8; (<lanes_f64*>d)[9] = c0_9; (<lanes_f64*>d)[10] = c0_10; (<lanes_f64*>d)[11] = c0_11
@@ -4557,7 +4566,7 @@ cdef void dot_f64_2x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -4577,8 +4586,8 @@ cdef void dot_f64_2x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -4599,9 +4608,9 @@ cdef void dot_f64_2x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -4623,10 +4632,10 @@ cdef void dot_f64_2x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
@@ -4649,11 +4658,11 @@ cdef void dot_f64_2x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4
@@ -4677,12 +4686,12 @@ cdef void dot_f64_2x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5
@@ -4707,13 +4716,13 @@ cdef void dot_f64_2x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6
@@ -4739,14 +4748,14 @@ cdef void dot_f64_2x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7
@@ -4773,15 +4782,15 @@ cdef void dot_f64_2x9(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
-            s = (<const lanes_f64*>(b8 + i))[0]; c0_8 = c0_8 + x0*s; c1_8 = c1_8 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
+            s = (<const lanes_f64*>(b8 + i))[0]; hold_f64(s); c0_8 = c0_8 + x0*s; c1_8 = c1_8 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7; (<lanes_f64*>d)[8] = c0_8
@@ -4809,16 +4818,16 @@ cdef void dot_f64_2x10(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
-            s = (<const lanes_f64*>(b8 + i))[0]; c0_8 = c0_8 + x0*s; c1_8 = c1_8 + x1*s
-            s = (<const lanes_f64*>(b9 + i))[0]; c0_9 = c0_9 + x0*s; c1_9 = c1_9 + x1*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s
+            s = (<const lanes_f64*>(b8 + i))[0]; hold_f64(s); c0_8 = c0_8 + x0*s; c1_8 = c1_8 + x1*s
+            s = (<const lanes_f64*>(b9 + i))[0]; hold_f64(s); c0_9 = c0_9 + x0*s; c1_9 = c1_9 + x1*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7; (<lanes_f64*>d)[8] = c0_8; (<lanes_f64*>d)[9] = c0_9
@@ -4838,7 +4847,7 @@ cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -4860,8 +4869,8 @@ cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -4884,9 +4893,9 @@ cdef void dot_f64_3x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -4910,10 +4919,10 @@ cdef void dot_f64_3x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
@@ -4938,11 +4947,11 @@ cdef void dot_f64_3x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4
@@ -4968,12 +4977,12 @@ cdef void dot_f64_3x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5
@@ -5000,13 +5009,13 @@ cdef void dot_f64_3x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6
@@ -5034,14 +5043,14 @@ cdef void dot_f64_3x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
-            s = (<const lanes_f64*>(b6 + i))[0]; c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
-            s = (<const lanes_f64*>(b7 + i))[0]; c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s; c2_7 = c2_7 + x2*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s
+            s = (<const lanes_f64*>(b6 + i))[0]; hold_f64(s); c0_6 = c0_6 + x0*s; c1_6 = c1_6 + x1*s; c2_6 = c2_6 + x2*s
+            s = (<const lanes_f64*>(b7 + i))[0]; hold_f64(s); c0_7 = c0_7 + x0*s; c1_7 = c1_7 + x1*s; c2_7 = c2_7 + x2*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5; (<lanes_f64*>d)[6] = c0_6; (<lanes_f64*>d)[7] = c0_7
@@ -5063,7 +5072,7 @@ cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0
@@ -5087,8 +5096,8 @@ cdef void dot_f64_4x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1
@@ -5113,9 +5122,9 @@ cdef void dot_f64_4x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2
@@ -5141,10 +5150,10 @@ cdef void dot_f64_4x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3
@@ -5171,11 +5180,11 @@ cdef void dot_f64_4x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s; c3_4 = c3_4 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s; c3_4 = c3_4 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4
@@ -5203,12 +5212,12 @@ cdef void dot_f64_4x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
         for v in range(vectors):
             i = v*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
             x0 = (<const lanes_f64*>(a + 0*am + i))[0]; x1 = (<const lanes_f64*>(a + 1*am + i))[0]; x2 = (<const lanes_f64*>(a + 2*am + i))[0]; x3 = (<const lanes_f64*>(a + 3*am + i))[0]
-            s = (<const lanes_f64*>(b0 + i))[0]; c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
-            s = (<const lanes_f64*>(b1 + i))[0]; c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
-            s = (<const lanes_f64*>(b2 + i))[0]; c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
-            s = (<const lanes_f64*>(b3 + i))[0]; c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
-            s = (<const lanes_f64*>(b4 + i))[0]; c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s; c3_4 = c3_4 + x3*s
-            s = (<const lanes_f64*>(b5 + i))[0]; c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s; c3_5 = c3_5 + x3*s
+            s = (<const lanes_f64*>(b0 + i))[0]; hold_f64(s); c0_0 = c0_0 + x0*s; c1_0 = c1_0 + x1*s; c2_0 = c2_0 + x2*s; c3_0 = c3_0 + x3*s
+            s = (<const lanes_f64*>(b1 + i))[0]; hold_f64(s); c0_1 = c0_1 + x0*s; c1_1 = c1_1 + x1*s; c2_1 = c2_1 + x2*s; c3_1 = c3_1 + x3*s
+            s = (<const lanes_f64*>(b2 + i))[0]; hold_f64(s); c0_2 = c0_2 + x0*s; c1_2 = c1_2 + x1*s; c2_2 = c2_2 + x2*s; c3_2 = c3_2 + x3*s
+            s = (<const lanes_f64*>(b3 + i))[0]; hold_f64(s); c0_3 = c0_3 + x0*s; c1_3 = c1_3 + x1*s; c2_3 = c2_3 + x2*s; c3_3 = c3_3 + x3*s
+            s = (<const lanes_f64*>(b4 + i))[0]; hold_f64(s); c0_4 = c0_4 + x0*s; c1_4 = c1_4 + x1*s; c2_4 = c2_4 + x2*s; c3_4 = c3_4 + x3*s
+            s = (<const lanes_f64*>(b5 + i))[0]; hold_f64(s); c0_5 = c0_5 + x0*s; c1_5 = c1_5 + x1*s; c2_5 = c2_5 + x2*s; c3_5 = c3_5 + x3*s
         a += al
         b += bl
     (<lanes_f64*>d)[0] = c0_0; (<lanes_f64*>d)[1] = c0_1; (<lanes_f64*>d)[2] = c0_2; (<lanes_f64*>d)[3] = c0_3; (<lanes_f64*>d)[4] = c0_4; (<lanes_f64*>d)[5] = c0_5

@@ -1,0 +1,41 @@
+"""Drivers whose threads take a room each: memory where they lay what they read anew."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from convsym import kernels, scratch
+from convsym.gate import Array
+from convsym.kernels.tables import Driver
+
+
+@dataclass(frozen=True)
+class Roomed:
+    """A rule as jobs that take a room.
+
+    Attributes
+    ----------
+    driver : Driver
+    samples : int
+        How often its jobs are there.
+    room : int
+        Elements that a thread takes.
+    work : int
+        Multiply-adds of all jobs.
+    """
+
+    driver: Driver
+    samples: int
+    room: int
+    work: int
+
+    @property
+    def elements(self) -> int:
+        """Elements of the rooms of all threads."""
+        return self.room * kernels.get_num_threads()
+
+    def run(self, out: Array, operands: Sequence[Array]) -> None:
+        """Do all jobs, in the threads that there are now."""
+        threads = kernels.get_num_threads()
+        with scratch.borrowed((threads * self.room,), out.dtype) as (kept,):
+            arrays = [out.reshape(-1), kept, *(operand.reshape(-1) for operand in operands)]
+            kernels.drive(self.driver, arrays, self.samples, self.work, out.dtype.char, threads)
