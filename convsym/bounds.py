@@ -8,12 +8,12 @@ most half the smallest subnormal number for each of them is added.
 
 from dataclasses import replace
 from fractions import Fraction
-from math import inf, nextafter, prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
 
-from convsym import execution, fourier, gate, margins, minimal, polyphase
+from convsym import execution, fourier, gate, margins, minimal, polyphase, rounding
 from convsym.arguments import Number, Padding, Parameters, PerAxis, one_of, shape
 from convsym.calls import forward, input_gradient, weight_gradient
 from convsym.choice import Choice, choose, computed, real
@@ -136,13 +136,13 @@ def factor(geometry: Geometry, result: str, dtype: np.dtype[Any], made: Choice |
     if made is not None and made.name in ("winograd", "fft"):
         return _normwise_factor(geometry, result, dtype, made)
     sums = 2 if dtype.kind == "c" else 1  # a part of a complex result adds two sums, and is one part of two
-    value = _gamma(sums * products(geometry, result) + sums - 1, _unit(gate.sum_dtype(dtype)))
+    value = rounding.gamma(sums * products(geometry, result) + sums - 1, rounding.unit(gate.sum_dtype(dtype)))
     if dtype.char == "e":
-        rounding = _unit(dtype)
-        value = value * (1 + rounding) + rounding
+        own = rounding.unit(dtype)
+        value = value * (1 + own) + own
     if sums == 2 and value != inf:
         value = value * Fraction(1415, 1000)  # above √2: both parts of an element may be off
-    return _up(value)
+    return rounding.up(value)
 
 
 def _normwise_factor(geometry: Geometry, result: str, dtype: np.dtype[Any], made: Choice) -> float:
@@ -213,22 +213,22 @@ def _normwise(
         name: np.nextafter(big[names[name]], inf).astype(own).reshape(geometry.shapes[name]) for name in OPERANDS[rule]
     }
     if geometry.flip and "w" in operands:
-        operands["w"] = np.flip(operands["w"], axis=tuple(range(-geometry.rank, 0)))
+        operands["w"] = geometry.flipped(operands["w"])
     if geometry.mode != "zeros" and "x" in operands:
         operands["x"] = margins.extend(operands["x"], geometry)
     value = _computed_bound(computed(geometry), rule, operands, made)
     if geometry.mode != "zeros" and rule == "dx":
         value = margins.fold_back(value, geometry)
     if geometry.flip and rule == "dw":
-        value = np.flip(value, axis=tuple(range(-geometry.rank, 0)))
-    value = value.reshape(total.shape) * (1 + 4 * float(_unit(own)))
+        value = geometry.flipped(value)
+    value = value.reshape(total.shape) * (1 + 4 * float(rounding.unit(own)))
     added = _folds(geometry, rule) + (dtype.kind == "c") + prod(geometry.input_dilation) - 1
     if added:  # additions of what the algorithm has made
-        value += float(_gamma(added, _unit(own))) * (total + value)
+        value += float(rounding.gamma(added, rounding.unit(own))) * (total + value)
     if dtype.kind == "c":
         value *= 2 * 1.415
     if dtype.char == "e":
-        value += float(_unit(dtype)) * (total + value) + float(np.finfo(dtype).smallest_subnormal)
+        value += float(rounding.unit(dtype)) * (total + value) + float(np.finfo(dtype).smallest_subnormal)
     bound: Array = np.nextafter(value, inf)
     return bound
 
@@ -250,17 +250,3 @@ def _computed_bound(geometry: Geometry, rule: str, operands: dict[str, Array], m
 def _rule(op: Operation, result: str) -> str:
     """The rule that a result is of the geometry of an op."""
     return {"output": op.roles.output, "input": op.roles.gradient, "weight": "dw"}[result]
-
-
-def _unit(dtype: np.dtype[Any]) -> Fraction:
-    """Unit roundoff: half the distance from 1 to the next number."""
-    return Fraction(float(np.finfo(dtype).eps)) / 2
-
-
-def _gamma(count: int, unit: Fraction) -> Any:
-    return count * unit / (1 - count * unit) if count * unit < 1 else inf
-
-
-def _up(value: Any) -> float:
-    """The next float64 above an exact value."""
-    return inf if value == inf else nextafter(float(value), inf)

@@ -18,7 +18,7 @@ from convsym.geometry import Geometry, Shape
 from convsym.kernels._generated import rules
 from convsym.kernels.tables import driver
 from convsym.rooms import Roomed
-from convsym.taps import Axis, pitches_of, taps_of
+from convsym.taps import Axis, Taps, pitches_of, taps_of
 
 # Elements of a window up to which adding them at once is faster than one axis after the other.
 ELEMENTS = 32
@@ -60,7 +60,7 @@ def workspace(geometry: Geometry, result: str, dtype: np.dtype[Any]) -> tuple[in
     if dtype.char not in "fd" or not _serves(geometry):
         return 0, 0
     copied = prod(geometry.inputs if result == "y" else geometry.outputs)  # where elements do not lie together
-    return _plan(_alone(geometry), result, 1, 1).elements, copied
+    return plan(geometry, result, 1, 1).elements, copied
 
 
 def run(geometry: Geometry, result: str, array: Array, divisor: int = 1) -> Array:
@@ -80,8 +80,13 @@ def run(geometry: Geometry, result: str, array: Array, divisor: int = 1) -> Arra
     """
     lead = array.shape[: -geometry.rank]
     out = np.empty((*lead, *(geometry.outputs if result == "y" else geometry.inputs)), array.dtype)
-    _plan(_alone(geometry), result, prod(lead), divisor).run(out, [gate.layout(array)])
+    plan(geometry, result, prod(lead), divisor).run(out, [gate.layout(array)])
     return out
+
+
+def plan(geometry: Geometry, result: str, channels: int, divisor: int) -> Roomed:
+    """The jobs of `run` for so many channels of all samples."""
+    return _plan(_alone(geometry), result, channels, divisor)
 
 
 @lru_cache(maxsize=1024)
@@ -94,22 +99,16 @@ def _alone(geometry: Geometry) -> Geometry:
 def _plan(geometry: Geometry, result: str, channels: int, divisor: int) -> Roomed:
     """The jobs for so many channels."""
     last, forward = taps_of(geometry)[-1], result == "y"
-    step = last.step
+    step, span = last.step, max(last.shift) - min(last.shift)
     source, made = (geometry.inputs, geometry.outputs) if forward else (geometry.outputs, geometry.inputs)
-    span = max(last.shift) - min(last.shift)
     pitch = (made[-1] if forward else ceil(made[-1] / step)) + span
     # A row in the room: of the input from the first place that a window reads, or of the windows that reach it.
     length, first = (step * pitch, step * min(last.shift)) if forward else (pitch, -max(last.shift))
     lead, count, element = Axis(source[-1], first, length).inside(0)
     every, block = _rows(geometry, source, forward), max(1, ROOM // (step * pitch))
     new = [0, *(place for place in range(1, len(every)) if forward or every[place] != every[place - 1])]
-    rows = [every[place] for place in new]
-    apart = scratch.lines(block * pitch + span)
-    added = list(zip(last.residue, last.shift, strict=True))
-    if forward:  # every class of the input at once, or those windows that reach a class of it
-        places = [[residue * apart + shift - min(last.shift) for residue, shift in added]]
-    else:
-        places = [[max(last.shift) - shift for residue, shift in added if residue == own] for own in range(step)]
+    rows, apart = [every[place] for place in new], scratch.lines(block * pitch + span)
+    places = _places(last, apart, forward)
     numbers = {
         "channels": channels,
         "source": prod(source),
@@ -136,6 +135,14 @@ def _plan(geometry: Geometry, result: str, channels: int, divisor: int) -> Roome
         **numbers,
     )
     return Roomed(made_by, 1, numbers["room"], WORK * channels * (prod(source) + prod(made)))
+
+
+def _places(axis: Taps, apart: int, forward: bool) -> list[list[int]]:
+    """Where the places are that are added: of all classes of the input, or for each class the windows that reach it."""
+    added = list(zip(axis.residue, axis.shift, strict=True))
+    if forward:
+        return [[residue * apart + shift - min(axis.shift) for residue, shift in added]]
+    return [[max(axis.shift) - shift for residue, shift in added if residue == own] for own in range(axis.step)]
 
 
 def _rows(geometry: Geometry, source: Shape, forward: bool) -> list[list[int]]:

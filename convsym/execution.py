@@ -88,10 +88,10 @@ def compute(
     if place is not None:
         place = place.reshape(shapes[result])
     if geometry.flip and "w" in grouped:
-        grouped["w"] = gate.layout(_flipped(grouped["w"], geometry))
+        grouped["w"] = gate.layout(geometry.flipped(grouped["w"]))
     value = _extended(geometry, result, grouped, kept, place)
     if geometry.flip and result == "dw":
-        value = _flipped(value, geometry)
+        value = geometry.flipped(value)
     value = value.reshape(geometry.public_shapes[result])
     if bias is not None:
         value = with_bias(value, gate.widened(bias), geometry.rank)
@@ -173,10 +173,6 @@ def _places(geometry: Geometry, of: str, start: int, stop: int) -> dict[str, Any
     into, out = (slice(start * size, stop * size) for size in geometry.channels)
     place = {"x": (*before, into), "y": (*before, out), "w": (out,)}
     return {**{name: place[name[-1]] for name in geometry.shapes}, "bx": into, "by": out}
-
-
-def _flipped(array: Array, geometry: Geometry) -> Array:
-    return np.flip(array, axis=tuple(range(-geometry.rank, 0)))
 
 
 def _extended(

@@ -7,7 +7,10 @@ alone.
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
+import numpy as np
+
 from convsym.arguments import Pairs
+from convsym.gate import Array
 from convsym.kernels._generated import rules
 
 Shape = tuple[int, ...]
@@ -95,6 +98,10 @@ class Geometry:
     def is_dilated(self) -> bool:
         """Whether the input is dilated along some axis."""
         return any(step > 1 for step in self.input_dilation)
+
+    def flipped(self, kernel: Array) -> Array:
+        """A view of kernels (…, r0, …) with their spatial axes turned around."""
+        return np.flip(kernel, axis=tuple(range(-self.rank, 0)))
 
     def on_padded(self) -> "Geometry":
         """The same windows on an x that already has its `margins` around it."""

@@ -318,7 +318,7 @@ def _made(
         return Kept(chosen)
     grouped = weight.reshape(geometry.shapes["w"])
     if geometry.flip:
-        grouped = gate.layout(np.flip(grouped, axis=tuple(range(-geometry.rank, 0))))
+        grouped = gate.layout(geometry.flipped(grouped))
     return Kept(chosen, minimal.prepare_weights(computed(geometry), rule, grouped, chosen.m))
 
 

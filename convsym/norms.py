@@ -165,7 +165,7 @@ def _bounded(operator: ConvolutionOperator, steps: int, tolerance: float) -> Spe
     cycles = [cycle(geometry, axis) for axis in range(geometry.rank)]
     weight = operator.weight.reshape(geometry.shapes["w"])
     if geometry.flip:
-        weight = np.flip(weight, axis=tuple(range(-geometry.rank, 0)))
+        weight = geometry.flipped(weight)
     copies = sqrt(prod(part.copies for part in cycles))
     on_cycle = copies * largest(weight, cycles)
     slack = copies * _rounding(weight, cycles)

@@ -244,7 +244,7 @@ def _triplets(operator: ConvolutionOperator) -> Triplets:
     axes = [connections(geometry, axis) for axis in range(geometry.rank)]
     values = gate.widened(weight).reshape(geometry.shapes["w"])
     if geometry.flip:
-        values = np.flip(values, axis=tuple(range(-geometry.rank, 0)))
+        values = geometry.flipped(values)
     for axis in axes:
         values = axis.gather(values)
     values = gate.narrowed(values, weight.dtype)

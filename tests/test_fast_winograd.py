@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from convsym import kernels, minimal, scratch, sums
+from convsym import kernels, minimal, rounding, scratch, sums
 from convsym.arguments import Parameters
 from convsym.kernels import levels
 from convsym.meaning import resolve
@@ -186,7 +186,7 @@ def test_a_bound_without_growth_is_found(monkeypatch):
     geometry = geometry_of(1, 2, 16, (60, 60), (3, 3))
     operands = data(geometry, "y")
     monkeypatch.setattr(accuracy, "GROWTH", dict.fromkeys(accuracy.GROWTH, (0, 1)))
-    monkeypatch.setattr(accuracy, "_gamma", lambda count, unit: unit)
+    monkeypatch.setattr(rounding, "gamma", lambda count, unit: unit)
     accuracy.factor.cache_clear()
     assert excess(geometry, "y", operands, 6) > 1
     monkeypatch.undo()
@@ -304,6 +304,54 @@ def test_the_sums_of_dw_depend_on_the_order_of_blocks(monkeypatch):
     after = computed(geometry, "dw", operands, 4)
     minimal.gradients.gradient_of.cache_clear()
     assert not np.array_equal(before, after)
+
+
+@pytest.fixture
+def many_parts(monkeypatch):
+    """Sums of dw in as many parts as there can be, of several blocks each."""
+    monkeypatch.setattr(minimal.gradients, "TILES", 8)
+    monkeypatch.setattr(minimal.gradients, "BLOCK", 2**15)
+    minimal.gradients.gradient_of.cache_clear()
+    yield
+    minimal.gradients.gradient_of.cache_clear()
+
+
+PARTED = [(9, 16, 16, (40, 40), (3, 3)), (5, 20, 33, (14, 14), (3, 3)), (3, 8, 6, (17, 22), (3, 3), 1, 2), LAYERS[7]]
+
+
+@pytest.mark.parametrize("layer", PARTED)
+def test_parts_of_dw_have_the_same_bits_for_any_threads_and_keep_the_bound(layer, many_parts, threads):
+    geometry = geometry_of(*layer)
+    operands = data(geometry, "dw")
+    for m in (2, 4, 6):
+        found = []
+        for count in (1, 2, 3, 4, 7, 8, 11):
+            threads(count)
+            found.append(computed(geometry, "dw", operands, m))
+        assert all(np.array_equal(found[0], other) for other in found[1:])
+        assert is_near(geometry, m)
+        assert excess(geometry, "dw", operands, m) <= 1
+
+
+def is_near(geometry, m):
+    """Whether dw is what the direct sum gives, as near as tiles are in practice: far nearer than the bound."""
+    operands = data(geometry, "dw")
+    return np.allclose(computed(geometry, "dw", operands, m), exact(geometry, "dw", operands), 1e-3, 1e-1)
+
+
+def test_both_ways_to_do_parts_are_taken(many_parts):
+    level = kernels.in_use()
+    made = [minimal.gradients.gradient_of(geometry_of(*PARTED[0]), 2, "f", level, count) for count in (1, 8, 11)]
+    assert [len(each.parts) for each in made] == [8, 8, 8]
+    assert [each.apart for each in made] == [True, True, False]
+
+
+def test_a_part_that_is_not_added_is_found(many_parts, monkeypatch):
+    def short(name, jobs, numbers):
+        return strips.minimal(name, jobs, numbers | {"parts": 7} if name == "kernel" else numbers)
+
+    monkeypatch.setattr(minimal.gradients, "minimal", short)
+    assert not is_near(geometry_of(*PARTED[0]), 4)
 
 
 # --------------------------------------------------------------------------------------------- weights, memory, choice

@@ -321,6 +321,31 @@ def test_a_sigmoid_far_from_zero_warns_of_nothing():
             RULES["sigmoid"].forward(np, x)
 
 
+def unlike_numpy_in_blocks(where, maximum, threads):
+    """Which of two functions of long arrays are not NumPy's, for any number of threads."""
+    random = np.random.default_rng(1)
+    odd = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1.5, -2.5])
+    for dtype, size, count in itertools.product("fd", (arrays.BLOCK, 5 * arrays.BLOCK + 7), (1, 3)):
+        threads(count)
+        values, condition = random.choice(odd, size).astype(dtype), random.random(size) < 0.5
+        if where(condition, values, 0).tobytes() != np.where(condition, values, values.dtype.type(0)).tobytes():
+            yield "where"
+        if not np.array_equal(maximum(values, 0), np.maximum(values, 0), equal_nan=True):
+            yield "maximum"
+
+
+def test_long_arrays_are_numpys_too(threads):
+    assert list(unlike_numpy_in_blocks(arrays.where, arrays.maximum, threads)) == []
+
+
+def test_what_drops_a_number_or_keeps_a_nan_from_a_block_is_found(threads):
+    def where(condition, yes, no):
+        return arrays.where(condition, np.nan_to_num(yes), no)
+
+    found = set(unlike_numpy_in_blocks(where, lambda a, b: np.where(a > b, a, b), threads))
+    assert found == {"where", "maximum"}
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_a_product_is_another_where():
     assert list(unlike_numpy(lambda c, yes, no: yes * c if type(no) is int and no == 0 else np.where(c, yes, no)))

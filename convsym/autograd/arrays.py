@@ -44,7 +44,7 @@ def where(condition: Any, yes: Any, no: Any) -> Any:
     bits = _BITS.get(yes.dtype.char) if type(yes) is type(condition) is np.ndarray else None
     if bits is None or type(no) is not int or no != 0 or yes.shape != condition.shape:
         return np.where(condition, yes, no)
-    if _is_long(yes) and gate.is_laid_out(condition):
+    if _is_long(yes) and condition.dtype.char == "?" and gate.is_laid_out(condition):
         return _blockwise("select", yes, condition.view(np.uint8))
     chosen = condition.astype(bits)
     np.negative(chosen, out=chosen)

@@ -16,6 +16,7 @@ _MINIMAL = {
     "alone": {"y": "", "room": "", "v": "", "w": "", "bad": _FLAGS["bad"]},
     "weights": {"u": "", "w": ""},
     "pairs": {"d": "", "dy": "", "x": ""},
+    "part": {"d": "", "room": "", "dy": "", "x": ""},
     "kernel": {"dw": "", "d": ""},
 }
 _IMPORTS = "import numpy as np\nfrom numpy.typing import NDArray\n"

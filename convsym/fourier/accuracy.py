@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from convsym import rounding
 from convsym.fourier.choice import Scheme, scheme
 from convsym.fourier.lattice import boxes
 from convsym.fourier.transforms import factors
@@ -93,7 +94,7 @@ def bound(geometry: Geometry, result: str, operands: dict[str, Array]) -> Array:
             extra += _products(result, {**norms, name: changed * ones[name]})
         relative = _factor(made.lattice.lengths, summed, dtype)
         terms = _terms(geometry, result)
-        direct = float(_gamma(terms, _unit(dtype))) if terms * _unit(dtype) < 1 else inf
+        direct = float(rounding.gamma(terms, rounding.unit(dtype)))
         largest = max(float(norm.max()) for norm in norms.values())
         # Neither spectra nor their sums overflow.
         fits = (4.0 * size) * np.maximum(exact, largest) < float(np.finfo(dtype).max)
@@ -156,17 +157,17 @@ def _terms(geometry: Geometry, result: str) -> int:
 
 
 def _factor(lengths: Shape, summed: int, dtype: np.dtype[Any]) -> float:
-    unit = _unit(dtype)
+    unit = rounding.unit(dtype)
     norm = component = Fraction(1)
     for f in (f for length in lengths for f in factors(length)):
-        twiddles = (1 + _ROOT * _gamma(2, unit)) * (1 + TWIDDLE * unit)
-        pairs = _ROOT * _gamma((f + 7) // 2, unit)
+        twiddles = (1 + _ROOT * rounding.gamma(2, unit)) * (1 + TWIDDLE * unit)
+        pairs = _ROOT * rounding.gamma((f + 7) // 2, unit)
         norm *= twiddles * (1 + (unit if f == 2 else pairs * _above_root(f)))
         component *= twiddles * (1 + (unit if f == 2 else pairs))
     if 2 * summed * unit >= 1:
         return inf
-    value = norm**2 * (1 + _ROOT * _gamma(2 * summed, unit)) * component * (1 + unit) ** (2 * len(lengths)) - 1
-    return nextafter(float(value), inf)
+    value = norm**2 * (1 + _ROOT * rounding.gamma(2 * summed, unit)) * component * (1 + unit) ** (2 * len(lengths)) - 1
+    return rounding.up(value)
 
 
 def _above_root(number: int) -> Fraction:
@@ -176,12 +177,3 @@ def _above_root(number: int) -> Fraction:
 def _disturbance(size: int, small: float) -> float:
     """Norm of a change of a block of `size` numbers that has the effect of underflows in its transform."""
     return 10 * (log2(size) + 1) * sqrt(size) * small * 2
-
-
-def _unit(dtype: np.dtype[Any]) -> Fraction:
-    """Unit roundoff: half the distance from 1 to the next number."""
-    return Fraction(float(np.finfo(dtype).eps)) / 2
-
-
-def _gamma(count: int, unit: Fraction) -> Fraction:
-    return count * unit / (1 - count * unit)

@@ -25,8 +25,13 @@ cdef struct MinimalPairs:
     Py_ssize_t tile_rows, tile_vectors, blocks  # blocks of tiles; where each of them starts, and the last ends, follows
 
 
+cdef struct MinimalPart:
+    MinimalPairs pairs
+    Py_ssize_t begin, end  # of the only block of tiles
+
+
 cdef struct MinimalKernel:
-    Py_ssize_t groups, into, into_vectors, out, n, nr, transform, taps
+    Py_ssize_t groups, into, into_vectors, out, n, nr, transform, taps, parts, sums  # parts of sums, and their elements
 
 
 cdef inline void transform(Py_ssize_t number, real* out, Py_ssize_t along, Py_ssize_t step, const real* x, Py_ssize_t xalong, Py_ssize_t xstep, Py_ssize_t count) noexcept nogil:
@@ -372,6 +377,7 @@ cdef enum:
     CHUNK = 8  # input channels whose weights are transformed together
     LARGEST_ROOM = CHUNK*9*64 + CHUNK*8*3*64  # bytes of their taps, and of the first transform of F(6, 3)
     LARGEST_KERNEL = 8*3*64 + 16*64  # bytes of the first transform of the points of dw, and of taps; rows are read whole
+    LARGEST_POINTS = 8*8*64  # bytes of a vector of every point
     LARGEST_TAPS = 16*16*4 + 64  # bytes of the taps of a vector, and of the row that reaches beyond them
 
 
@@ -514,15 +520,74 @@ def minimal_pairs_f64(double[::1] d not None, const double[::1] dy not None, con
         pairs_job(&d[0], &dy[0], &x[0], t, job)
 
 
+cdef inline const Py_ssize_t* part_numbers(const Py_ssize_t* s) noexcept nogil:
+    """Elements of the sums of a part, and of a thread's room; then where parts start, and the last one ends."""
+    return <const Py_ssize_t*>(<const MinimalPairs*>(<const Minimal*>s + 2) + 1)
+
+
+cdef void part_job(real* d, real* room, const real* dy, const real* x, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
+    """All products of a part of the strips: block by block they are transformed and multiplied in the cache of a thread."""
+    cdef const Minimal* t = <const Minimal*>s
+    cdef const MinimalPairs* p = <const MinimalPairs*>(t + 2)
+    cdef const Py_ssize_t* rest = part_numbers(s)
+    cdef Py_ssize_t first = rest[2 + job], end = rest[3 + job], last, jobs, strip, j
+    cdef real* points = room + t.room
+    cdef MinimalPart own
+    own.pairs = p[0]
+    own.pairs.blocks, own.pairs.add, own.begin = 1, 0, 0
+    d += job*rest[0]
+    while first < end:
+        last = min(first + t.block, end)
+        jobs = t.groups*(last - first)*t.into_vectors
+        for j in range(jobs + t.groups*(last - first)*(t + 1).into_vectors):
+            both_job(points, room, dy, x, t, first, jobs, j)
+        own.end = 0
+        for strip in range(first, last):
+            own.end += tiles_of(t, strip)
+        for j in range(p.groups*p.points*p.row_blocks):
+            pairs_job(d, points, points + t.groups*t.nr*t.n*t.slab, &own.pairs, j)
+        own.pairs.add = 1
+        first = last
+
+
+def minimal_part_f32(float[::1] d not None, float[::1] room not None, const float[::1] dy not None, const float[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Sums of the products of parts start ... stop of the strips."""
+    cdef Py_ssize_t job
+    cdef const Py_ssize_t* rest = part_numbers(&s[0])
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        part_job(&d[0], &room[threadid()*rest[1]], &dy[0], &x[0], &s[0], job)
+
+
+def minimal_part_f64(double[::1] d not None, double[::1] room not None, const double[::1] dy not None, const double[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Sums of the products of parts start ... stop of the strips."""
+    cdef Py_ssize_t job
+    cdef const Py_ssize_t* rest = part_numbers(&s[0])
+    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
+        part_job(&d[0], &room[threadid()*rest[1]], &dy[0], &x[0], &s[0], job)
+
+
+cdef inline void add_parts(real* out, const real* d, const MinimalKernel* s, Py_ssize_t place) noexcept nogil:
+    """One vector of every point, summed over the parts in their order."""
+    cdef Py_ssize_t lanes = lanes_of(out), point, part
+    for point in range(s.nr*s.n):
+        copy_vector(out + point*lanes, d + point*place)
+        for part in range(1, s.parts):
+            add_vector(out + point*lanes, d + part*s.sums + point*place)
+
+
 cdef void kernel_job(real* dw, const real* d, const MinimalKernel* s, Py_ssize_t job) noexcept nogil:
     """The taps of one output channel for a vector of input channels."""
     cdef char[LARGEST_KERNEL] room_of_bytes
+    cdef char[LARGEST_POINTS] room_of_points
     cdef real* room = <real*>room_of_bytes
     cdef Py_ssize_t lanes = lanes_of(dw), points = s.nr*s.n, place = s.out*s.into_vectors*lanes
     cdef Py_ssize_t c = floormod(job, s.into_vectors), k = floordiv(job, s.into_vectors)
     cdef Py_ssize_t group = floordiv(k, s.out), channels = min(lanes, s.into - c*lanes)
     cdef real* made = room
     d += (group*points*s.out + floormod(k, s.out))*s.into_vectors*lanes + c*lanes
+    if s.parts > 1:
+        add_parts(<real*>room_of_points, d, s, place)
+        d, place = <real*>room_of_points, lanes
     if s.nr == 1:
         transform(s.transform, made, lanes, 0, d, place, 0, 1)
     else:

@@ -14,11 +14,12 @@ number each, which later transforms and factors magnify by the sums of their row
 from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
-from math import inf, nextafter, prod
+from math import inf, prod
 from typing import Any
 
 import numpy as np
 
+from convsym import rounding
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated.transforms import GROWTH, ROWS
@@ -47,9 +48,9 @@ def factor(geometry: Geometry, result: str, m: int, dtype: np.dtype[Any]) -> flo
     summed, products = _summed(geometry, result, strips)
     direct = products if result == "dw" else prod(geometry.kernel) * products
     each = prod(geometry.kernel) if result != "dw" else strips.m * strips.mr
-    unit = Fraction(float(np.finfo(dtype).eps)) / 2
-    value = max(_gamma(transforms + summed, unit) * growth, _gamma(direct, unit) * each)
-    return inf if value == inf else nextafter(float(value), inf)
+    unit = rounding.unit(dtype)
+    growing = rounding.gamma(transforms + summed, unit) * growth
+    return rounding.up(max(growing, rounding.gamma(direct, unit) * each))
 
 
 def _summed(geometry: Geometry, result: str, strips: Strips) -> tuple[int, int]:
@@ -59,10 +60,6 @@ def _summed(geometry: Geometry, result: str, strips: Strips) -> tuple[int, int]:
         return channels, channels
     tiles = geometry.batch * strips.heights * strips.widths
     return tiles + strips.number, geometry.batch * prod(geometry.outputs)
-
-
-def _gamma(count: int, unit: Fraction) -> Any:
-    return count * unit / (1 - count * unit) if count * unit < 1 else inf
 
 
 def bound(geometry: Geometry, result: str, operands: Mapping[str, Array], m: int) -> Array:

@@ -1,8 +1,10 @@
 """The rule dw by minimal filtering: for every point a product of matrices over all tiles.
 
 Blocks of tiles of dy and of x are transformed, and their products are added to those of the blocks before; in the end
-the sums are transformed to taps. Blocks depend on the geometry alone, so the sums have the same order for any threads;
-several threads transform several blocks at a time, as each time all of them wait for the last.
+the sums are transformed to taps. Many tiles are summed in parts, each by one thread, which finds in its own cache what
+it has transformed. Blocks and parts depend on the geometry alone, so the sums have the same order for any threads; more
+threads than there are parts do one part after the other together, and transform several blocks at a time, as each time
+all of them wait for the last.
 """
 
 from collections.abc import Mapping
@@ -19,10 +21,14 @@ from convsym.geometry import Geometry
 from convsym.kernels._generated.transforms import NUMBERS
 from convsym.kernels.tables import Driver
 from convsym.minimal.strips import PAIRS, Strips, minimal, reading, register_tile, strips_of
+from convsym.strips import Span, even
 
 # Bytes of the points of a block: few enough for the second cache, with the sums of all points beside them; where those
 # are more than it holds, twice as many, so that they are read and written less often.
 BLOCK = 2**20
+# Parts of the strips, at most, and tiles of each at least: all sums of a part are read once more.
+PARTS, TILES = 8, 512
+ALONE = 2**32  # multiply-adds of a part, at most, that a thread does without looking up: about 40 ms
 TOGETHER = 6  # blocks that several threads transform at a time, at most
 ROW_BLOCKS = 4  # parts of the output channels: each is a job at each point
 
@@ -34,6 +40,10 @@ class Gradient:
     Attributes
     ----------
     strips : Strips
+    parts : tuple
+        Strips of each part.
+    apart : bool
+        Whether each part is done by one thread.
     block, together : int
         Strips of a block, and blocks that are transformed at a time.
     points : Driver
@@ -44,19 +54,24 @@ class Gradient:
         Elements of the points of dy and of x.
     pairs : Driver
         The products, for any blocks; whether to add, and the blocks, are set for each time.
+    part : Driver
+        Points and products of whole parts, each by one thread.
     kernel : Driver
         From sums to taps.
     sums, room : int
-        Elements of the sums, and of a thread's scratch.
+        Elements of the sums of a part, and of a thread's scratch.
     """
 
     strips: Strips
+    parts: tuple[Span, ...]
+    apart: bool
     block: int
     together: int
     points: Driver
     vectors: tuple[int, int]
     sizes: tuple[int, int]
     pairs: Driver
+    part: Driver
     kernel: Driver
     sums: int
     room: int
@@ -72,7 +87,10 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str, threads: int)
     sums = groups * strips.points * out * vectors[1] * lanes
     tile = groups * strips.points * sum(vectors) * lanes * item
     block = _block(strips, tile, BLOCK if sums * item <= BLOCK else 2 * BLOCK)
-    together = 1 if threads == 1 else min(TOGETHER, ceil(strips.number / block))
+    spans = even(strips.number, _parts(strips))
+    work = sums * strips.tiles(0, strips.number)
+    apart = threads <= len(spans) and work <= len(spans) * ALONE
+    together = 1 if apart else min(TOGETHER, ceil(strips.number / len(spans) / block))
     wide = (strips.part - 1) * m + strips.n
     room = scratch.lines(2 * strips.nr * wide * lanes)
     slabs = [(block * together * strips.part * count + 1) * lanes for count in vectors]
@@ -116,19 +134,33 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str, threads: int)
         "nr": strips.nr,
         "transform": NUMBERS["weight", m, "dw"],
         "taps": prod(geometry.kernel),
+        "parts": len(spans),
+        "sums": sums,
     }
+    products = minimal("pairs", groups * strips.points * pairs["row_blocks"], pairs)
+    points = [groups * strips.points * slab for slab in slabs]
+    parts = np.array([sums, room + sum(points), *(first for first, _ in spans), strips.number], np.intp)
     return Gradient(
         strips,
+        spans,
+        apart,
         block,
         together,
         Driver("minimal_both", np.concatenate(tables), 0),
         vectors,
-        (groups * strips.points * slabs[0], groups * strips.points * slabs[1]),
-        minimal("pairs", groups * strips.points * pairs["row_blocks"], pairs),
+        (points[0], points[1]),
+        products,
+        Driver("minimal_part", np.concatenate([*tables, products.table, parts]), len(spans)),
         minimal("kernel", groups * out * vectors[1], kernel),
         sums,
         room,
     )
+
+
+def _parts(strips: Strips) -> int:
+    """Parts of the strips: a power of two."""
+    most = min(PARTS, strips.tiles(0, strips.number) // TILES, strips.number)
+    return 1 << max(most.bit_length() - 1, 0)
 
 
 def _block(strips: Strips, each: int, fitting: int) -> int:
@@ -141,25 +173,44 @@ def run(geometry: Geometry, operands: Mapping[str, Array], out: Array, m: int) -
     char, threads = out.dtype.char, kernels.get_num_threads()
     made = gradient_of(geometry, m, char, kernels.in_use(), threads)
     dy, x = operands["dy"].reshape(-1), operands["x"].reshape(-1)
-    span = made.block * made.together
-    with scratch.borrowed((made.sums, threads * made.room, sum(made.sizes)), out.dtype) as (total, room, points):
-        for first in range(0, made.strips.number, span):
-            last = min(first + span, made.strips.number)
-            jobs = [geometry.groups * (last - first) * vectors for vectors in made.vectors]
-            given: list[Any] = [points, room, dy, x, first, jobs[0]]
-            work = sum(made.sizes) * (last - first) // span * 4
-            kernels.drive(Driver(made.points.name, made.points.table, sum(jobs)), given, 1, work, char, threads)
-            pairs = _pairs(made, first, last)
-            work = made.sums * made.strips.tiles(first, last)
-            kernels.drive(pairs, (total, points, points[made.sizes[0] :]), 1, work, char)
-        kernels.drive(made.kernel, (out.reshape(-1), total), 1, made.sums * 2, char)
+    with scratch.borrowed(_rooms(made, threads), out.dtype) as (total, room):
+        if made.apart:
+            work = made.sums * made.strips.tiles(0, made.strips.number)
+            kernels.drive(made.part, (total, room, dy, x), 1, work, char, threads)
+        else:
+            for number, part in enumerate(made.parts):
+                _one_part(geometry, made, part, total[number * made.sums :], room, dy, x, threads)
+        kernels.drive(made.kernel, (out.reshape(-1), total), 1, made.sums * (1 + len(made.parts)), char)
 
 
-def _pairs(made: Gradient, first: int, last: int) -> Driver:
+def _rooms(made: Gradient, threads: int) -> tuple[int, int]:
+    """Elements of the sums of all parts, and of the points with every thread's scratch."""
+    points, sums = sum(made.sizes), made.sums * len(made.parts)
+    return sums, threads * (made.room + points) if made.apart else threads * made.room + points
+
+
+def _one_part(
+    geometry: Geometry, made: Gradient, part: Span, total: Array, room: Array, dy: Array, x: Array, threads: int
+) -> None:
+    """The sums of a part, by all threads together."""
+    char, span, (begin, end) = total.dtype.char, made.block * made.together, part
+    points = room[threads * made.room :]
+    for first in range(begin, end, span):
+        last = min(first + span, end)
+        jobs = [geometry.groups * (last - first) * vectors for vectors in made.vectors]
+        given: list[Any] = [points, room, dy, x, first, jobs[0]]
+        work = sum(made.sizes) * (last - first) // span * 4
+        kernels.drive(Driver(made.points.name, made.points.table, sum(jobs)), given, 1, work, char, threads)
+        pairs = _pairs(made, first, last, first > begin)
+        work = made.sums * made.strips.tiles(first, last)
+        kernels.drive(pairs, (total, points, points[made.sizes[0] :]), 1, work, char)
+
+
+def _pairs(made: Gradient, first: int, last: int, add: bool) -> Driver:
     """The driver of the products of the blocks of strips first … last."""
     starts = [made.strips.tiles(first, strip) for strip in (*range(first, last, made.block), last)]
     table = np.concatenate([made.pairs.table, starts])
-    table[PAIRS.index("add")] = first > 0
+    table[PAIRS.index("add")] = add
     table[PAIRS.index("blocks")] = len(starts) - 1
     return Driver(made.pairs.name, table, made.pairs.jobs)
 
@@ -167,5 +218,4 @@ def _pairs(made: Gradient, first: int, last: int) -> Driver:
 def workspace(geometry: Geometry, m: int, char: str) -> int:
     """Elements that `run` borrows."""
     threads = kernels.get_num_threads()
-    made = gradient_of(geometry, m, char, kernels.in_use(), threads)
-    return made.sums + threads * made.room + sum(made.sizes)
+    return sum(_rooms(gradient_of(geometry, m, char, kernels.in_use(), threads), threads))

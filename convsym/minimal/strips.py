@@ -33,7 +33,7 @@ PAIRS = (
     *("groups", "points", "into_vectors", "out", "out_vectors", "into_slab", "out_slab", "row_blocks", "add"),
     *("tile_rows", "tile_vectors", "blocks"),
 )
-KERNEL = ("groups", "into", "into_vectors", "out", "n", "nr", "transform", "taps")
+KERNEL = ("groups", "into", "into_vectors", "out", "n", "nr", "transform", "taps", "parts", "sums")
 WIDEST = 4  # vectors of a product's tile, as in convsym/codegen/products.py
 CHUNK = 8  # input channels whose weights are transformed together; the same in the driver
 
