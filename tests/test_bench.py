@@ -389,6 +389,20 @@ def test_growth_is_of_steps_of_one_chain_and_its_median_of_large_work():
     assert summary.median_growth(run, 1) == pytest.approx(2.1)
 
 
+def test_torchs_growth_is_beside_ours_and_on_the_page(tmp_path):
+    run = made_up()
+    assert [step.peer for step in summary.growth(run, 1)] == [None, None, None]
+    for place, row in enumerate([row for row in run.rows.values() if row.set == "growth"]):
+        times = {**row.best, "torch": 3.0**place}
+        run.rows[row.key] = replace(row, best=times, median=times)
+    assert [step.peer for step in summary.growth(run, 1)] == pytest.approx([3.0, 3.0, 3.0])
+    results = tmp_path / "benchmarks" / "results"
+    results.mkdir(parents=True)
+    run.save(results / "made-up.json")
+    page, layer = performance_pages(tmp_path / "docs")["performance.md"], load("growth").layers[3]
+    assert f"| {layer.name} | y | 2.62 | 3.00 | 11.0 s | {layer.flops:.2g} | {layer.bytes / 2**20:.1f} MiB |" in page
+
+
 def test_the_figures_say_what_is_reached():
     found = {figure.name: figure for figure in summary.figures(made_up(), 1)}
     assert found["float64: dx against torch"].value == pytest.approx(4.0) and found["float64: dx against torch"].reached

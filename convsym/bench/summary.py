@@ -6,7 +6,7 @@ from math import exp, log
 from statistics import median
 
 from convsym.bench.layers import KINDS, load
-from convsym.bench.peers import OWN
+from convsym.bench.peers import OWN, TORCH
 from convsym.bench.results import Row, Run
 
 RIVALS = ("onnxruntime", "openvino", "ncnn", "torch")
@@ -38,7 +38,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Step:
-    """One doubling of the work: seconds after it, and by how much they grew."""
+    """One doubling of the work: seconds after it, and by how much they grew, and torch's over the same step."""
 
     kind: str
     chain: str
@@ -46,6 +46,7 @@ class Step:
     flops: int
     seconds: float
     growth: float
+    peer: float | None
 
 
 def geometric_mean(values: Iterable[float]) -> float | None:
@@ -126,7 +127,9 @@ def _steps(run: Run, threads: int) -> Iterator[Step]:
         for row in rows_of(run, threads, kind, "growth"):
             taken = row.best.get(OWN)
             if before is not None and before.chain == row.chain and taken is not None:
-                yield Step(kind, row.chain, row.layer, row.flops, taken, taken / before.best[OWN])
+                peers = before.best.get(TORCH), row.best.get(TORCH)
+                peer = peers[1] / peers[0] if peers[0] and peers[1] else None
+                yield Step(kind, row.chain, row.layer, row.flops, taken, taken / before.best[OWN], peer)
             before = row if taken is not None else None
 
 

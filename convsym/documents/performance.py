@@ -71,6 +71,7 @@ def _page(run: Run, source: str, figures: dict[str, str]) -> str:
         "## By set of layers",
         *(_by_set(run, count) for count in threads),
         "## Where torch is faster",
+        "Ways that were tried and do not help are [recorded](measurements/attempts-2026-11-22.md).",
         *(_losses(run, count) for count in threads),
         "## Where onnxruntime, OpenVINO, ncnn or torch is faster",
         *(_behind_best(run, count) for count in threads),
@@ -79,6 +80,10 @@ def _page(run: Run, source: str, figures: dict[str, str]) -> str:
         "## Charts",
         *(f"![{name}](figures/{name}.svg)" for name in figures),
         "## Where doubled work costs more than it should",
+        prose("""Work that is doubled costs more than twice as much where another way to compute takes over or a team of
+            threads is called in, where arrays leave the second cache of a core (2 MiB where this was measured), and
+            where results are so large that the system gives new memory for each of them, cleared page by page. Torch's
+            growth over the same step is beside ours: where both are steep, it is the memory."""),
         *(_steep(run, count) for count in threads),
         "## Every layer",
         *(_all_rows(run, name, count) for name in set_names() for count in threads),
@@ -171,11 +176,16 @@ def _steep(run: Run, threads: int) -> str:
     steep = [step for step in steps if step.growth > summary.STEEP]
     large = sum(step.flops >= 2 * summary.LARGE_WORK for step in steps)
     words = f"{_number(threads)}: {len(steps)} steps of doubled work, {large} from {summary.LARGE_WORK:.0e} flops on"
+    sizes = {layer.name: layer.bytes for layer in load("growth").layers}
     found = [
-        [step.layer, step.kind, f"{step.growth:.2f}", duration(step.seconds), f"{step.flops:.2g}"] for step in steep
+        [
+            *(step.layer, step.kind, f"{step.growth:.2f}", "–" if step.peer is None else f"{step.peer:.2f}"),
+            *(duration(step.seconds), f"{step.flops:.2g}", f"{sizes[step.layer] / 2**20:.1f} MiB"),
+        ]
+        for step in steep
     ]
     said = f"{words}; {len(steep)} cost more than {summary.STEEP} times the one before."
-    return blocks(said, table(["step", "of", "growth", "time", "flops"], found) if found else "")
+    return blocks(said, table(["step", "of", "growth", "torch's", "time", "flops", "arrays"], found) if found else "")
 
 
 def _all_rows(run: Run, name: str, threads: int) -> str:
