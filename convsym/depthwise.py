@@ -62,16 +62,11 @@ def is_wide(geometry: Geometry) -> bool:
     return geometry.groups >= GROUPS and prod(geometry.channels) <= CHANNELS
 
 
-def serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
-    """Whether there are many groups of few channels, and room for them."""
-    return is_wide(geometry) and fits(geometry, result, char, level)
-
-
 @lru_cache(maxsize=1024)
-def fits(geometry: Geometry, result: str, char: str, level: str) -> bool:
-    """Whether there are groups for all lanes, and room for what one line of them reads."""
+def serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
+    """Whether there are many groups of few channels, groups for all lanes, and room for what one line of them reads."""
     lanes = kernels.tables.shapes(level).lanes[char]
-    if geometry.groups < lanes:
+    if not is_wide(geometry) or geometry.groups < lanes:
         return False
     return _image(_lifted(geometry), result, (0, 1)).size * max(geometry.channels) * lanes <= MOST
 

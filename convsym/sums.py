@@ -53,11 +53,11 @@ def is_tiled(geometry: Geometry, result: str) -> bool:
     together = depthwise.GROUPS if depthwise.is_wide(geometry) and _nest_rounds_so(geometry) else 1
     if dense * together < TILED_WORK or not geometry.batch:
         return False
-    return can_be_tiled(geometry, result) and not _is_small(geometry, result, dense * together)
+    return _can_be_tiled(geometry, result) and not _is_small(geometry, result, dense * together)
 
 
 @lru_cache(maxsize=1024)
-def can_be_tiled(geometry: Geometry, result: str) -> bool:
+def _can_be_tiled(geometry: Geometry, result: str) -> bool:
     """Whether register tiles can make a result: something is read, and images are not much larger than arrays."""
     if not all(geometry.inputs) or prod(geometry.kernel) > TAPS:
         return False

@@ -90,7 +90,7 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str, threads: int)
     spans = even(strips.number, _parts(strips))
     work = sums * strips.tiles(0, strips.number)
     apart = threads <= len(spans) and work <= len(spans) * ALONE
-    together = 1 if apart else min(TOGETHER, ceil(strips.number / len(spans) / block))
+    together = 1 if apart or threads == 1 else min(TOGETHER, ceil(strips.number / len(spans) / block))
     wide = (strips.part - 1) * m + strips.n
     room = scratch.lines(2 * strips.nr * wide * lanes)
     slabs = [(block * together * strips.part * count + 1) * lanes for count in vectors]
