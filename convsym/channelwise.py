@@ -25,7 +25,7 @@ ELEMENTS = 32
 # Classes of places along a row, at most.
 STEP = 8
 # Elements that the rows of a job take: they stay in the first cache. Multiply-adds that one takes as long as.
-ROOM, WORK = 2**12, 4
+ROOM, WORK = 2**12, 10
 
 
 def serves(geometry: Geometry, result: str, array: Array) -> bool:

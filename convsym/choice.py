@@ -105,8 +105,9 @@ def _check_winograd(geometry: Geometry, dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "fc" or not minimal.serves(geometry, real(dtype)):
         raise KernelError(
             "algorithm='winograd' computes floating-point numbers with kernels of 3 taps along the last axis or the "
-            f"last two, of stride and input_dilation 1; here kernel is {geometry.kernel}, stride {geometry.stride}, "
-            f"input_dilation {geometry.input_dilation}, dtype {dtype}; use algorithm='auto'"
+            "last two, and any along a third, of stride and input_dilation 1; here kernel is "
+            f"{geometry.kernel}, stride {geometry.stride}, input_dilation {geometry.input_dilation}, "
+            f"dtype {dtype}; use algorithm='auto'"
         )
 
 

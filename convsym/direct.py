@@ -58,7 +58,7 @@ class Cut:
     image : int
         Elements of the image of one sample; 0 where the array itself is the image.
     samples : int
-        How many samples are done at a time.
+        How many samples a thread does at a time.
     gaps : bool
         Whether some of the result belongs to no class.
     channels, deep : int
@@ -320,7 +320,12 @@ def room(geometry: Geometry, result: str, lanes: int) -> int:
     if geometry.groups > 1 and _is_deep(geometry, result, lanes):
         geometry = replace(geometry, groups=1)
     made = cut(geometry, result, lanes)
-    return min(geometry.batch, made.samples) * made.image + lanes if made.image else 0
+    return _together(geometry, made) * made.image + lanes if made.image else 0
+
+
+def _together(geometry: Geometry, made: Cut) -> int:
+    """Samples that are done at a time: as many for each thread as fit into its second cache."""
+    return min(geometry.batch, made.samples * kernels.get_num_threads())
 
 
 def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
@@ -338,9 +343,9 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
         out[...] = 0
     read = operands[letter].reshape(-1)
     weights, flat = operands["w"].reshape(-1), out.reshape(-1)
-    each, source, samples = out.size // batch, read.size // batch, min(batch, made.samples)
+    each, source, samples = out.size // batch, read.size // batch, _together(geometry, made)
     plane, apart = prod(operands[letter].shape[3:]), _apart(geometry, result)
-    image = np.empty(room(geometry, result, lanes), out.dtype)
+    image = np.empty(samples * made.image + lanes if made.image else 0, out.dtype)
     image[-lanes:] = 0
     for begin in range(0, batch, samples):
         count = min(samples, batch - begin)

@@ -4,6 +4,7 @@ For few output channels, such as depthwise and one-channel convolutions. Lines o
 with zeros; x is split into the residue classes of its stride, so that every tap reads vectors.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, prod
 
@@ -11,13 +12,17 @@ import numpy as np
 
 from convsym import kernels
 from convsym.direct import fill_of
-from convsym.geometry import Geometry
+from convsym.geometry import Geometry, Shape
 from convsym.kernels.tables import driver
-from convsym.strips import Part, Size, Span
-from convsym.taps import Axis, Image, Integers, all_sums, grid, taps_of
+from convsym.strips import Part, Size, Span, spans
+from convsym.taps import Axis, Image, Integers, all_sums, grid, pitches_of, taps_of
 
-# Elements of the lines of dy whose dot products are made at a time: they stay in the first cache.
-LINES = 2**13
+# Elements of the lines of dy whose dot products are summed together, and of the lines of a tile's rows that are gone
+# over at a time: they stay in the first cache. Tiles of columns that a job does, at most; the same in the driver.
+LINES, HELD, PANEL = 2**13, 2**12, 8
+# Cycles that a multiply-add of a tile takes for one that it could, those of a line beside them, those of adding the
+# lanes of a product, and those of an element of dy that is laid, or of x where it is split. Measured on 90 layers too.
+ADDED, LINE, LANES, LAID, SPLIT = 1.6, 12, 25, 1.5, 2.5
 
 
 def room(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> tuple[int, int, int]:
@@ -26,15 +31,39 @@ def room(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> t
     cotangent, image = _images(geometry, span, kernels.tables.shapes(level).lanes[char])
     lines = end - begin if geometry.rank == 2 else geometry.outputs[-2] if geometry.rank > 2 else 1
     planes = prod((end - begin, *geometry.outputs[1:])[:-2])
-    sums = count * planes * ceil(lines / _held(cotangent)) + 2
+    sums = count * planes * ceil(lines / _together(cotangent)) + 2
     filled = 0 if image.whole else count * groups * into * image.size
-    laid = 0 if cotangent.whole else count * groups * out * cotangent.size
+    laid = count * groups * out * cotangent.size if is_laid(geometry, char, level) else 0
     return filled, laid, sums * groups * out * into * prod(geometry.kernel)
 
 
-def _held(cotangent: Image) -> int:
-    """Lines of a block."""
+def time(geometry: Geometry, char: str, level: str) -> float:
+    """Estimated cycles for one sample and group."""
+    shapes, (into, out) = kernels.tables.shapes(level), geometry.channels
+    size, columns = geometry.outputs[-1], into * prod(geometry.kernel)
+    vectors = ceil(size / shapes.lanes[char])
+    row_blocks = ceil(out / max(shapes.dots))
+    m = ceil(out / row_blocks)
+    column_blocks = ceil(columns / shapes.dots[m])
+    n = columns / column_blocks
+    tiles = row_blocks * column_blocks * (ADDED * vectors * max(m * n / 2, (m + n) / 2, 4) + LINE)
+    lines = prod(geometry.outputs[:-1])
+    together = min(max(1, LINES // size), *geometry.outputs[-2:-1], lines)
+    laid = LAID * out * size if is_laid(geometry, char, level) else 0
+    split = SPLIT * into * prod(geometry.inputs) if geometry.stride[-1] > 1 else 0
+    return lines * (tiles + LANES * out * columns / together + laid) + split
+
+
+def _together(cotangent: Image) -> int:
+    """Lines whose dot products are summed together."""
     return max(1, LINES // cotangent.axes[-1].length)
+
+
+def is_laid(geometry: Geometry, char: str, level: str) -> bool:
+    """Whether dy is laid anew: its lines are no whole vectors as they lie, or cut."""
+    if geometry.outputs[-1] % kernels.tables.shapes(level).lanes[char]:
+        return True
+    return geometry.rank == 1 and len(spans(geometry, False)) > 1
 
 
 def _images(geometry: Geometry, span: Span, lanes: int) -> tuple[Image, Image]:
@@ -44,7 +73,9 @@ def _images(geometry: Geometry, span: Span, lanes: int) -> tuple[Image, Image]:
     last = end - begin if geometry.rank == 1 else geometry.outputs[-1]
     lengths = (*box[:-1], ceil(last / lanes) * lanes)
     lows = (begin, *(0 for _ in lengths[1:]))
-    cotangent = [Axis(size, low, length) for size, low, length in zip(geometry.outputs, lows, lengths, strict=True)]
+    # A line that is rounded up ends with zeros, not with what the next span begins with.
+    sizes = (*geometry.outputs[:-1], last if geometry.rank > 1 else end)
+    cotangent = [Axis(size, low, length) for size, low, length in zip(sizes, lows, lengths, strict=True)]
     image = [
         Axis(size, low + min(own.shift), length + max(own.shift) - min(own.shift), own.step, own.classes)
         for size, low, length, own in zip(geometry.inputs, lows, lengths, taps, strict=True)
@@ -62,6 +93,7 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
     box = (end - begin, *geometry.outputs[1:])
     vectors = ceil(box[-1] / lanes)
     cotangent, image = _images(geometry, span, lanes)
+    in_place = not is_laid(geometry, char, level)
     columns = [
         (np.array(own.shift) - min(own.shift)) * pitch + image.classes(number, np.array(own.residue))
         for number, (own, pitch) in enumerate(zip(taps, image.pitches, strict=True))
@@ -69,43 +101,46 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
     boff = all_sums([np.arange(into) * image.size, *columns])
     row_blocks = ceil(out / max(shapes.dots))
     column_blocks = ceil(len(boff) / shapes.dots[ceil(out / row_blocks)])
-    repeat_a, repeat_b, repeat_lines = _repeats(geometry, cotangent, image, box, size)
+    plane = prod(geometry.outputs) if in_place else cotangent.size
+    pitches = pitches_of(geometry.outputs) if in_place else cotangent.pitches
+    starts = np.arange(0, box[-2] if geometry.rank > 1 else 1, _together(cotangent))
+    repeats = [
+        _repeats(box, starts, its, (geometry.groups if own else groups) * channels * each, count)
+        for its, own, channels, each in (
+            (pitches, in_place, out, plane),
+            (image.pitches, image.whole, into, image.size),
+        )
+    ]
+    counts = np.diff([*starts, box[-2] if geometry.rank > 1 else 1])
     made = driver(
         "dot",
-        len(repeat_a) * groups * row_blocks * column_blocks,
+        len(repeats[0]) * groups * row_blocks * ceil(column_blocks / PANEL),
         rows=out,
         columns=len(boff),
         groups=groups,
         row_blocks=row_blocks,
         column_blocks=column_blocks,
         vectors=vectors,
-        group_a=out * cotangent.size,
-        am=cotangent.size,
+        group_a=out * plane,
+        am=plane,
         al=vectors * lanes,
         group_b=into * image.size,
         bl=image.pitches[-2] if geometry.rank > 1 else 0,
-        repeat_a=repeat_a,
-        repeat_b=repeat_b,
-        repeat_lines=repeat_lines,
+        block=max(1, HELD // (ceil(out / row_blocks) * vectors * lanes)),
+        panel=PANEL,
+        repeat_a=repeats[0],
+        repeat_b=repeats[1],
+        repeat_lines=np.tile(counts, len(repeats[0]) // len(counts)),
         boff=boff,
     )
     fill = None if image.whole else fill_of(groups * into, image, prod(geometry.inputs), geometry.groups * into)
-    lay = None if cotangent.whole else fill_of(groups * out, cotangent, prod(geometry.outputs), geometry.groups * out)
+    lay = None if in_place else fill_of(groups * out, cotangent, prod(geometry.outputs), geometry.groups * out)
     work = count * prod(box) * groups * into * out * prod(geometry.kernel)
-    return Part(fill, lay, made, 0, work, len(repeat_a))
+    return Part(fill, lay, made, begin * pitches[0] if in_place else 0, work, len(repeats[0]))
 
 
-def _repeats(
-    geometry: Geometry, cotangent: Image, image: Image, box: tuple[int, ...], size: Size
-) -> tuple[Integers, Integers, Integers]:
-    """For each block of lines of all samples, where it starts in both images and how many lines it has."""
-    (count, groups), (into, out) = size, geometry.channels
-    planes, lines = box[:-2], box[-2] if geometry.rank > 1 else 1
-    starts = np.arange(0, lines, _held(cotangent))
-    counts = np.diff([*starts, lines])
-    found = []
-    for one, channels in ((cotangent, out), (image, into)):
-        line = starts * one.pitches[-2] if geometry.rank > 1 else starts
-        samples = np.arange(count)[:, None, None] * (groups * channels * one.size)
-        found.append((samples + grid(planes, one.pitches[: len(planes)])[:, None] + line).ravel())
-    return found[0], found[1], np.tile(counts, count * prod(planes))
+def _repeats(box: Shape, starts: Integers, pitches: Sequence[int], sample: int, count: int) -> Integers:
+    """Where each block of lines of all samples starts in an image."""
+    planes = grid(box[:-2], pitches[: len(box[:-2])])[:, None]
+    lines = starts * (pitches[-2] if len(box) > 1 else 1)
+    return (np.arange(count)[:, None, None] * sample + planes + lines).ravel()

@@ -164,8 +164,10 @@ def sum_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def narrowed(array: Array, dtype: np.dtype[Any]) -> Array:
     """A result rounded to the dtype of the operands; what is too large for float16 becomes infinite."""
+    if array.dtype == dtype:
+        return array
     with np.errstate(over="ignore"):
-        return array.astype(dtype, copy=False)
+        return array.astype(dtype)
 
 
 def adjoint(array: Array) -> Array:

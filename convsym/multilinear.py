@@ -358,6 +358,8 @@ def folding(
 
 def _fixed(value: Any) -> Any:
     """An argument that stays what it is: lists as tuples, integers as Python's, so that forms hash and print alike."""
+    if type(value) is int or type(value) is str:
+        return value
     if isinstance(value, (list, tuple)):
         return tuple(map(_fixed, value))
     return int(value) if isinstance(value, np.integer) else value

@@ -1,7 +1,7 @@
 """The weight gradient by register tiles: a sum over positions, which no tap table can move out of the way.
 
-With many output channels it is made of outer products, with few of dot products. Either goes over strips of positions,
-whose sums are added in one fixed order.
+With many channels it is made of outer products, with few of dot products, whichever is estimated to take less time.
+Either goes over strips of positions, whose sums are added in one fixed order.
 """
 
 from collections.abc import Mapping
@@ -18,23 +18,30 @@ from convsym.strips import Size, Span, at_once, spans
 
 @lru_cache(maxsize=1024)
 def is_outer(geometry: Geometry, char: str, level: str) -> bool:
-    """Whether lanes are output channels: half of them at least are there."""
-    return 2 * geometry.channels[1] >= kernels.tables.shapes(level).lanes[char]
+    """Whether lanes are output channels: not where these or the input channels are few, and lines are long."""
+    return outer.time(geometry, char, level) <= dots.time(geometry, char, level)
+
+
+def is_laid(geometry: Geometry, char: str, level: str) -> bool:
+    """Whether dy is laid anew."""
+    return is_outer(geometry, char, level) or dots.is_laid(geometry, char, level)
 
 
 @lru_cache(maxsize=1024)
 def rooms(geometry: Geometry, char: str, level: str) -> tuple[int, ...]:
     """Elements of the images of x and dy, and of the sums before they are the result."""
-    size, schedule = at_once(geometry), outer if is_outer(geometry, char, level) else dots
-    longest = max(spans(geometry), key=lambda span: span[1] - span[0])
-    found = {schedule.room(geometry, span, size, char, level) for span in (spans(geometry)[0], longest)}
+    laid, schedule = is_laid(geometry, char, level), outer if is_outer(geometry, char, level) else dots
+    cut = spans(geometry, laid)
+    longest = max(cut, key=lambda span: span[1] - span[0])
+    found = {schedule.room(geometry, span, at_once(geometry, laid), char, level) for span in (cut[0], longest)}
     return tuple(map(max, zip(*found, strict=True)))
 
 
 def run(geometry: Geometry, operands: Mapping[str, Array], out: Array) -> None:
     """Write the rule dw into `out`."""
     char, level = out.dtype.char, kernels.in_use()
-    samples, groups = at_once(geometry)
+    laid = is_laid(geometry, char, level)
+    samples, groups = at_once(geometry, laid)
     made = _Rooms(geometry, char, level)
     for group in range(0, geometry.groups, groups):
         end = min(group + groups, geometry.groups)
@@ -42,7 +49,7 @@ def run(geometry: Geometry, operands: Mapping[str, Array], out: Array) -> None:
         for begin in range(0, geometry.batch, samples):
             size = min(samples, geometry.batch - begin), end - group
             x, dy = (_from(operands[name], begin, group) for name in ("x", "dy"))
-            for span in spans(geometry):
+            for span in spans(geometry, laid):
                 made.add(span, size, x, dy)
         made.finish(out[group:end])
 
@@ -60,7 +67,7 @@ class _Rooms:
         self.geometry, self.char, self.level = geometry, char, level
         self.outer = is_outer(geometry, char, level)
         self.image, self.laid, sums = (np.empty(size, char) for size in rooms(geometry, char, level))
-        weights = at_once(geometry)[1] * prod(geometry.shapes["w"][1:])
+        weights = at_once(geometry, is_laid(geometry, char, level))[1] * prod(geometry.shapes["w"][1:])
         self.total = sums if self.outer else sums[:weights]
         self.partial = sums[weights:]
 

@@ -17,6 +17,7 @@ LINE = 64  # bytes of a cache line
 # Bytes that a thread keeps, at most, and that are asked for at least: NumPy asks for large pages from 4 MB on.
 MOST, LEAST = 2**26, 2**23
 
+_BYTES = np.dtype(np.uint8)
 
 # glibc takes the size of what is freed as the size from which memory comes from the system, up to 32 MB.
 SETTLED = 31 * 2**20
@@ -32,7 +33,7 @@ def settle() -> None:
 
 
 class _Kept(threading.local):
-    room: Array | None = None
+    room: Array | None = None  # its first element starts a cache line
 
 
 _kept = _Kept()
@@ -66,13 +67,11 @@ def borrowed(sizes: Sequence[int], dtype: np.dtype[Any]) -> Iterator[list[Array]
     """
     kept = _kept.room
     _kept.room = None  # a call within this one finds nothing and gets its own
-    item = dtype.itemsize
+    item, start, arrays = dtype.itemsize, 0, []
     spans = [lines(size * item) for size in sizes]
     room = kept
-    if room is None or room.size < sum(spans) + LINE:
-        room = np.empty(max(sum(spans) + LINE, LEAST), np.uint8)
-    start = -room.ctypes.data % LINE
-    arrays = []
+    if room is None or room.size < sum(spans):
+        room = aligned(max(sum(spans), LEAST), _BYTES)
     for size, span in zip(sizes, spans, strict=True):
         arrays.append(room[start : start + size * item].view(dtype))
         start += span

@@ -43,10 +43,17 @@ class Part:
 
 
 @lru_cache(maxsize=1024)
-def spans(geometry: Geometry) -> tuple[Span, ...]:
-    """Spans of outputs along the first axis, the same for any batch and number of groups."""
+def spans(geometry: Geometry, laid: bool) -> tuple[Span, ...]:
+    """Spans of outputs along the first axis, the same for any batch and number of groups.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    laid : bool
+        Whether dy too is laid anew.
+    """
     height, (into, out) = geometry.outputs[0], geometry.channels
-    elements = into * prod(geometry.inputs) + out * prod(geometry.outputs)
+    elements = into * prod(geometry.inputs) + laid * out * prod(geometry.outputs)
     count = max(1, min(ceil(elements / STRIP), height // 4))
     return even(height, count)
 
@@ -57,11 +64,11 @@ def even(height: int, count: int) -> tuple[Span, ...]:
 
 
 @lru_cache(maxsize=1024)
-def at_once(geometry: Geometry) -> Size:
-    """Samples and groups that are done at a time.
+def at_once(geometry: Geometry, laid: bool) -> Size:
+    """Samples and groups that are done at a time, where dy too is laid anew or not.
 
     How many samples are summed together is a matter of one group, so that groups do not see each other.
     """
-    each = prod(geometry.shapes["x"][2:]) + prod(geometry.shapes["y"][2:])
+    each = prod(geometry.shapes["x"][2:]) + laid * prod(geometry.shapes["y"][2:])
     samples = max(1, min(geometry.batch, STRIP // each))
     return samples, max(1, min(geometry.groups, STRIP // (samples * each)))

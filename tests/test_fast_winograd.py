@@ -9,7 +9,7 @@ from convsym import kernels, minimal, rounding, scratch, sums
 from convsym.arguments import Parameters
 from convsym.kernels import levels
 from convsym.meaning import resolve
-from convsym.minimal import accuracy, filters, strips
+from convsym.minimal import accuracy, depth, filters, gradients, strips
 
 OPERANDS = {"y": ("x", "w"), "dx": ("dy", "w"), "dw": ("dy", "x")}
 # Batch, channels in and out, sizes, kernel, padding, groups, dilation.
@@ -28,6 +28,11 @@ LAYERS = [
     (1, 16, 20, (25, 14), (3, 3), ((5, -2), (0, 3)), 1, (4, 3)),
     (2, 16, 16, (50,), (3,), 3, 1, 3),
     (1, 16, 16, (23, 19), (3, 3), ((4, -1), (-2, 5)), 1, 2),
+    (2, 3, 5, (4, 10, 11), (3, 3, 3), 1, 1),
+    (1, 17, 20, (5, 9, 14), (2, 3, 3), ((2, -1), (1, 0), (0, 3)), 1),
+    (2, 16, 20, (3, 8, 21), (1, 1, 3), (0, 0, 1), 2),
+    (1, 16, 16, (9, 11, 12), (3, 3, 3), (2, 3, 2), 1, (2, 3, 1)),
+    (1, 2, 3, (1, 5, 5), (5, 3, 3), (2, 1, 1), 1),
 ]
 
 
@@ -160,6 +165,21 @@ def test_a_wrong_transform_is_found(monkeypatch):
     assert excess(geometry, "dx", operands, 2) > 1
 
 
+@pytest.mark.parametrize("result", OPERANDS)
+def test_a_depth_that_is_read_one_too_deep_is_found(result, monkeypatch):
+    """The mutant: planes beside those that the taps read."""
+    geometry = geometry_of(1, 16, 16, (4, 10, 11), (3, 3, 3))
+    operands = data(geometry, result, "f8", "integers")
+    assert np.array_equal(computed(geometry, result, operands, 2), by_shifts(geometry, result, operands))
+    right = depth._planes
+
+    def deeper(array, places, depths):
+        return right(array, [place + 1 for place in places] if len(places) > 1 else places, depths)
+
+    monkeypatch.setattr(depth, "_planes", deeper)
+    assert not np.array_equal(computed(geometry, result, operands, 2), by_shifts(geometry, result, operands))
+
+
 # --------------------------------------------------------------------------------------------------------- bounds
 
 
@@ -229,11 +249,12 @@ def test_what_is_not_finite_stays_as_local_as_in_the_direct_sum(result, value):
         assert touched <= {(1, i, j) for i in range(6, 9) for j in range(8, 11)}
 
 
+@pytest.mark.parametrize("layer", [(2, 16, 16, (17, 22), (3, 3), 2, 1, 2), (2, 16, 16, (3, 9, 12), (3, 3, 3))])
 @pytest.mark.parametrize("result", OPERANDS)
-def test_dilated_layers_keep_it_local_too(result):
-    geometry = geometry_of(2, 16, 16, (17, 22), (3, 3), 2, 1, 2)
+def test_classes_and_depths_keep_it_local_too(result, layer):
+    geometry = geometry_of(*layer)
     operands = data(geometry, result)
-    operands[OPERANDS[result][-1]][0, 0, 3, 0, 0] = np.inf
+    operands[OPERANDS[result][-1]][(0, 0, 3, *[0] * geometry.rank)] = np.inf
     for m in (2, 4, 6):
         out = computed(geometry, result, operands, m)
         direct = np.zeros_like(out)
@@ -272,7 +293,7 @@ def test_strips_that_are_not_redone_are_found(monkeypatch):
 # --------------------------------------------------------------------------------------------------------- threads
 
 
-@pytest.mark.parametrize("layer", [LAYERS[1], LAYERS[4], LAYERS[9], LAYERS[10]])
+@pytest.mark.parametrize("layer", [LAYERS[1], LAYERS[4], LAYERS[9], LAYERS[10], LAYERS[15]])
 def test_threads_do_not_change_a_bit(layer, threads):
     geometry = geometry_of(*layer)
     for result in OPERANDS:
@@ -354,12 +375,40 @@ def test_a_part_that_is_not_added_is_found(many_parts, monkeypatch):
     assert not is_near(geometry_of(*PARTED[0]), 4)
 
 
+@pytest.mark.parametrize("layer", [LAYERS[1], LAYERS[7], LAYERS[10], LAYERS[15]])
+def test_output_channels_are_cut_where_their_sums_are_many(layer, monkeypatch):
+    geometry = geometry_of(*layer)
+    operands = data(geometry, "dw")
+    monkeypatch.setattr(gradients, "MOST", 2**12)
+    gradients._cut.cache_clear()
+    spans = gradients._cut(minimal._innermost(geometry, "dw"), 4, "f", kernels.in_use())
+    assert len(spans) > 1
+    assert excess(geometry, "dw", operands, 4) <= 1
+    # The mutant: the last channels are left out.
+    monkeypatch.setattr(gradients, "_cut", lambda *_: spans[:-1])
+    assert np.isnan(gradient_of_part(geometry, operands)).any()
+    monkeypatch.undo()
+    gradients._cut.cache_clear()
+
+
+def gradient_of_part(geometry, operands):
+    """What the weight gradient writes, without the look at what is not finite."""
+    out = np.full(geometry.shapes["w"], np.nan, "f4")
+    own, given, taken = geometry, operands, minimal._taken(geometry)
+    while taken is not None:
+        given, own = taken.operands_of(own, "dw", given), taken.inner(own, "dw")
+        taken = minimal._taken(own)
+    gradients.run(own, given, out.reshape(own.shapes["w"]), 4)
+    return out
+
+
 # --------------------------------------------------------------------------------------------- weights, memory, choice
 
 
+@pytest.mark.parametrize("layer", [(2, 32, 48, (28, 28), (3, 3)), (2, 16, 20, (3, 9, 14), (3, 3, 3)), LAYERS[4]])
 @pytest.mark.parametrize("result", ["y", "dx"])
-def test_prepared_weights_give_the_same_bits(result):
-    geometry = geometry_of(2, 32, 48, (28, 28), (3, 3))
+def test_prepared_weights_give_the_same_bits(result, layer):
+    geometry = geometry_of(*layer)
     operands = data(geometry, result)
     for m in (2, 4, 6):
         weights = minimal.prepare_weights(geometry, result, operands["w"], m)
@@ -411,6 +460,9 @@ def test_few_channels_and_few_tiles_are_done_directly():
 def test_what_is_served():
     one = np.dtype("f4")
     assert minimal.serves(geometry_of(1, 4, 4, (8, 8), (3, 3)), one)
+    assert minimal.serves(geometry_of(1, 4, 4, (8, 8, 8), (5, 3, 3)), one)
+    assert not minimal.serves(geometry_of(1, 4, 4, (8, 8, 8), (3, 1, 1), 0), one)
+    assert not minimal.serves(geometry_of(1, 4, 4, (8, 8, 8, 8), (1, 1, 3, 3)), one)
     assert not minimal.serves(geometry_of(1, 4, 4, (8, 8), (5, 5)), one)
     assert not minimal.serves(geometry_of(1, 4, 4, (8, 8), (3, 1)), one)
     assert not minimal.serves(replace(geometry_of(1, 4, 4, (8, 8), (3, 3)), stride=(2, 1)), one)

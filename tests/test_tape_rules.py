@@ -14,6 +14,7 @@ import sympy
 from convsym import Formula, KernelError, registry, vjp
 from convsym.autograd import arrayop, arrays
 from convsym.autograd._rules import RULES
+from convsym.autograd.worlds import NUMPY
 from convsym.codegen.gradients import gradients_text
 from convsym.codegen.kinks import merged
 from convsym.codegen.whole import whole
@@ -68,7 +69,7 @@ def parameters(op):
         yield dict(zip(op.parameters, values, strict=True))
 
 
-def called(op, arrays, given, ops=np):
+def called(op, arrays, given, ops=NUMPY):
     """The result and the gradients by operand, from the generated functions; reduced axes stay with size 1."""
     axis = (1,)
     known = {name: a[:, None] if op.reduced and a.ndim == 1 else a for name, a in arrays.items()}
@@ -201,7 +202,7 @@ def test_the_stated_one_sided_values(name, values, slope):
     op = RULES[name]
     held = {n: np.array([v]) if isinstance(v, float) else v for n, v in values.items()}
     with np.errstate(all="raise"):
-        found = {n: f(np, np.array([1.0]), *(held[r] for r in op.reads[n])) for n, f in op.backward.items()}
+        found = {n: f(NUMPY, np.array([1.0]), *(held[r] for r in op.reads[n])) for n, f in op.backward.items()}
     assert {n: g.tolist() for n, g in found.items()} == {n: [g] for n, g in slope.items()}
 
 

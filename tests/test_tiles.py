@@ -262,12 +262,49 @@ DEEP = STRIPPED[-3:]  # whose channels are done block by block
 @pytest.mark.parametrize("result", OPERANDS)
 @pytest.mark.parametrize("geometry", STRIPPED, ids=lambda geometry: f"{geometry.inputs}")
 def test_strips_change_no_bit_of_exact_sums(geometry, result, small_strips):
-    number = strips.spans(geometry) if result == "dw" else direct.cut(geometry, result, LANES["f"]).spans
+    number = strips.spans(geometry, True) if result == "dw" else direct.cut(geometry, result, LANES["f"]).spans
     assert len(number) > 1 or geometry.kernel == (1, 1) or geometry in DEEP
     for dtype, level in product("fd", levels.usable()):
         operands = data(geometry, result, dtype)
         with kernels.using(level):
             assert bits(by_tiles(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
+# Several samples of some of the groups at a time, of which x, dy or both serve as they lie.
+GROUPED = [
+    geometry_of((3, 18), (3, 3), 1, 0, 1, 3, (3, 2), 4),
+    geometry_of((2, 16), (3, 3), 1, 1, 1, 3, (3, 2), 4),
+    geometry_of((34,), (3,), 1, 0, 1, 3, (3, 2), 4),
+    geometry_of((1, 3, 18), (1, 3, 3), 1, 0, 1, 3, (3, 2), 4),
+    geometry_of((3, 17), (3, 3), 1, 0, 1, 3, (3, 2), 4),
+]
+
+
+def force(monkeypatch, schedule):
+    monkeypatch.setattr(reduction, "is_outer", lambda *_: schedule == "outer")
+    forget()
+
+
+@pytest.mark.parametrize("schedule", ["outer", "dots"])
+@pytest.mark.parametrize("geometry", [*SMALL.values(), *WIDE.values(), *STRIPPED, *GROUPED])
+def test_both_schedules_of_dw_are_exact(geometry, schedule, small_strips, monkeypatch):
+    force(monkeypatch, schedule)
+    for dtype, level in product("fd", levels.usable()):
+        operands = data(geometry, "dw", dtype)
+        with kernels.using(level):
+            assert bits(by_tiles(geometry, "dw", operands), by_nest(geometry, "dw", operands)) == 0
+
+
+@pytest.mark.parametrize("geometry", GROUPED)
+def test_samples_that_lie_as_if_a_part_of_the_groups_were_all_are_found(geometry, small_strips, monkeypatch):
+    for laid in (True, False):
+        samples, groups = strips.at_once(geometry, laid)
+        assert samples > 1 and groups < geometry.groups
+    force(monkeypatch, "dots")
+    right, groups = dots._repeats, geometry.groups
+    monkeypatch.setattr(dots, "_repeats", lambda *a: right(*a[:3], a[3] // groups, a[4]))
+    operands = data(geometry, "dw")
+    assert bits(by_tiles(geometry, "dw", operands), by_nest(geometry, "dw", operands)) > 0
 
 
 @pytest.mark.parametrize("result", ["y", "dx"])

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 class ArrayOp:
     """An op on arrays of any rank.
 
-    Its functions take first where functions are looked up: NumPy for arrays, or anything with functions of the same
+    Its functions take first where functions are looked up: NumPy's in `arrays`, or anything with functions of the same
     names for other values. They broadcast as NumPy does.
 
     Attributes

@@ -237,7 +237,7 @@ def conv(
 
 def shape_of(value: Any) -> Shape:
     """The shape of an operand."""
-    return np.shape(constant(plain(value)))
+    return value.shape if isinstance(value, Tensor) else np.shape(constant(plain(value)))
 
 
 def convolved(kind: str, form: Convolution, x: Any, w: Any, b: Any) -> Tensor:

@@ -177,6 +177,8 @@ def _checked(t: Any, shape: tuple[int, ...], axis: int, ignore_index: int) -> An
             f"target has shape {t.shape} and dtype {t.dtype}, and for logits of shape {shape} it is classes, integers "
             f"of shape {expected}, or probabilities of shape {shape}"
         )
+    if not t.size or (t.min() >= 0 and t.max() < shape[axis]):
+        return t
     wrong = t[(t != ignore_index) & ((t < 0) | (t >= shape[axis]))]
     if wrong.size:
         raise ShapeError(f"target has the class {wrong.flat[0]}, and classes are from 0 to {shape[axis] - 1}")

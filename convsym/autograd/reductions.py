@@ -246,5 +246,5 @@ def _shift(x: Tensor, axis: Axis) -> Array:
     """What is taken off before exponentials, so that the largest is 1: any number would do, so it has no gradient."""
     if not x.size:
         return np.zeros((), x.dtype)
-    largest: Array = np.max(x.data, axis, keepdims=True)
+    largest: Array = np.maximum.reduce(x.data, axis, keepdims=True)
     return largest if np.isfinite(largest).all() else np.where(np.isfinite(largest), largest, np.zeros_like(largest))

@@ -122,6 +122,10 @@ class SymbolWorld(World):
         """The element of the one or the other array, by what the condition is for the numbers."""
         return each(lambda c, a, b: a if self.holds(c) else b, condition, yes, no)
 
+    def where_positive(self, x: Any, yes: Any) -> Symbols:
+        """The elements of the other array where those of x are positive, zeros elsewhere."""
+        return self.where(each(sympy.Gt, x, 0), yes, 0)
+
     def maximum(self, a: Any, b: Any) -> Symbols:
         """The larger elements; of two that are equal, that of `b`, as the formulas that use it have it."""
         return self.where(each(sympy.Gt, a, b), a, b)

@@ -18,7 +18,7 @@ class World:
     Parameters
     ----------
     functions : module or object
-        Where the functions are: NumPy itself, or a module that has those names for symbols.
+        Where the functions are: `arrays`, or a module that has those names for symbols.
     """
 
     def __init__(self, functions: Any) -> None:
@@ -61,6 +61,10 @@ class TensorWorld:
     def zeros_like(self, x: Any) -> Any:
         """Zeros without a past."""
         return x.detach() * 0
+
+    def where_positive(self, x: Any, yes: Any) -> Any:
+        """The elements of the other tensor where those of x are positive, zeros elsewhere."""
+        return self.apply(PLAIN["where"], plain(x) > 0, yes, 0)
 
     def sum(self, x: Any, axis: Sequence[int], keepdims: bool) -> Any:
         """The sum over axes."""

@@ -6,7 +6,7 @@ from typing import Any
 from convsym.codegen.cython import HEADER
 from convsym.codegen.whole import Whole, whole
 
-_DOC = '''"""Ops on whole arrays with their derived gradients; functions are looked up in `ops`, such as NumPy."""
+_DOC = '''"""Ops on whole arrays with derived gradients; functions are looked up in `ops`, such as `autograd.arrays`."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -48,6 +48,26 @@ def merged(cases: Iterable[Case]) -> sympy.Expr:
     return _choice(condition, merged(holds), merged(fails))
 
 
+def is_sign(condition: sympy.Basic) -> bool:
+    """Whether a condition is that an element is positive.
+
+    Parameters
+    ----------
+    condition : sympy.Basic
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> x = sympy.Symbol("x")
+    >>> is_sign(x > 0), is_sign(x > 1)
+    (True, False)
+    """
+    return isinstance(condition, sympy.Gt) and condition.rhs == 0 and _is_name(condition.lhs)
+
+
 def _deciding(cases: Sequence[Case]) -> sympy.Basic | None:
     """A condition that every case either has or denies."""
     for condition in sorted(cases[0][0], key=to_text) if cases else ():

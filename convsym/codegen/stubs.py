@@ -47,6 +47,7 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
     arrays |= {"sweep": ("y", "a", "b"), "dot": ("dw", "a", "b")}
     arrays |= {"depthwise": ("y", "room", "x", "w"), "depthwise_dw": ("dw", "room", "x", "dy")}
     arrays |= {"select": ("out", "chosen", "values"), "positive": ("out", "values")}
+    arrays |= {"where_positive": ("out", "signs", "values")}
     arrays |= {"windows": ("y", "room", "x"), "windows_back": ("dx", "room", "dy")}
     arrays |= {"pointwise": ("y", "room", "a", "b"), "pointwise_dw": ("dw", "room", "a", "b")}
     lines = []

@@ -169,7 +169,7 @@ def _dot_arguments(real: str) -> str:
 
 
 def _dot(dtype: str, rows: int, columns: int) -> str:
-    """One tile of the twin: over lines of so many vectors; the lanes of row m, column j go to vector m*columns + j."""
+    """One tile of the twin, over lines of so many vectors: lanes of row m, column j are added to d[m*columns + j]."""
     lanes, every = f"lanes_{dtype}", range(columns)
     name = f"dot_{dtype}_{rows}x{columns}"
     return "\n".join(
@@ -179,7 +179,10 @@ def _dot(dtype: str, rows: int, columns: int) -> str:
             *(f"    cdef const {DTYPES[dtype]}* b{j}" for j in every),
             f"    cdef {lanes} s",
             f"    cdef {lanes} " + ", ".join(f"x{m}" for m in range(rows)),
-            *(f"    cdef {lanes} " + ", ".join(f"c{m}_{j} = zero_{dtype}" for j in every) for m in range(rows)),
+            *(
+                f"    cdef {lanes} " + ", ".join(f"c{m}_{j} = (<{lanes}*>d)[{m * columns + j}]" for j in every)
+                for m in range(rows)
+            ),
             "    for l in range(lines):",
             "        " + "; ".join(f"b{j} = b + boff[{j}]" for j in every),
             "        for v in range(vectors):",

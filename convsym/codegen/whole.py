@@ -9,7 +9,7 @@ from typing import ClassVar
 import sympy
 from sympy.core.function import UndefinedFunction
 
-from convsym.codegen.kinks import merged, where
+from convsym.codegen.kinks import is_sign, merged, where
 from convsym.errors import KernelError
 from convsym.expressions import (
     FUNCTIONS,
@@ -242,6 +242,8 @@ class _Arrays(Text):
         if isinstance(expr, where) and not accesses(expr.args[0]):
             condition, yes, no = arguments
             return f"({yes} if {condition} else {'ops.zeros_like(dy)' if expr.args[2] == 0 else no})"
+        if isinstance(expr, where) and is_sign(expr.args[0]) and expr.args[2] == 0:
+            return f"ops.where_positive({self.show(expr.args[0].lhs)}, {arguments[1]})"
         if isinstance(expr, (total, picked)):
             self.read.add("axis")
             arguments.append("axis=axis, keepdims=True" if isinstance(expr, total) else "axis=axis[0]")

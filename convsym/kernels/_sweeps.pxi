@@ -7,6 +7,7 @@ cdef enum:
     MOST = 16  # vectors in a tile
     SLACK = 64  # bytes that the last vector may be read beyond a tile
     LARGEST_TURNED = 16*16*4  # bytes of as many vectors as there are lanes
+    PANEL = 8  # tiles of columns that a job of dot products does, at most
 
 ctypedef fused real:
     float
@@ -384,35 +385,51 @@ cdef void add_lanes(real* out, const real* made, Py_ssize_t number) noexcept nog
         first += lanes
 
 
+cdef void dot_tiles(real* made, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t last, Py_ssize_t lines) noexcept nogil:
+    """Tiles first ... last of the columns: lines are done block by block, so that those of the rows stay in the first cache."""
+    cdef Py_ssize_t l = 0, k, j, columns, count
+    while l < lines:
+        count = min(s[11], lines - l)
+        for k in range(first, last):
+            j = floordiv(k*s[1], s[4])
+            columns = floordiv((k + 1)*s[1], s[4]) - j
+            if real is float:
+                choose_dot_f32(rows, columns)(
+                    count, s[5], a + l*s[8], s[7], s[8], b + l*s[10], s[10], s + s[16] + j, made + (k - first)*(LARGEST//<Py_ssize_t>sizeof(real)),
+                )
+            else:
+                choose_dot_f64(rows, columns)(
+                    count, s[5], a + l*s[8], s[7], s[8], b + l*s[10], s[10], s + s[16] + j, made + (k - first)*(LARGEST//<Py_ssize_t>sizeof(real)),
+                )
+        l += count
+
+
 cdef void dot_job(real* dw, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
-    """Dot products of a block of rows with a block of columns over one block of lines, lane by lane, then together."""
-    cdef char[LARGEST + LARGEST_TURNED] room
+    """Dot products of a block of rows with a panel of columns over one block of lines, lane by lane, then together."""
+    cdef char[PANEL*LARGEST + LARGEST_TURNED] room
     cdef char[LARGEST_TURNED] room_of_sums
     cdef real* made = <real*>room
     cdef real* sums = <real*>room_of_sums
-    cdef Py_ssize_t blocks = s[3]*s[4], at, g, m, j, rows, columns
-    at = floormod(job, blocks)
-    job = floordiv(job, blocks)
+    cdef Py_ssize_t panels = ceildiv(s[4], s[12]), first = floormod(job, panels)*s[12], last = min(first + s[12], s[4])
+    cdef Py_ssize_t g, m, j, k, n, rows, columns
+    job = floordiv(job, panels)
+    m = floormod(job, s[3])
+    job = floordiv(job, s[3])
     g = floormod(job, s[2])
     job = floordiv(job, s[2])  # which of the repeats: a sample, or a block of lines
-    m, j = floordiv(at, s[4]), floormod(at, s[4])
     rows = floordiv((m + 1)*s[0], s[3])
     m = floordiv(m*s[0], s[3])
     rows -= m
-    columns = floordiv((j + 1)*s[1], s[4])
-    j = floordiv(j*s[1], s[4])
-    columns -= j
-    a += s[s[11] + job] + g*s[6] + m*s[7]
-    b += s[s[12] + job] + g*s[9]
-    if real is float:
-        choose_dot_f32(rows, columns)(s[s[13] + job], s[5], a, s[7], s[8], b, s[10], s + s[14] + j, made)
-    else:
-        choose_dot_f64(rows, columns)(s[s[13] + job], s[5], a, s[7], s[8], b, s[10], s + s[14] + j, made)
-    dw += (job*s[2] + g)*s[0]*s[1] + m*s[1] + j
-    add_lanes(sums, made, rows*columns)
-    for m in range(rows):
-        for j in range(columns):
-            dw[m*s[1] + j] = sums[m*columns + j]
+    memset(room, 0, (last - first)*LARGEST)
+    dot_tiles(made, a + s[s[13] + job] + g*s[6] + m*s[7], b + s[s[14] + job] + g*s[9], s, rows, first, last, s[s[15] + job])
+    dw += (job*s[2] + g)*s[0]*s[1] + m*s[1]
+    for k in range(first, last):
+        j = floordiv(k*s[1], s[4])
+        columns = floordiv((k + 1)*s[1], s[4]) - j
+        add_lanes(sums, made + (k - first)*(LARGEST//<Py_ssize_t>sizeof(real)), rows*columns)
+        for m in range(rows):
+            for n in range(columns):
+                dw[m*s[1] + j + n] = sums[m*columns + n]
 
 
 def dot_f32(float[::1] dw not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):

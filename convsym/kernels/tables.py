@@ -40,7 +40,7 @@ SWEEP = (
 DOT = (
     (
         *("rows", "columns", "groups", "row_blocks", "column_blocks", "vectors"),
-        *("group_a", "am", "al", "group_b", "bl"),
+        *("group_a", "am", "al", "group_b", "bl", "block", "panel"),
     ),
     ("repeat_a", "repeat_b", "repeat_lines", "boff"),
 )

@@ -45,8 +45,11 @@ def get_num_threads() -> int:
     """
     if _in_forked_child or not build_record()["openmp"]:
         return 1
-    limits = [limit for limit in (_limited(), _openmp_limit()) if limit is not None]
-    return min([_within.get() or _asked or default_count(), *limits])
+    count, limit = _within.get() or _asked or default_count(), _limit.get()
+    if limit is not None and limit[0] < count:
+        count = limit[0]
+    openmp: int = load("plain").openmp_threads()  # of the calling thread, lowered by whoever else
+    return min(count, openmp) if openmp < _openmp_default() else count
 
 
 def set_num_threads(count: SupportsIndex | None) -> None:
@@ -136,17 +139,6 @@ def limit(count: int) -> None:
     now = _limit.get()
     before = get_num_threads() if now is None else now[1]
     _limit.set((count, before) if count < before else None)
-
-
-def _limited() -> int | None:
-    found = _limit.get()
-    return None if found is None else found[0]
-
-
-def _openmp_limit() -> int | None:
-    """Threads that the OpenMP runtime would use in the calling thread, where that has been lowered; else None."""
-    now: int = load("plain").openmp_threads()
-    return now if now < _openmp_default() else None
 
 
 @cache

@@ -15,18 +15,19 @@ import numpy as np
 from convsym import sums
 from convsym.gate import Array
 from convsym.geometry import Geometry
-from convsym.minimal import accuracy, choice, classes, filters, gradients
+from convsym.minimal import accuracy, choice, classes, depth, filters, gradients
 from convsym.minimal.strips import TAPS
 
 __all__ = ["bound", "choose", "factor", "prepare_weights", "run", "serves", "workspace"]
 
 
 def serves(geometry: Geometry, dtype: np.dtype[Any]) -> bool:
-    """Whether the rules can be done so: three taps along the last one or two axes, one along the others, no
-    strides."""
+    """Whether the rules can be done so: three taps along the last axis or the last two, one along the second to last,
+    any along a third, no strides."""
     return (
         dtype.char in "fd"
-        and geometry.kernel in ((TAPS,), (TAPS, TAPS), (1, TAPS))
+        and (geometry.kernel == (TAPS,) or geometry.kernel[-2:] in ((TAPS, TAPS), (1, TAPS)))
+        and geometry.rank <= 3
         and set(geometry.stride + geometry.input_dilation) == {1}
         and geometry.mode == "zeros"
         and min(*geometry.inputs, *geometry.outputs, *geometry.channels, geometry.batch, geometry.groups) > 0
@@ -52,16 +53,28 @@ def run(
     weights : ndarray, optional
         What `prepare_weights` made of the weights, for y and dx, on the same CPU level.
     """
-    own = classes.inner(geometry)
-    if not classes.dilated(geometry):
+    taken = _taken(geometry)
+    if taken is None:
         _run(geometry, result, operands, out, m, weights)
         return
-    value = out if result == "dw" else np.empty(own.shapes[result], out.dtype)
-    _run(own, result, classes.operands_of(geometry, operands), value, m, weights)
+    own = taken.inner(geometry, result)
+    value = out.reshape(own.shapes["w"]) if result == "dw" else np.empty(own.shapes[result], out.dtype)
+    run(own, result, taken.operands_of(geometry, result, operands), value, m, weights)
     if result != "dw":
-        classes.join(geometry, result, value, out)
-    if not sums.all_finite(out):  # zeros behind the ends of classes may have met it
+        taken.join(geometry, result, value, out)
+    if not sums.all_finite(out):  # zeros behind the ends of classes or of the depth may have met it
         sums.run(geometry, result, operands, out)
+
+
+def _taken(geometry: Geometry) -> Any:
+    """The module that makes a convolution of two axes without dilation of another one; None of such a one."""
+    return classes if classes.dilated(geometry) else depth if depth.deep(geometry) else None
+
+
+def _innermost(geometry: Geometry, result: str) -> Geometry:
+    """What is done by tiles: with two axes at most, without dilation."""
+    taken = _taken(geometry)
+    return geometry if taken is None else _innermost(taken.inner(geometry, result), result)
 
 
 def _run(
@@ -80,7 +93,10 @@ def _run(
 
 def prepare_weights(geometry: Geometry, result: str, weight: Array, m: int) -> Array:
     """The transformed weights of the rule y or dx, which depend on nothing but the weights, m and the CPU level."""
-    return filters.prepare_weights(classes.inner(geometry), result, weight, m)
+    taken = _taken(geometry)
+    if taken is None:
+        return filters.prepare_weights(geometry, result, weight, m)
+    return prepare_weights(taken.inner(geometry, result), result, taken.weights(geometry, result, weight), m)
 
 
 def choose(geometry: Geometry, result: str, char: str, level: str, kept: bool = False) -> int | None:
@@ -96,24 +112,27 @@ def choose(geometry: Geometry, result: str, char: str, level: str, kept: bool = 
     kept : bool
         Whether the transformed weights are at hand.
     """
-    return choice.choose(classes.inner(geometry), prod(geometry.dilation), result, char, level, kept)
+    own = _innermost(geometry, result)
+    moved = prod(geometry.shapes["w"]) if result == "dx" and depth.deep(geometry) and not kept else 0
+    copies = choice.Copies(own.batch // geometry.batch, classes.dilated(geometry), moved)
+    return choice.choose(own, copies, result, char, level, kept)
 
 
 def factor(geometry: Geometry, result: str, m: int, dtype: np.dtype[Any]) -> float:
     """The factor of the norms over tiles, rounded up; see `convsym.minimal.accuracy`."""
-    return accuracy.factor(classes.inner(geometry), result, m, dtype)
+    return accuracy.factor(_innermost(geometry, result), result, m, dtype)
 
 
 def bound(geometry: Geometry, result: str, operands: Mapping[str, Array], m: int) -> Array:
     """What a result may be off by, element by element, in float64 and rounded up."""
-    own = classes.inner(geometry)
-    if not classes.dilated(geometry):
+    taken = _taken(geometry)
+    if taken is None:
         return accuracy.bound(geometry, result, operands, m)
-    value = accuracy.bound(own, result, classes.operands_of(geometry, operands), m)
+    value = bound(taken.inner(geometry, result), result, taken.operands_of(geometry, result, operands), m)
     if result == "dw":
-        return value
+        return value.reshape(geometry.shapes["w"])
     out = np.empty(geometry.shapes[result])
-    classes.join(geometry, result, value, out)
+    taken.join(geometry, result, value, out)
     return out
 
 
@@ -127,8 +146,11 @@ def _redo(geometry: Geometry, result: str, operands: Mapping[str, Array], out: A
 
 def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool = True) -> int:
     """Elements that `run` takes beside its arrays, with those of the transformed weights where they are not given."""
-    own = classes.inner(geometry)
-    copies = sum(prod(own.shapes[name]) for name in "xy") if classes.dilated(geometry) else 0
+    taken = _taken(geometry)
+    if taken is not None:
+        own = taken.inner(geometry, result)
+        copies = sum(prod(own.shapes[name]) for name in ("x", "y", *("w" if result == "dx" and taken is depth else "")))
+        return copies + workspace(own, result, m, char, weights)
     if result == "dw":
-        return gradients.workspace(own, m, char) + copies
-    return filters.workspace(own, result, m, char, weights) + copies
+        return gradients.workspace(geometry, m, char)
+    return filters.workspace(geometry, result, m, char, weights)

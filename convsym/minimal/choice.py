@@ -5,6 +5,7 @@ The unit is one multiply-add of a vector of lanes in a register tile, 0.25 ns wh
 dozens.
 """
 
+from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
 
@@ -30,16 +31,41 @@ MANY, ALONE_COUNTS = 64, 0.5
 
 # Positions of the result that the direct sum takes as long for as for fewer: it reads the weights, or writes them.
 FEW = {"y": 65, "dx": 110, "dw": 130}
-# Units for an element and for a row of the classes of a dilation: copied there and back.
-COPY, ROW = 6, 60
+# Units for an element and for a row of the classes of a dilation, copied there and back; for an element of planes,
+# which are copied as they are, and of weights whose axes are exchanged.
+COPY, ROW, PLANE, MOVED = 6, 60, 3, 6
+
+
+@dataclass(frozen=True)
+class Copies:
+    """What is laid anew before tiles are done.
+
+    Attributes
+    ----------
+    samples : int
+        Those that one sample becomes.
+    rows : bool
+        Whether elements of a row part, not planes of an array.
+    weights : int
+        Elements of weights that move.
+    """
+
+    samples: int = 1
+    rows: bool = False
+    weights: int = 0
+
+    def time(self, elements: int, row: int) -> float:
+        """Units for so many elements, which lie in such rows."""
+        each = 0 if self.samples == 1 else COPY + ROW / row if self.rows else PLANE
+        return each * elements + MOVED * self.weights
 
 
 @lru_cache(maxsize=1024)
-def choose(geometry: Geometry, classes: int, result: str, char: str, level: str, kept: bool) -> int | None:
-    """Outputs of a tile for a convolution of so many residue classes, which count as its batch; None for direct."""
-    gains = {m: gain(geometry, classes, result, m, char, level, kept) for m in PAYS}
+def choose(geometry: Geometry, copies: Copies, result: str, char: str, level: str, kept: bool) -> int | None:
+    """Outputs of a tile for a convolution that a sample becomes several samples of; None for direct."""
+    gains = {m: gain(geometry, copies, result, m, char, level, kept) for m in PAYS}
     best = max(gains, key=lambda m: gains[m] / PAYS[m])
-    many = gain(geometry, classes, result, best, char, level, kept, MANY)
+    many = gain(geometry, copies, result, best, char, level, kept, MANY)
     return best if gains[best] ** ALONE_COUNTS * many ** (1 - ALONE_COUNTS) > PAYS[best] else None
 
 
@@ -53,25 +79,25 @@ def _swept(geometry: Geometry, sizes: tuple[int, ...], lanes: int) -> int:
 
 
 def gain(
-    geometry: Geometry, classes: int, result: str, m: int, char: str, level: str, kept: bool = False, batch: int = 1
+    geometry: Geometry, copies: Copies, result: str, m: int, char: str, level: str, kept: bool = False, batch: int = 1
 ) -> float:
     """How many times as fast as the direct sum tiles of m outputs are, as estimated for so many samples."""
     lanes = kernels.tables.shapes(level).lanes[char]
     into, out = geometry.channels if result != "dx" else geometry.channels[::-1]
     strips = strips_of(geometry, result, m)
-    tiles = batch * classes * strips.heights * strips.widths
+    samples = batch * copies.samples
+    tiles = samples * strips.heights * strips.widths
     vectors, pairs = ceil(out / lanes), into * ceil(out / lanes)
     sizes = geometry.inputs if result == "dx" else geometry.outputs
     swept = _swept(geometry, sizes, lanes)
-    direct = max(batch * classes * swept, FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
+    direct = max(samples * swept, FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
     data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
-    copied = 0 if classes == 1 else batch * classes * (into + out) * prod(sizes)
-    copies = copied * (COPY + ROW / sizes[-1]) / strips.points
+    copied = copies.time(samples * (into + out) * prod(sizes), sizes[-1]) / strips.points
     if result == "dw":
         pairs = out * ceil(into / lanes)
         transforms = tiles * (ceil(into / lanes) + vectors) * data
-        return direct / (strips.points * (transforms + copies + pairs * (tiles + SUMS)))
+        return direct / (strips.points * (transforms + copied + pairs * (tiles + SUMS)))
     alone = ALONE[prod(geometry.channels) * prod(geometry.kernel) > CACHED]
     weights, read = (0, READ) if kept else alone if tiles <= filters.ALONE else (WEIGHT, READ)
     transforms = tiles * (ceil(into / lanes) * data + vectors * made)
-    return direct / (strips.points * (transforms + copies + pairs * (weights + max(tiles, read))))
+    return direct / (strips.points * (transforms + copied + pairs * (weights + max(tiles, read))))

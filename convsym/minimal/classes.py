@@ -24,10 +24,8 @@ def dilated(geometry: Geometry) -> bool:
 
 
 @lru_cache(maxsize=512)
-def inner(geometry: Geometry) -> Geometry:
-    """The convolution of all classes; the geometry itself where nothing is dilated."""
-    if not dilated(geometry):
-        return geometry
+def inner(geometry: Geometry, result: str) -> Geometry:
+    """The convolution of all classes, the same for every rule."""
     outputs, inputs, padding = [], [], []
     for axis, step in enumerate(geometry.dilation):
         outputs.append(ceil(geometry.outputs[axis] / step))
@@ -52,7 +50,7 @@ def _own_zeros(geometry: Geometry, axis: int) -> bool:
 
 def split(geometry: Geometry, name: str, array: Array) -> Array:
     """Classes of x or dy, (batch · classes, groups, channels, …); places that are not there are 0."""
-    own, sizes = inner(geometry), _sizes(geometry, name)
+    own, sizes = inner(geometry, name), _sizes(geometry, name)
     made = np.zeros((geometry.batch, *geometry.dilation, *array.shape[1:3], *sizes), array.dtype)
     for residues, here, there in _places(geometry, name):
         made[(slice(None), *residues, ..., *there)] = array[(..., *here)]
@@ -68,13 +66,18 @@ def join(geometry: Geometry, name: str, parts: Array, out: Array) -> None:
         out[(..., *here)] = whole[(slice(None), *residues, ..., *there)]
 
 
-def operands_of(geometry: Geometry, operands: Mapping[str, Array]) -> dict[str, Array]:
+def operands_of(geometry: Geometry, result: str, operands: Mapping[str, Array]) -> dict[str, Array]:
     """The operands of the convolution of all classes."""
     return {name: array if name == "w" else split(geometry, name, array) for name, array in operands.items()}
 
 
+def weights(geometry: Geometry, result: str, weight: Array) -> Array:
+    """The weights, which all classes share."""
+    return weight
+
+
 def _sizes(geometry: Geometry, name: str) -> tuple[int, ...]:
-    own = inner(geometry)
+    own = inner(geometry, name)
     return own.inputs if name[-1] == "x" else own.outputs
 
 

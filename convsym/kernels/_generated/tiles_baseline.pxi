@@ -489,7 +489,7 @@ cdef void dot_f32_1x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -507,7 +507,7 @@ cdef void dot_f32_1x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -527,7 +527,7 @@ cdef void dot_f32_1x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -549,7 +549,7 @@ cdef void dot_f32_1x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b3
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -573,7 +573,7 @@ cdef void dot_f32_1x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b4
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -599,7 +599,7 @@ cdef void dot_f32_1x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b5
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -621,8 +621,8 @@ cdef void dot_f32_2x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -641,8 +641,8 @@ cdef void dot_f32_2x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -663,8 +663,8 @@ cdef void dot_f32_2x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[3], c1_1 = (<lanes_f32*>d)[4], c1_2 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -687,8 +687,8 @@ cdef void dot_f32_2x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b3
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[4], c1_1 = (<lanes_f32*>d)[5], c1_2 = (<lanes_f32*>d)[6], c1_3 = (<lanes_f32*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -709,9 +709,9 @@ cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -731,9 +731,9 @@ cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[4], c2_1 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -753,10 +753,10 @@ cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -777,10 +777,10 @@ cdef void dot_f32_4x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[4], c2_1 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[6], c3_1 = (<lanes_f32*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -1367,7 +1367,7 @@ cdef void dot_f64_1x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1385,7 +1385,7 @@ cdef void dot_f64_1x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -1405,7 +1405,7 @@ cdef void dot_f64_1x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -1427,7 +1427,7 @@ cdef void dot_f64_1x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b3
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -1451,7 +1451,7 @@ cdef void dot_f64_1x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b4
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -1477,7 +1477,7 @@ cdef void dot_f64_1x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b5
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -1499,8 +1499,8 @@ cdef void dot_f64_2x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1519,8 +1519,8 @@ cdef void dot_f64_2x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -1541,8 +1541,8 @@ cdef void dot_f64_2x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[3], c1_1 = (<lanes_f64*>d)[4], c1_2 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -1565,8 +1565,8 @@ cdef void dot_f64_2x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b3
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[4], c1_1 = (<lanes_f64*>d)[5], c1_2 = (<lanes_f64*>d)[6], c1_3 = (<lanes_f64*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -1587,9 +1587,9 @@ cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1609,9 +1609,9 @@ cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[4], c2_1 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -1631,10 +1631,10 @@ cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1655,10 +1655,10 @@ cdef void dot_f64_4x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[4], c2_1 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[6], c3_1 = (<lanes_f64*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):

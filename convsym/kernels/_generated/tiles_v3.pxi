@@ -762,7 +762,7 @@ cdef void dot_f32_1x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -780,7 +780,7 @@ cdef void dot_f32_1x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -800,7 +800,7 @@ cdef void dot_f32_1x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -822,7 +822,7 @@ cdef void dot_f32_1x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b3
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -846,7 +846,7 @@ cdef void dot_f32_1x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b4
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -872,7 +872,7 @@ cdef void dot_f32_1x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b5
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -900,7 +900,7 @@ cdef void dot_f32_1x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b6
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
         for v in range(vectors):
@@ -930,7 +930,7 @@ cdef void dot_f32_1x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b7
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
         for v in range(vectors):
@@ -962,7 +962,7 @@ cdef void dot_f32_1x9(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b8
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7], c0_8 = (<lanes_f32*>d)[8]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]
         for v in range(vectors):
@@ -996,7 +996,7 @@ cdef void dot_f32_1x10(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
     cdef const float* b9
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7], c0_8 = (<lanes_f32*>d)[8], c0_9 = (<lanes_f32*>d)[9]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]
         for v in range(vectors):
@@ -1022,8 +1022,8 @@ cdef void dot_f32_2x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1042,8 +1042,8 @@ cdef void dot_f32_2x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -1064,8 +1064,8 @@ cdef void dot_f32_2x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[3], c1_1 = (<lanes_f32*>d)[4], c1_2 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -1088,8 +1088,8 @@ cdef void dot_f32_2x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b3
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[4], c1_1 = (<lanes_f32*>d)[5], c1_2 = (<lanes_f32*>d)[6], c1_3 = (<lanes_f32*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -1114,8 +1114,8 @@ cdef void dot_f32_2x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b4
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[5], c1_1 = (<lanes_f32*>d)[6], c1_2 = (<lanes_f32*>d)[7], c1_3 = (<lanes_f32*>d)[8], c1_4 = (<lanes_f32*>d)[9]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -1142,8 +1142,8 @@ cdef void dot_f32_2x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b5
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[6], c1_1 = (<lanes_f32*>d)[7], c1_2 = (<lanes_f32*>d)[8], c1_3 = (<lanes_f32*>d)[9], c1_4 = (<lanes_f32*>d)[10], c1_5 = (<lanes_f32*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -1166,9 +1166,9 @@ cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1188,9 +1188,9 @@ cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[4], c2_1 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -1212,9 +1212,9 @@ cdef void dot_f32_3x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[3], c1_1 = (<lanes_f32*>d)[4], c1_2 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[6], c2_1 = (<lanes_f32*>d)[7], c2_2 = (<lanes_f32*>d)[8]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -1235,10 +1235,10 @@ cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1259,10 +1259,10 @@ cdef void dot_f32_4x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[4], c2_1 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[6], c3_1 = (<lanes_f32*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -2168,7 +2168,7 @@ cdef void dot_f64_1x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -2186,7 +2186,7 @@ cdef void dot_f64_1x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -2206,7 +2206,7 @@ cdef void dot_f64_1x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -2228,7 +2228,7 @@ cdef void dot_f64_1x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b3
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -2252,7 +2252,7 @@ cdef void dot_f64_1x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b4
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -2278,7 +2278,7 @@ cdef void dot_f64_1x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b5
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -2306,7 +2306,7 @@ cdef void dot_f64_1x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b6
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
         for v in range(vectors):
@@ -2336,7 +2336,7 @@ cdef void dot_f64_1x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b7
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
         for v in range(vectors):
@@ -2368,7 +2368,7 @@ cdef void dot_f64_1x9(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b8
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7], c0_8 = (<lanes_f64*>d)[8]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]
         for v in range(vectors):
@@ -2402,7 +2402,7 @@ cdef void dot_f64_1x10(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
     cdef const double* b9
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7], c0_8 = (<lanes_f64*>d)[8], c0_9 = (<lanes_f64*>d)[9]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]
         for v in range(vectors):
@@ -2428,8 +2428,8 @@ cdef void dot_f64_2x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -2448,8 +2448,8 @@ cdef void dot_f64_2x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -2470,8 +2470,8 @@ cdef void dot_f64_2x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[3], c1_1 = (<lanes_f64*>d)[4], c1_2 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -2494,8 +2494,8 @@ cdef void dot_f64_2x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b3
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[4], c1_1 = (<lanes_f64*>d)[5], c1_2 = (<lanes_f64*>d)[6], c1_3 = (<lanes_f64*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -2520,8 +2520,8 @@ cdef void dot_f64_2x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b4
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[5], c1_1 = (<lanes_f64*>d)[6], c1_2 = (<lanes_f64*>d)[7], c1_3 = (<lanes_f64*>d)[8], c1_4 = (<lanes_f64*>d)[9]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -2548,8 +2548,8 @@ cdef void dot_f64_2x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b5
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[6], c1_1 = (<lanes_f64*>d)[7], c1_2 = (<lanes_f64*>d)[8], c1_3 = (<lanes_f64*>d)[9], c1_4 = (<lanes_f64*>d)[10], c1_5 = (<lanes_f64*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -2572,9 +2572,9 @@ cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -2594,9 +2594,9 @@ cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[4], c2_1 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -2618,9 +2618,9 @@ cdef void dot_f64_3x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[3], c1_1 = (<lanes_f64*>d)[4], c1_2 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[6], c2_1 = (<lanes_f64*>d)[7], c2_2 = (<lanes_f64*>d)[8]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -2641,10 +2641,10 @@ cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -2665,10 +2665,10 @@ cdef void dot_f64_4x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[4], c2_1 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[6], c3_1 = (<lanes_f64*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):

@@ -1488,7 +1488,7 @@ cdef void dot_f32_1x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1506,7 +1506,7 @@ cdef void dot_f32_1x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -1526,7 +1526,7 @@ cdef void dot_f32_1x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -1548,7 +1548,7 @@ cdef void dot_f32_1x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b3
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -1572,7 +1572,7 @@ cdef void dot_f32_1x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b4
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -1598,7 +1598,7 @@ cdef void dot_f32_1x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b5
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -1626,7 +1626,7 @@ cdef void dot_f32_1x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b6
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
         for v in range(vectors):
@@ -1656,7 +1656,7 @@ cdef void dot_f32_1x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b7
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
         for v in range(vectors):
@@ -1688,7 +1688,7 @@ cdef void dot_f32_1x9(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b8
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7], c0_8 = (<lanes_f32*>d)[8]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]
         for v in range(vectors):
@@ -1722,7 +1722,7 @@ cdef void dot_f32_1x10(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
     cdef const float* b9
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7], c0_8 = (<lanes_f32*>d)[8], c0_9 = (<lanes_f32*>d)[9]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]
         for v in range(vectors):
@@ -1758,7 +1758,7 @@ cdef void dot_f32_1x11(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
     cdef const float* b10
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7], c0_8 = (<lanes_f32*>d)[8], c0_9 = (<lanes_f32*>d)[9], c0_10 = (<lanes_f32*>d)[10]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]; b10 = b + boff[10]
         for v in range(vectors):
@@ -1796,7 +1796,7 @@ cdef void dot_f32_1x12(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
     cdef const float* b11
     cdef lanes_f32 s
     cdef lanes_f32 x0
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7], c0_8 = (<lanes_f32*>d)[8], c0_9 = (<lanes_f32*>d)[9], c0_10 = (<lanes_f32*>d)[10], c0_11 = (<lanes_f32*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]; b10 = b + boff[10]; b11 = b + boff[11]
         for v in range(vectors):
@@ -1824,8 +1824,8 @@ cdef void dot_f32_2x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -1844,8 +1844,8 @@ cdef void dot_f32_2x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -1866,8 +1866,8 @@ cdef void dot_f32_2x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[3], c1_1 = (<lanes_f32*>d)[4], c1_2 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -1890,8 +1890,8 @@ cdef void dot_f32_2x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b3
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[4], c1_1 = (<lanes_f32*>d)[5], c1_2 = (<lanes_f32*>d)[6], c1_3 = (<lanes_f32*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -1916,8 +1916,8 @@ cdef void dot_f32_2x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b4
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[5], c1_1 = (<lanes_f32*>d)[6], c1_2 = (<lanes_f32*>d)[7], c1_3 = (<lanes_f32*>d)[8], c1_4 = (<lanes_f32*>d)[9]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -1944,8 +1944,8 @@ cdef void dot_f32_2x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b5
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[6], c1_1 = (<lanes_f32*>d)[7], c1_2 = (<lanes_f32*>d)[8], c1_3 = (<lanes_f32*>d)[9], c1_4 = (<lanes_f32*>d)[10], c1_5 = (<lanes_f32*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -1974,8 +1974,8 @@ cdef void dot_f32_2x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b6
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[7], c1_1 = (<lanes_f32*>d)[8], c1_2 = (<lanes_f32*>d)[9], c1_3 = (<lanes_f32*>d)[10], c1_4 = (<lanes_f32*>d)[11], c1_5 = (<lanes_f32*>d)[12], c1_6 = (<lanes_f32*>d)[13]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
         for v in range(vectors):
@@ -2006,8 +2006,8 @@ cdef void dot_f32_2x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b7
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[8], c1_1 = (<lanes_f32*>d)[9], c1_2 = (<lanes_f32*>d)[10], c1_3 = (<lanes_f32*>d)[11], c1_4 = (<lanes_f32*>d)[12], c1_5 = (<lanes_f32*>d)[13], c1_6 = (<lanes_f32*>d)[14], c1_7 = (<lanes_f32*>d)[15]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
         for v in range(vectors):
@@ -2040,8 +2040,8 @@ cdef void dot_f32_2x9(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b8
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32, c1_8 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7], c0_8 = (<lanes_f32*>d)[8]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[9], c1_1 = (<lanes_f32*>d)[10], c1_2 = (<lanes_f32*>d)[11], c1_3 = (<lanes_f32*>d)[12], c1_4 = (<lanes_f32*>d)[13], c1_5 = (<lanes_f32*>d)[14], c1_6 = (<lanes_f32*>d)[15], c1_7 = (<lanes_f32*>d)[16], c1_8 = (<lanes_f32*>d)[17]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]
         for v in range(vectors):
@@ -2076,8 +2076,8 @@ cdef void dot_f32_2x10(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_
     cdef const float* b9
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32, c1_8 = zero_f32, c1_9 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7], c0_8 = (<lanes_f32*>d)[8], c0_9 = (<lanes_f32*>d)[9]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[10], c1_1 = (<lanes_f32*>d)[11], c1_2 = (<lanes_f32*>d)[12], c1_3 = (<lanes_f32*>d)[13], c1_4 = (<lanes_f32*>d)[14], c1_5 = (<lanes_f32*>d)[15], c1_6 = (<lanes_f32*>d)[16], c1_7 = (<lanes_f32*>d)[17], c1_8 = (<lanes_f32*>d)[18], c1_9 = (<lanes_f32*>d)[19]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]
         for v in range(vectors):
@@ -2104,9 +2104,9 @@ cdef void dot_f32_3x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -2126,9 +2126,9 @@ cdef void dot_f32_3x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[4], c2_1 = (<lanes_f32*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -2150,9 +2150,9 @@ cdef void dot_f32_3x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[3], c1_1 = (<lanes_f32*>d)[4], c1_2 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[6], c2_1 = (<lanes_f32*>d)[7], c2_2 = (<lanes_f32*>d)[8]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -2176,9 +2176,9 @@ cdef void dot_f32_3x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b3
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[4], c1_1 = (<lanes_f32*>d)[5], c1_2 = (<lanes_f32*>d)[6], c1_3 = (<lanes_f32*>d)[7]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[8], c2_1 = (<lanes_f32*>d)[9], c2_2 = (<lanes_f32*>d)[10], c2_3 = (<lanes_f32*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -2204,9 +2204,9 @@ cdef void dot_f32_3x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b4
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[5], c1_1 = (<lanes_f32*>d)[6], c1_2 = (<lanes_f32*>d)[7], c1_3 = (<lanes_f32*>d)[8], c1_4 = (<lanes_f32*>d)[9]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[10], c2_1 = (<lanes_f32*>d)[11], c2_2 = (<lanes_f32*>d)[12], c2_3 = (<lanes_f32*>d)[13], c2_4 = (<lanes_f32*>d)[14]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -2234,9 +2234,9 @@ cdef void dot_f32_3x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b5
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[6], c1_1 = (<lanes_f32*>d)[7], c1_2 = (<lanes_f32*>d)[8], c1_3 = (<lanes_f32*>d)[9], c1_4 = (<lanes_f32*>d)[10], c1_5 = (<lanes_f32*>d)[11]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[12], c2_1 = (<lanes_f32*>d)[13], c2_2 = (<lanes_f32*>d)[14], c2_3 = (<lanes_f32*>d)[15], c2_4 = (<lanes_f32*>d)[16], c2_5 = (<lanes_f32*>d)[17]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -2266,9 +2266,9 @@ cdef void dot_f32_3x7(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b6
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32, c2_6 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[7], c1_1 = (<lanes_f32*>d)[8], c1_2 = (<lanes_f32*>d)[9], c1_3 = (<lanes_f32*>d)[10], c1_4 = (<lanes_f32*>d)[11], c1_5 = (<lanes_f32*>d)[12], c1_6 = (<lanes_f32*>d)[13]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[14], c2_1 = (<lanes_f32*>d)[15], c2_2 = (<lanes_f32*>d)[16], c2_3 = (<lanes_f32*>d)[17], c2_4 = (<lanes_f32*>d)[18], c2_5 = (<lanes_f32*>d)[19], c2_6 = (<lanes_f32*>d)[20]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
         for v in range(vectors):
@@ -2300,9 +2300,9 @@ cdef void dot_f32_3x8(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b7
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32, c2_6 = zero_f32, c2_7 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5], c0_6 = (<lanes_f32*>d)[6], c0_7 = (<lanes_f32*>d)[7]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[8], c1_1 = (<lanes_f32*>d)[9], c1_2 = (<lanes_f32*>d)[10], c1_3 = (<lanes_f32*>d)[11], c1_4 = (<lanes_f32*>d)[12], c1_5 = (<lanes_f32*>d)[13], c1_6 = (<lanes_f32*>d)[14], c1_7 = (<lanes_f32*>d)[15]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[16], c2_1 = (<lanes_f32*>d)[17], c2_2 = (<lanes_f32*>d)[18], c2_3 = (<lanes_f32*>d)[19], c2_4 = (<lanes_f32*>d)[20], c2_5 = (<lanes_f32*>d)[21], c2_6 = (<lanes_f32*>d)[22], c2_7 = (<lanes_f32*>d)[23]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
         for v in range(vectors):
@@ -2328,10 +2328,10 @@ cdef void dot_f32_4x1(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b0
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -2352,10 +2352,10 @@ cdef void dot_f32_4x2(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b1
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[2], c1_1 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[4], c2_1 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[6], c3_1 = (<lanes_f32*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -2378,10 +2378,10 @@ cdef void dot_f32_4x3(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b2
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[3], c1_1 = (<lanes_f32*>d)[4], c1_2 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[6], c2_1 = (<lanes_f32*>d)[7], c2_2 = (<lanes_f32*>d)[8]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[9], c3_1 = (<lanes_f32*>d)[10], c3_2 = (<lanes_f32*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -2406,10 +2406,10 @@ cdef void dot_f32_4x4(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b3
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[4], c1_1 = (<lanes_f32*>d)[5], c1_2 = (<lanes_f32*>d)[6], c1_3 = (<lanes_f32*>d)[7]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[8], c2_1 = (<lanes_f32*>d)[9], c2_2 = (<lanes_f32*>d)[10], c2_3 = (<lanes_f32*>d)[11]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[12], c3_1 = (<lanes_f32*>d)[13], c3_2 = (<lanes_f32*>d)[14], c3_3 = (<lanes_f32*>d)[15]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -2436,10 +2436,10 @@ cdef void dot_f32_4x5(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b4
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32, c3_4 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[5], c1_1 = (<lanes_f32*>d)[6], c1_2 = (<lanes_f32*>d)[7], c1_3 = (<lanes_f32*>d)[8], c1_4 = (<lanes_f32*>d)[9]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[10], c2_1 = (<lanes_f32*>d)[11], c2_2 = (<lanes_f32*>d)[12], c2_3 = (<lanes_f32*>d)[13], c2_4 = (<lanes_f32*>d)[14]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[15], c3_1 = (<lanes_f32*>d)[16], c3_2 = (<lanes_f32*>d)[17], c3_3 = (<lanes_f32*>d)[18], c3_4 = (<lanes_f32*>d)[19]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -2468,10 +2468,10 @@ cdef void dot_f32_4x6(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_s
     cdef const float* b5
     cdef lanes_f32 s
     cdef lanes_f32 x0, x1, x2, x3
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
-    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32
-    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32, c3_4 = zero_f32, c3_5 = zero_f32
+    cdef lanes_f32 c0_0 = (<lanes_f32*>d)[0], c0_1 = (<lanes_f32*>d)[1], c0_2 = (<lanes_f32*>d)[2], c0_3 = (<lanes_f32*>d)[3], c0_4 = (<lanes_f32*>d)[4], c0_5 = (<lanes_f32*>d)[5]
+    cdef lanes_f32 c1_0 = (<lanes_f32*>d)[6], c1_1 = (<lanes_f32*>d)[7], c1_2 = (<lanes_f32*>d)[8], c1_3 = (<lanes_f32*>d)[9], c1_4 = (<lanes_f32*>d)[10], c1_5 = (<lanes_f32*>d)[11]
+    cdef lanes_f32 c2_0 = (<lanes_f32*>d)[12], c2_1 = (<lanes_f32*>d)[13], c2_2 = (<lanes_f32*>d)[14], c2_3 = (<lanes_f32*>d)[15], c2_4 = (<lanes_f32*>d)[16], c2_5 = (<lanes_f32*>d)[17]
+    cdef lanes_f32 c3_0 = (<lanes_f32*>d)[18], c3_1 = (<lanes_f32*>d)[19], c3_2 = (<lanes_f32*>d)[20], c3_3 = (<lanes_f32*>d)[21], c3_4 = (<lanes_f32*>d)[22], c3_5 = (<lanes_f32*>d)[23]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -4223,7 +4223,7 @@ cdef void dot_f64_1x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -4241,7 +4241,7 @@ cdef void dot_f64_1x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -4261,7 +4261,7 @@ cdef void dot_f64_1x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -4283,7 +4283,7 @@ cdef void dot_f64_1x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b3
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -4307,7 +4307,7 @@ cdef void dot_f64_1x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b4
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -4333,7 +4333,7 @@ cdef void dot_f64_1x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b5
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -4361,7 +4361,7 @@ cdef void dot_f64_1x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b6
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
         for v in range(vectors):
@@ -4391,7 +4391,7 @@ cdef void dot_f64_1x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b7
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
         for v in range(vectors):
@@ -4423,7 +4423,7 @@ cdef void dot_f64_1x9(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b8
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7], c0_8 = (<lanes_f64*>d)[8]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]
         for v in range(vectors):
@@ -4457,7 +4457,7 @@ cdef void dot_f64_1x10(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
     cdef const double* b9
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7], c0_8 = (<lanes_f64*>d)[8], c0_9 = (<lanes_f64*>d)[9]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]
         for v in range(vectors):
@@ -4493,7 +4493,7 @@ cdef void dot_f64_1x11(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
     cdef const double* b10
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7], c0_8 = (<lanes_f64*>d)[8], c0_9 = (<lanes_f64*>d)[9], c0_10 = (<lanes_f64*>d)[10]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]; b10 = b + boff[10]
         for v in range(vectors):
@@ -4531,7 +4531,7 @@ cdef void dot_f64_1x12(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
     cdef const double* b11
     cdef lanes_f64 s
     cdef lanes_f64 x0
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7], c0_8 = (<lanes_f64*>d)[8], c0_9 = (<lanes_f64*>d)[9], c0_10 = (<lanes_f64*>d)[10], c0_11 = (<lanes_f64*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]; b10 = b + boff[10]; b11 = b + boff[11]
         for v in range(vectors):
@@ -4559,8 +4559,8 @@ cdef void dot_f64_2x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -4579,8 +4579,8 @@ cdef void dot_f64_2x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -4601,8 +4601,8 @@ cdef void dot_f64_2x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[3], c1_1 = (<lanes_f64*>d)[4], c1_2 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -4625,8 +4625,8 @@ cdef void dot_f64_2x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b3
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[4], c1_1 = (<lanes_f64*>d)[5], c1_2 = (<lanes_f64*>d)[6], c1_3 = (<lanes_f64*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -4651,8 +4651,8 @@ cdef void dot_f64_2x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b4
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[5], c1_1 = (<lanes_f64*>d)[6], c1_2 = (<lanes_f64*>d)[7], c1_3 = (<lanes_f64*>d)[8], c1_4 = (<lanes_f64*>d)[9]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -4679,8 +4679,8 @@ cdef void dot_f64_2x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b5
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[6], c1_1 = (<lanes_f64*>d)[7], c1_2 = (<lanes_f64*>d)[8], c1_3 = (<lanes_f64*>d)[9], c1_4 = (<lanes_f64*>d)[10], c1_5 = (<lanes_f64*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -4709,8 +4709,8 @@ cdef void dot_f64_2x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b6
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[7], c1_1 = (<lanes_f64*>d)[8], c1_2 = (<lanes_f64*>d)[9], c1_3 = (<lanes_f64*>d)[10], c1_4 = (<lanes_f64*>d)[11], c1_5 = (<lanes_f64*>d)[12], c1_6 = (<lanes_f64*>d)[13]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
         for v in range(vectors):
@@ -4741,8 +4741,8 @@ cdef void dot_f64_2x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b7
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[8], c1_1 = (<lanes_f64*>d)[9], c1_2 = (<lanes_f64*>d)[10], c1_3 = (<lanes_f64*>d)[11], c1_4 = (<lanes_f64*>d)[12], c1_5 = (<lanes_f64*>d)[13], c1_6 = (<lanes_f64*>d)[14], c1_7 = (<lanes_f64*>d)[15]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
         for v in range(vectors):
@@ -4775,8 +4775,8 @@ cdef void dot_f64_2x9(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b8
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64, c1_8 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7], c0_8 = (<lanes_f64*>d)[8]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[9], c1_1 = (<lanes_f64*>d)[10], c1_2 = (<lanes_f64*>d)[11], c1_3 = (<lanes_f64*>d)[12], c1_4 = (<lanes_f64*>d)[13], c1_5 = (<lanes_f64*>d)[14], c1_6 = (<lanes_f64*>d)[15], c1_7 = (<lanes_f64*>d)[16], c1_8 = (<lanes_f64*>d)[17]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]
         for v in range(vectors):
@@ -4811,8 +4811,8 @@ cdef void dot_f64_2x10(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py
     cdef const double* b9
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64, c1_8 = zero_f64, c1_9 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7], c0_8 = (<lanes_f64*>d)[8], c0_9 = (<lanes_f64*>d)[9]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[10], c1_1 = (<lanes_f64*>d)[11], c1_2 = (<lanes_f64*>d)[12], c1_3 = (<lanes_f64*>d)[13], c1_4 = (<lanes_f64*>d)[14], c1_5 = (<lanes_f64*>d)[15], c1_6 = (<lanes_f64*>d)[16], c1_7 = (<lanes_f64*>d)[17], c1_8 = (<lanes_f64*>d)[18], c1_9 = (<lanes_f64*>d)[19]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]; b8 = b + boff[8]; b9 = b + boff[9]
         for v in range(vectors):
@@ -4839,9 +4839,9 @@ cdef void dot_f64_3x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[2]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -4861,9 +4861,9 @@ cdef void dot_f64_3x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[4], c2_1 = (<lanes_f64*>d)[5]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -4885,9 +4885,9 @@ cdef void dot_f64_3x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[3], c1_1 = (<lanes_f64*>d)[4], c1_2 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[6], c2_1 = (<lanes_f64*>d)[7], c2_2 = (<lanes_f64*>d)[8]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -4911,9 +4911,9 @@ cdef void dot_f64_3x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b3
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[4], c1_1 = (<lanes_f64*>d)[5], c1_2 = (<lanes_f64*>d)[6], c1_3 = (<lanes_f64*>d)[7]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[8], c2_1 = (<lanes_f64*>d)[9], c2_2 = (<lanes_f64*>d)[10], c2_3 = (<lanes_f64*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -4939,9 +4939,9 @@ cdef void dot_f64_3x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b4
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[5], c1_1 = (<lanes_f64*>d)[6], c1_2 = (<lanes_f64*>d)[7], c1_3 = (<lanes_f64*>d)[8], c1_4 = (<lanes_f64*>d)[9]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[10], c2_1 = (<lanes_f64*>d)[11], c2_2 = (<lanes_f64*>d)[12], c2_3 = (<lanes_f64*>d)[13], c2_4 = (<lanes_f64*>d)[14]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -4969,9 +4969,9 @@ cdef void dot_f64_3x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b5
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[6], c1_1 = (<lanes_f64*>d)[7], c1_2 = (<lanes_f64*>d)[8], c1_3 = (<lanes_f64*>d)[9], c1_4 = (<lanes_f64*>d)[10], c1_5 = (<lanes_f64*>d)[11]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[12], c2_1 = (<lanes_f64*>d)[13], c2_2 = (<lanes_f64*>d)[14], c2_3 = (<lanes_f64*>d)[15], c2_4 = (<lanes_f64*>d)[16], c2_5 = (<lanes_f64*>d)[17]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
@@ -5001,9 +5001,9 @@ cdef void dot_f64_3x7(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b6
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64, c2_6 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[7], c1_1 = (<lanes_f64*>d)[8], c1_2 = (<lanes_f64*>d)[9], c1_3 = (<lanes_f64*>d)[10], c1_4 = (<lanes_f64*>d)[11], c1_5 = (<lanes_f64*>d)[12], c1_6 = (<lanes_f64*>d)[13]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[14], c2_1 = (<lanes_f64*>d)[15], c2_2 = (<lanes_f64*>d)[16], c2_3 = (<lanes_f64*>d)[17], c2_4 = (<lanes_f64*>d)[18], c2_5 = (<lanes_f64*>d)[19], c2_6 = (<lanes_f64*>d)[20]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]
         for v in range(vectors):
@@ -5035,9 +5035,9 @@ cdef void dot_f64_3x8(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b7
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64, c2_6 = zero_f64, c2_7 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5], c0_6 = (<lanes_f64*>d)[6], c0_7 = (<lanes_f64*>d)[7]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[8], c1_1 = (<lanes_f64*>d)[9], c1_2 = (<lanes_f64*>d)[10], c1_3 = (<lanes_f64*>d)[11], c1_4 = (<lanes_f64*>d)[12], c1_5 = (<lanes_f64*>d)[13], c1_6 = (<lanes_f64*>d)[14], c1_7 = (<lanes_f64*>d)[15]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[16], c2_1 = (<lanes_f64*>d)[17], c2_2 = (<lanes_f64*>d)[18], c2_3 = (<lanes_f64*>d)[19], c2_4 = (<lanes_f64*>d)[20], c2_5 = (<lanes_f64*>d)[21], c2_6 = (<lanes_f64*>d)[22], c2_7 = (<lanes_f64*>d)[23]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]; b6 = b + boff[6]; b7 = b + boff[7]
         for v in range(vectors):
@@ -5063,10 +5063,10 @@ cdef void dot_f64_4x1(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b0
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[3]
     for l in range(lines):
         b0 = b + boff[0]
         for v in range(vectors):
@@ -5087,10 +5087,10 @@ cdef void dot_f64_4x2(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b1
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[2], c1_1 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[4], c2_1 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[6], c3_1 = (<lanes_f64*>d)[7]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]
         for v in range(vectors):
@@ -5113,10 +5113,10 @@ cdef void dot_f64_4x3(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b2
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[3], c1_1 = (<lanes_f64*>d)[4], c1_2 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[6], c2_1 = (<lanes_f64*>d)[7], c2_2 = (<lanes_f64*>d)[8]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[9], c3_1 = (<lanes_f64*>d)[10], c3_2 = (<lanes_f64*>d)[11]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]
         for v in range(vectors):
@@ -5141,10 +5141,10 @@ cdef void dot_f64_4x4(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b3
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[4], c1_1 = (<lanes_f64*>d)[5], c1_2 = (<lanes_f64*>d)[6], c1_3 = (<lanes_f64*>d)[7]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[8], c2_1 = (<lanes_f64*>d)[9], c2_2 = (<lanes_f64*>d)[10], c2_3 = (<lanes_f64*>d)[11]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[12], c3_1 = (<lanes_f64*>d)[13], c3_2 = (<lanes_f64*>d)[14], c3_3 = (<lanes_f64*>d)[15]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]
         for v in range(vectors):
@@ -5171,10 +5171,10 @@ cdef void dot_f64_4x5(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b4
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64, c3_4 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[5], c1_1 = (<lanes_f64*>d)[6], c1_2 = (<lanes_f64*>d)[7], c1_3 = (<lanes_f64*>d)[8], c1_4 = (<lanes_f64*>d)[9]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[10], c2_1 = (<lanes_f64*>d)[11], c2_2 = (<lanes_f64*>d)[12], c2_3 = (<lanes_f64*>d)[13], c2_4 = (<lanes_f64*>d)[14]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[15], c3_1 = (<lanes_f64*>d)[16], c3_2 = (<lanes_f64*>d)[17], c3_3 = (<lanes_f64*>d)[18], c3_4 = (<lanes_f64*>d)[19]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]
         for v in range(vectors):
@@ -5203,10 +5203,10 @@ cdef void dot_f64_4x6(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_
     cdef const double* b5
     cdef lanes_f64 s
     cdef lanes_f64 x0, x1, x2, x3
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
-    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64
-    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64, c3_4 = zero_f64, c3_5 = zero_f64
+    cdef lanes_f64 c0_0 = (<lanes_f64*>d)[0], c0_1 = (<lanes_f64*>d)[1], c0_2 = (<lanes_f64*>d)[2], c0_3 = (<lanes_f64*>d)[3], c0_4 = (<lanes_f64*>d)[4], c0_5 = (<lanes_f64*>d)[5]
+    cdef lanes_f64 c1_0 = (<lanes_f64*>d)[6], c1_1 = (<lanes_f64*>d)[7], c1_2 = (<lanes_f64*>d)[8], c1_3 = (<lanes_f64*>d)[9], c1_4 = (<lanes_f64*>d)[10], c1_5 = (<lanes_f64*>d)[11]
+    cdef lanes_f64 c2_0 = (<lanes_f64*>d)[12], c2_1 = (<lanes_f64*>d)[13], c2_2 = (<lanes_f64*>d)[14], c2_3 = (<lanes_f64*>d)[15], c2_4 = (<lanes_f64*>d)[16], c2_5 = (<lanes_f64*>d)[17]
+    cdef lanes_f64 c3_0 = (<lanes_f64*>d)[18], c3_1 = (<lanes_f64*>d)[19], c3_2 = (<lanes_f64*>d)[20], c3_3 = (<lanes_f64*>d)[21], c3_4 = (<lanes_f64*>d)[22], c3_5 = (<lanes_f64*>d)[23]
     for l in range(lines):
         b0 = b + boff[0]; b1 = b + boff[1]; b2 = b + boff[2]; b3 = b + boff[3]; b4 = b + boff[4]; b5 = b + boff[5]
         for v in range(vectors):
