@@ -31,8 +31,8 @@ PARTS, TILES = 8, 512
 ALONE = 2**32  # multiply-adds of a part, at most, that a thread does without looking up: about 40 ms
 TOGETHER = 6  # blocks that several threads transform at a time, at most
 ROW_BLOCKS = 4  # parts of the output channels: each is a job at each point
-# Bytes of the sums, at most, where there is one group: with 1024 channels on both sides those of all output channels took
-# 139 ms, most of it for new memory, and those of a fifth of them at a time 51.
+# Bytes of the sums, at most, where there is one group: with 1024 channels on both sides those of all output channels
+# took 139 ms, most of it for new memory, and those of a fifth of them at a time 56.
 MOST = 2**25
 
 
