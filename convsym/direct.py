@@ -338,22 +338,34 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
             own = {name: array[place.get(name, np.s_[n : n + 1, g : g + 1])] for name, array in operands.items()}
             run(replace(geometry, batch=1, groups=1), result, own, out[n : n + 1, g : g + 1])
         return
-    made = cut(geometry, result, lanes)
+    made, steps = _steps(geometry, result, char, level)
     if made.gaps:
         out[...] = 0
     read = operands[letter].reshape(-1)
     weights, flat = operands["w"].reshape(-1), out.reshape(-1)
     each, source, samples = out.size // batch, read.size // batch, _together(geometry, made)
-    plane, apart = prod(operands[letter].shape[3:]), _apart(geometry, result)
     image = np.empty(samples * made.image + lanes if made.image else 0, out.dtype)
     image[-lanes:] = 0
     for begin in range(0, batch, samples):
         count = min(samples, batch - begin)
-        part = read[begin * source :]
-        for span, deep in product(made.spans, made.blocks):
-            todo = strip(geometry, result, span, deep, char, level)
+        part, made_here = (read[begin * source :], flat[begin * each :]) if begin else (read, flat)
+        for todo, channel, weight in steps:
             if todo.fill is not None:
-                kernels.drive(todo.fill, (image, part[deep[0] * plane :]), count, kernels.MOVED * image.size, char)
+                kernels.drive(todo.fill, (image, part[channel:]), count, kernels.MOVED * image.size, char)
             for sweep, start in todo.sweeps:
-                arrays = (flat[begin * each + start :], weights[deep[0] * apart :], image if todo.fill else part)
+                arrays = (made_here[start:], weights[weight:], part if todo.fill is None else image)
                 kernels.drive(sweep, arrays, count, count * todo.work, char)
+
+
+@lru_cache(maxsize=1024)
+def _steps(
+    geometry: Geometry, result: str, char: str, level: str
+) -> tuple[Cut, tuple[tuple[Strip, int, int], ...]]:
+    """How a rule is cut, and its strips with where the channels that they read begin, and their weights."""
+    made = cut(geometry, result, kernels.tables.shapes(level).lanes[char])
+    plane, apart = prod(geometry.inputs if result == "y" else geometry.outputs), _apart(geometry, result)
+    steps = [
+        (strip(geometry, result, span, deep, char, level), deep[0] * plane, deep[0] * apart)
+        for span, deep in product(made.spans, made.blocks)
+    ]
+    return made, tuple(steps)

@@ -16,7 +16,7 @@ from convsym.kernels._generated import rules
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Geometry:
     """A resolved convolution; tuples hold one entry for each spatial axis, the slowest axis first.
 
@@ -40,13 +40,20 @@ class Geometry:
     mode: str = "zeros"
     flip: bool = False
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Geometry) and self._key == other._key
+
     def __hash__(self) -> int:
         return self._hash
 
     @cached_property
-    def _hash(self) -> int:
+    def _key(self) -> tuple[object, ...]:
         """Calls look much up by their geometry."""
-        return hash(tuple(getattr(self, field.name) for field in fields(self)))
+        return tuple(getattr(self, field.name) for field in fields(self))
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash(self._key)
 
     @cached_property
     def rank(self) -> int:

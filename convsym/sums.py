@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache
 from math import isfinite, prod
+from types import ModuleType
 
 import numpy as np
 
@@ -40,8 +41,10 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
     out : ndarray
         Of `geometry.shapes[result]` and the same dtype.
     """
-    if out.dtype.char in "fd" and is_tiled(geometry, result) and _by_tiles(geometry, result, operands, out):
-        return
+    if out.dtype.char in "fd":
+        way = _way(geometry, result, out.dtype.char, kernels.in_use())
+        if way is not None and _by_tiles(geometry, way, result, operands, out):
+            return
     out[...] = 0
     _by_nest(geometry, result, operands, out)
 
@@ -113,7 +116,7 @@ def workspace(geometry: Geometry, result: str, char: str) -> int:
         return pointwise.room(geometry, result, char, level)
     geometry = _flat(geometry)
     if result == "dw":
-        return sum(reduction.rooms(geometry, char, level))
+        return sum(reduction.schedule_of(geometry, char, level).rooms)
     return direct.room(geometry, result, kernels.tables.shapes(level).lanes[char])
 
 
@@ -121,19 +124,31 @@ def _span(values: tuple[int, ...]) -> int:
     return max(values) - min(values)
 
 
-def _by_tiles(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> bool:
+@lru_cache(maxsize=1024)
+def _way(geometry: Geometry, result: str, char: str, level: str) -> ModuleType | None:
+    """The module whose tiles make a result; None where none does."""
+    if not is_tiled(geometry, result):
+        return None
+    if depthwise.serves(geometry, result, char, level):
+        return depthwise
+    return pointwise if pointwise.serves(geometry, result) else reduction if result == "dw" else direct
+
+
+def _by_tiles(
+    geometry: Geometry, way: ModuleType, result: str, operands: Mapping[str, Array], out: Array
+) -> bool:
     """The sum by tiles; False where something that is not finite may have met places of no term."""
-    if depthwise.serves(geometry, result, out.dtype.char, kernels.in_use()):
+    if way is depthwise:
         depthwise.run(geometry, result, operands, out)
         return result != "dx" or _finite_beside(operands["w"], out)
-    if pointwise.serves(geometry, result):
+    if way is pointwise:
         pointwise.run(geometry, result, operands, out)
         return True
     flat = _flat(geometry)
     if flat is not geometry:
         operands = {name: array.reshape(flat.shapes[name]) for name, array in operands.items()}
         geometry, out = flat, out.reshape(flat.shapes[result])
-    if result == "dw":
+    if way is reduction:
         reduction.run(geometry, operands, out)
         return all_finite(out)
     direct.run(geometry, result, operands, out)
@@ -142,7 +157,7 @@ def _by_tiles(geometry: Geometry, result: str, operands: Mapping[str, Array], ou
 
 def _finite_beside(weights: Array, out: Array) -> bool:
     """Whether weights are finite; a result that is finite needs no second look at weights, which may be many more."""
-    return all_finite(min(out, weights, key=np.size)) or all_finite(weights)
+    return all_finite(out if out.size < weights.size else weights) or all_finite(weights)
 
 
 def _by_nest(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:

@@ -158,6 +158,9 @@ def drive(
     """
     compiled = _compiled(in_use(), driver.name, char)
     jobs = driver.jobs * samples
+    if work < THREADED_WORK * TILED:
+        compiled(*arrays, driver.table, 0, jobs, 1)
+        return
     team = _team(threads, work // TILED, jobs)
     step = max(team, team * TILED_WORK * jobs // max(work, 1))
     for start in range(0, jobs, step):
