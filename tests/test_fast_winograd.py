@@ -376,16 +376,17 @@ def test_a_part_that_is_not_added_is_found(many_parts, monkeypatch):
 
 
 @pytest.mark.parametrize("layer", [LAYERS[1], LAYERS[7], LAYERS[10], LAYERS[15]])
-def test_output_channels_are_cut_where_their_sums_are_many(layer, monkeypatch):
+def test_channels_are_cut_where_their_sums_are_many(layer, monkeypatch):
     geometry = geometry_of(*layer)
     operands = data(geometry, "dw")
     monkeypatch.setattr(gradients, "MOST", 2**12)
     gradients._cut.cache_clear()
-    spans = gradients._cut(minimal._innermost(geometry, "dw"), 4, "f", kernels.in_use())
+    side, spans = gradients._cut(minimal._innermost(geometry, "dw"), 4, "f", kernels.in_use())
     assert len(spans) > 1
     assert excess(geometry, "dw", operands, 4) <= 1
-    # The mutant: the last channels are left out.
-    monkeypatch.setattr(gradients, "_cut", lambda *_: spans[:-1])
+    # The mutant: the last channel is left out.
+    *most, (begin, end) = spans
+    monkeypatch.setattr(gradients, "_cut", lambda *_: (side, (*most, (begin, end - 1))))
     assert np.isnan(gradient_of_part(geometry, operands)).any()
     monkeypatch.undo()
     gradients._cut.cache_clear()

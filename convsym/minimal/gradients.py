@@ -172,24 +172,37 @@ def _block(strips: Strips, each: int, fitting: int) -> int:
 
 
 @lru_cache(maxsize=512)
-def _cut(geometry: Geometry, m: int, char: str, level: str) -> tuple[Span, ...]:
-    """Spans of the output channels, whose sums are made at a time."""
+def _cut(geometry: Geometry, m: int, char: str, level: str) -> tuple[int, tuple[Span, ...]]:
+    """Whether output (1) or input channels (0) are cut, those that are more, and the spans that are done at a time."""
     lanes, (into, out) = kernels.tables.shapes(level).lanes[char], geometry.channels
     sums = strips_of(geometry, "dw", m).points * out * ceil(into / lanes) * lanes * np.dtype(char).itemsize
-    return even(out, min(ceil(sums / MOST), out) if geometry.groups == 1 else 1)
+    side = int(out >= into)
+    most = geometry.channels[side] if geometry.groups == 1 else 1
+    return side, even(geometry.channels[side], min(ceil(sums / MOST), most))
 
 
-def _of_span(geometry: Geometry, span: Span) -> Geometry:
-    return replace(geometry, channels=(geometry.channels[0], span[1] - span[0]))
+def _of_span(geometry: Geometry, side: int, span: Span) -> Geometry:
+    """The geometry with a span of the output channels (1) or of the input channels (0)."""
+    into, out = geometry.channels
+    count = span[1] - span[0]
+    return replace(geometry, channels=(into, count) if side else (count, out))
 
 
 def run(geometry: Geometry, operands: Mapping[str, Array], out: Array, m: int) -> None:
     """Write the rule dw into `out`."""
-    cut = _cut(geometry, m, out.dtype.char, kernels.in_use())
+    side, cut = _cut(geometry, m, out.dtype.char, kernels.in_use())
+    if len(cut) == 1:
+        _some_channels(geometry, operands, out, m)
+        return
+    name = "dy" if side else "x"
     for begin, end in cut:
-        dy = operands["dy"] if len(cut) == 1 else np.ascontiguousarray(operands["dy"][:, :, begin:end])
-        given = {"x": operands["x"], "dy": dy}
-        _some_channels(_of_span(geometry, (begin, end)), given, out[:, begin:end], m)
+        own = _of_span(geometry, side, (begin, end))
+        given = {**operands, name: np.ascontiguousarray(operands[name][:, :, begin:end])}
+        part = out[:, begin:end] if side else out[:, :, begin:end]
+        made = part if side else np.empty(own.shapes["w"], out.dtype)
+        _some_channels(own, given, made, m)
+        if made is not part:
+            part[...] = made
 
 
 def _some_channels(geometry: Geometry, operands: Mapping[str, Array], out: Array, m: int) -> None:
@@ -241,7 +254,7 @@ def _pairs(made: Gradient, first: int, last: int, add: bool) -> Driver:
 def workspace(geometry: Geometry, m: int, char: str) -> int:
     """Elements that `run` borrows."""
     level, threads = kernels.in_use(), kernels.get_num_threads()
-    cut = _cut(geometry, m, char, level)
-    own = _of_span(geometry, max(cut, key=lambda span: span[1] - span[0]))
-    copied = prod(own.shapes["y"]) if len(cut) > 1 else 0
+    side, cut = _cut(geometry, m, char, level)
+    own = _of_span(geometry, side, max(cut, key=lambda span: span[1] - span[0]))
+    copied = sum(prod(own.shapes[name]) for name in ("y" if side else "xw")) if len(cut) > 1 else 0
     return sum(_rooms(gradient_of(own, m, char, level, threads), threads)) + copied
