@@ -375,11 +375,11 @@ def test_a_part_that_is_not_added_is_found(many_parts, monkeypatch):
     assert not is_near(geometry_of(*PARTED[0]), 4)
 
 
-@pytest.mark.parametrize("layer", [LAYERS[1], LAYERS[7], LAYERS[10], LAYERS[15]])
-def test_channels_are_cut_where_their_sums_are_many(layer, monkeypatch):
-    geometry = geometry_of(*layer)
+@pytest.mark.parametrize(("number", "most"), [(1, 2**14), (7, 2**12), (10, 2**12), (15, 2**14)])
+def test_channels_are_cut_where_their_sums_are_many(number, most, monkeypatch):
+    geometry = geometry_of(*LAYERS[number])
     operands = data(geometry, "dw")
-    monkeypatch.setattr(gradients, "MOST", 2**12)
+    monkeypatch.setattr(gradients, "MOST", most)
     gradients._cut.cache_clear()
     side, spans = gradients._cut(minimal._innermost(geometry, "dw"), 4, "f", kernels.in_use())
     assert len(spans) > 1
