@@ -103,15 +103,12 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
     column_blocks = ceil(len(boff) / shapes.dots[ceil(out / row_blocks)])
     plane = prod(geometry.outputs) if in_place else cotangent.size
     pitches = pitches_of(geometry.outputs) if in_place else cotangent.pitches
-    starts = np.arange(0, box[-2] if geometry.rank > 1 else 1, _together(cotangent))
-    repeats = [
-        _repeats(box, starts, its, (geometry.groups if own else groups) * channels * each, count)
-        for its, own, channels, each in (
-            (pitches, in_place, out, plane),
-            (image.pitches, image.whole, into, image.size),
-        )
+    lines = box[-2] if geometry.rank > 1 else 1
+    starts = np.arange(0, lines, _together(cotangent))
+    repeats = [  # where an array itself serves, its samples lie apart with all their groups
+        _repeats(box, starts, its, (geometry.groups if whole else groups) * channel, count)
+        for its, whole, channel in ((pitches, in_place, out * plane), (image.pitches, image.whole, into * image.size))
     ]
-    counts = np.diff([*starts, box[-2] if geometry.rank > 1 else 1])
     made = driver(
         "dot",
         len(repeats[0]) * groups * row_blocks * ceil(column_blocks / PANEL),
@@ -130,7 +127,7 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
         panel=PANEL,
         repeat_a=repeats[0],
         repeat_b=repeats[1],
-        repeat_lines=np.tile(counts, len(repeats[0]) // len(counts)),
+        repeat_lines=np.tile(np.diff([*starts, lines]), len(repeats[0]) // len(starts)),
         boff=boff,
     )
     fill = None if image.whole else fill_of(groups * into, image, prod(geometry.inputs), geometry.groups * into)

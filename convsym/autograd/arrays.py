@@ -1,7 +1,6 @@
 """NumPy's functions under their names, some of them changed: `where` and `maximum` are fast and have threads, `matmul`
 has the tiles of convolutions, `exp` is infinite without a warning; and NumPy takes long to start what is short."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil, prod
 from typing import Any
@@ -137,7 +136,7 @@ def exp(x: Any) -> Any:
         return np.exp(x)
 
 
-def sum(x: Array, axis: int | Sequence[int] | None, keepdims: bool) -> Array:
+def sum(x: Array, axis: int | tuple[int, ...] | None, keepdims: bool) -> Array:
     """The sum over axes, as ``numpy.sum``.
 
     Parameters
@@ -155,7 +154,7 @@ def sum(x: Array, axis: int | Sequence[int] | None, keepdims: bool) -> Array:
     >>> sum(np.ones((2, 3)), (1,), True).tolist()
     [[3.0], [3.0]]
     """
-    total: Array = np.add.reduce(x, axis, keepdims=keepdims)
+    total: Array = x.sum(axis, keepdims=keepdims)
     return total
 
 

@@ -149,7 +149,8 @@ def workspace(geometry: Geometry, result: str, m: int, char: str, weights: bool 
     taken = _taken(geometry)
     if taken is not None:
         own = taken.inner(geometry, result)
-        copies = sum(prod(own.shapes[name]) for name in ("x", "y", *("w" if result == "dx" and taken is depth else "")))
+        names = "xyw" if result == "dx" and taken is depth else "xy"
+        copies: int = sum(prod(own.shapes[name]) for name in names)
         return copies + workspace(own, result, m, char, weights)
     if result == "dw":
         return gradients.workspace(geometry, m, char)

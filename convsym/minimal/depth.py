@@ -39,8 +39,8 @@ def inner(geometry: Geometry, result: str) -> Geometry:
 def operands_of(geometry: Geometry, result: str, operands: Mapping[str, Array]) -> dict[str, Array]:
     """The operands of the convolution of all depths."""
     shift, depths = taps_of(geometry)[0].shift, inner(geometry, result).batch // geometry.batch
-    reads = {"y": {"x": shift}, "dw": {"x": shift, "dy": (0,)}, "dx": {"dy": [-each for each in shift]}}[result]
-    made = {name: _planes(operands[name], places, depths) for name, places in reads.items()}
+    reads: dict[str, tuple[int, ...]] = {"x": shift, "dy": (0,)} if result != "dx" else {"dy": tuple(-s for s in shift)}
+    made = {name: _planes(operands[name], reads[name], depths) for name in reads.keys() & operands.keys()}
     return made | {"w": weights(geometry, result, operands["w"])} if "w" in operands else made
 
 
