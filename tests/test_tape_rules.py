@@ -314,6 +314,37 @@ def test_the_fast_where_is_numpys():
         _ = arrays.no_such_function
 
 
+def unlike_numpys(functions):
+    """Which functions of short arrays are not NumPy's, for arrays of several shapes and indices that are none's default."""
+    random = np.random.default_rng(2)
+    for shape in ((), (1,), (5,), (4, 3), (3, 1), (2, 3, 4), (0, 3)):
+        x = random.standard_normal(shape)
+        for axes in (None, (), *((axis,) for axis in range(len(shape))), tuple(range(len(shape)))):
+            if not np.array_equal(functions.sum(x, axes, True), np.sum(x, axes, keepdims=True)):
+                yield f"sum {shape} {axes}"
+        for full in ((2, *shape), (2000, 3, *shape), shape):
+            have, want = functions.broadcast_to(x, full), np.broadcast_to(x, full)
+            if have.shape != want.shape or not np.array_equal(have, want):
+                yield f"broadcast_to {shape} {full}"
+        for axis in range(len(shape) if x.size else 0):
+            k = random.integers(0, shape[axis], [1 if a == axis else n for a, n in enumerate(shape)])
+            if not np.array_equal(functions.take_along_axis(x, k, axis), np.take_along_axis(x, k, axis)):
+                yield f"take_along_axis {shape} {axis}"
+        if len(shape) > 1 and functions.swapaxes(x, 0, -1).shape != x.swapaxes(0, -1).shape:
+            yield f"swapaxes {shape}"
+
+
+def test_functions_that_start_sooner_are_numpys():
+    assert list(unlike_numpys(arrays)) == []
+
+
+def test_a_row_that_is_picked_from_the_one_beside_is_found(monkeypatch):
+    """The mutant: places counted from the last row."""
+    right = arrays.take_along_axis
+    monkeypatch.setattr(arrays, "take_along_axis", lambda x, k, axis: right(x[::-1], k, axis))
+    assert any("take_along_axis" in line for line in unlike_numpys(arrays))
+
+
 def test_a_sigmoid_far_from_zero_warns_of_nothing():
     x = np.array([-1000.0, 0, 1000])
     with np.errstate(all="raise", under="ignore"):
@@ -322,8 +353,8 @@ def test_a_sigmoid_far_from_zero_warns_of_nothing():
             RULES["sigmoid"].forward(np, x)
 
 
-def unlike_numpy_in_blocks(where, maximum, threads):
-    """Which of two functions of long arrays are not NumPy's, for any number of threads."""
+def unlike_numpy_in_blocks(where, maximum, threads, where_positive=arrays.where_positive):
+    """Which functions of long arrays are not NumPy's, for any number of threads."""
     random = np.random.default_rng(1)
     odd = np.array([np.nan, np.inf, -np.inf, -0.0, 0.0, 1.5, -2.5])
     for dtype, size, count in itertools.product("fd", (arrays.BLOCK, 5 * arrays.BLOCK + 7), (1, 3)):
@@ -333,6 +364,11 @@ def unlike_numpy_in_blocks(where, maximum, threads):
             yield "where"
         if not np.array_equal(maximum(values, 0), np.maximum(values, 0), equal_nan=True):
             yield "maximum"
+        signs = random.permutation(values)
+        for x, yes in ((signs, values), (signs.reshape(-1, 1), values[:, None]), (signs[::2], values[::2])):
+            want = np.where(x > 0, yes, values.dtype.type(0))
+            if where_positive(x, yes).tobytes() != want.tobytes():
+                yield "where_positive"
 
 
 def test_long_arrays_are_numpys_too(threads):
@@ -343,8 +379,11 @@ def test_what_drops_a_number_or_keeps_a_nan_from_a_block_is_found(threads):
     def where(condition, yes, no):
         return arrays.where(condition, np.nan_to_num(yes), no)
 
-    found = set(unlike_numpy_in_blocks(where, lambda a, b: np.where(a > b, a, b), threads))
-    assert found == {"where", "maximum"}
+    def where_positive(x, yes):
+        return arrays.where(x >= 0, yes, 0)
+
+    found = set(unlike_numpy_in_blocks(where, lambda a, b: np.where(a > b, a, b), threads, where_positive))
+    assert found == {"where", "maximum", "where_positive"}
 
 
 @pytest.mark.filterwarnings("ignore")
