@@ -315,7 +315,7 @@ def test_the_fast_where_is_numpys():
 
 
 def unlike_numpys(functions):
-    """Which functions of short arrays are not NumPy's, for arrays of several shapes and indices that are none's default."""
+    """Which functions of short arrays are not NumPy's, for arrays of several shapes."""
     random = np.random.default_rng(2)
     for shape in ((), (1,), (5,), (4, 3), (3, 1), (2, 3, 4), (0, 3)):
         x = random.standard_normal(shape)
