@@ -319,13 +319,13 @@ def room(geometry: Geometry, result: str, lanes: int) -> int:
     """Elements of the images of the rule y or dx."""
     if geometry.groups > 1 and _is_deep(geometry, result, lanes):
         geometry = replace(geometry, groups=1)
-    made = cut(geometry, result, lanes)
-    return _together(geometry, made) * made.image + lanes if made.image else 0
+    return _together(geometry, cut(geometry, result, lanes), lanes)[1]
 
 
-def _together(geometry: Geometry, made: Cut) -> int:
-    """Samples that are done at a time: as many for each thread as fit into its second cache."""
-    return min(geometry.batch, made.samples * kernels.get_num_threads())
+def _together(geometry: Geometry, made: Cut, lanes: int) -> tuple[int, int]:
+    """Samples done at a time, for each thread as many as fit into its second cache; elements of their images."""
+    samples = min(geometry.batch, made.samples * kernels.get_num_threads())
+    return samples, samples * made.image + lanes if made.image else 0
 
 
 def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
@@ -343,17 +343,17 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
         out[...] = 0
     read = operands[letter].reshape(-1)
     weights, flat = operands["w"].reshape(-1), out.reshape(-1)
-    each, source, samples = out.size // batch, read.size // batch, _together(geometry, made)
-    image = np.empty(samples * made.image + lanes if made.image else 0, out.dtype)
+    each, source = out.size // batch, read.size // batch
+    samples, size = _together(geometry, made, lanes)
+    image = np.empty(size, out.dtype)
     image[-lanes:] = 0
     for begin in range(0, batch, samples):
-        count = min(samples, batch - begin)
-        part, made_here = (read[begin * source :], flat[begin * each :]) if begin else (read, flat)
+        count, part, results = min(samples, batch - begin), read[begin * source :], flat[begin * each :]
         for todo, channel, weight in steps:
             if todo.fill is not None:
                 kernels.drive(todo.fill, (image, part[channel:]), count, kernels.MOVED * image.size, char)
             for sweep, start in todo.sweeps:
-                arrays = (made_here[start:], weights[weight:], part if todo.fill is None else image)
+                arrays = (results[start:], weights[weight:], part if todo.fill is None else image)
                 kernels.drive(sweep, arrays, count, count * todo.work, char)
 
 

@@ -1,7 +1,8 @@
 """The weight gradient as dot products: lanes are positions along a line, whose sums are added last.
 
-For few output channels, such as depthwise and one-channel convolutions. Lines of dy are rounded up to whole vectors
-with zeros; x is split into the residue classes of its stride, so that every tap reads vectors.
+For few channels, such as those of depthwise and first layers. Lines of dy that are whole vectors are read where they
+lie, others are rounded up with zeros; x is split into the residue classes of its stride, so that every tap reads
+vectors.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 from convsym import kernels
 from convsym.direct import fill_of
 from convsym.geometry import Geometry, Shape
-from convsym.kernels.tables import driver
+from convsym.kernels.tables import Shapes, cycles, driver
 from convsym.strips import Part, Size, Span, spans
 from convsym.taps import Axis, Image, Integers, all_sums, grid, pitches_of, taps_of
 
@@ -31,7 +32,7 @@ def room(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> t
     cotangent, image = _images(geometry, span, kernels.tables.shapes(level).lanes[char])
     lines = end - begin if geometry.rank == 2 else geometry.outputs[-2] if geometry.rank > 2 else 1
     planes = prod((end - begin, *geometry.outputs[1:])[:-2])
-    sums = count * planes * ceil(lines / _together(cotangent)) + 2
+    sums = count * planes * ceil(lines / _together(cotangent.axes[-1].length)) + 2
     filled = 0 if image.whole else count * groups * into * image.size
     laid = count * groups * out * cotangent.size if is_laid(geometry, char, level) else 0
     return filled, laid, sums * groups * out * into * prod(geometry.kernel)
@@ -42,21 +43,26 @@ def time(geometry: Geometry, char: str, level: str) -> float:
     shapes, (into, out) = kernels.tables.shapes(level), geometry.channels
     size, columns = geometry.outputs[-1], into * prod(geometry.kernel)
     vectors = ceil(size / shapes.lanes[char])
-    row_blocks = ceil(out / max(shapes.dots))
-    m = ceil(out / row_blocks)
-    column_blocks = ceil(columns / shapes.dots[m])
-    n = columns / column_blocks
-    tiles = row_blocks * column_blocks * (ADDED * vectors * max(m * n / 2, (m + n) / 2, 4) + LINE)
+    row_blocks, rows, column_blocks = _blocks(geometry, shapes)
+    tiles = row_blocks * column_blocks * (ADDED * vectors * cycles(rows, columns / column_blocks) + LINE)
     lines = prod(geometry.outputs[:-1])
-    together = min(max(1, LINES // size), *geometry.outputs[-2:-1], lines)
+    together = min(_together(size), *geometry.outputs[-2:-1], lines)
     laid = LAID * out * size if is_laid(geometry, char, level) else 0
     split = SPLIT * into * prod(geometry.inputs) if geometry.stride[-1] > 1 else 0
     return lines * (tiles + LANES * out * columns / together + laid) + split
 
 
-def _together(cotangent: Image) -> int:
-    """Lines whose dot products are summed together."""
-    return max(1, LINES // cotangent.axes[-1].length)
+def _blocks(geometry: Geometry, shapes: Shapes) -> tuple[int, int, int]:
+    """Blocks of rows, the rows of the largest, and blocks of columns."""
+    into, out = geometry.channels
+    row_blocks = ceil(out / max(shapes.dots))
+    rows = ceil(out / row_blocks)
+    return row_blocks, rows, ceil(into * prod(geometry.kernel) / shapes.dots[rows])
+
+
+def _together(length: int) -> int:
+    """Lines of so many elements whose dot products are summed together."""
+    return max(1, LINES // length)
 
 
 def is_laid(geometry: Geometry, char: str, level: str) -> bool:
@@ -99,12 +105,11 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
         for number, (own, pitch) in enumerate(zip(taps, image.pitches, strict=True))
     ]
     boff = all_sums([np.arange(into) * image.size, *columns])
-    row_blocks = ceil(out / max(shapes.dots))
-    column_blocks = ceil(len(boff) / shapes.dots[ceil(out / row_blocks)])
+    row_blocks, most_rows, column_blocks = _blocks(geometry, shapes)
     plane = prod(geometry.outputs) if in_place else cotangent.size
     pitches = pitches_of(geometry.outputs) if in_place else cotangent.pitches
     lines = box[-2] if geometry.rank > 1 else 1
-    starts = np.arange(0, lines, _together(cotangent))
+    starts = np.arange(0, lines, _together(vectors * lanes))
     repeats = [  # where an array itself serves, its samples lie apart with all their groups
         _repeats(box, starts, its, (geometry.groups if whole else groups) * channel, count)
         for its, whole, channel in ((pitches, in_place, out * plane), (image.pitches, image.whole, into * image.size))
@@ -123,7 +128,7 @@ def part(geometry: Geometry, span: Span, size: Size, char: str, level: str) -> P
         al=vectors * lanes,
         group_b=into * image.size,
         bl=image.pitches[-2] if geometry.rank > 1 else 0,
-        block=max(1, HELD // (ceil(out / row_blocks) * vectors * lanes)),
+        block=max(1, HELD // (most_rows * vectors * lanes)),
         panel=PANEL,
         repeat_a=repeats[0],
         repeat_b=repeats[1],

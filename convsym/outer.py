@@ -13,7 +13,7 @@ import numpy as np
 from convsym import kernels
 from convsym.direct import fill_of
 from convsym.geometry import Geometry
-from convsym.kernels.tables import Driver, driver
+from convsym.kernels.tables import Driver, cycles, driver
 from convsym.strips import Part, Size, Span
 from convsym.taps import Axis, Image, Integers, Taps, all_sums, grid, taps_of
 
@@ -59,7 +59,7 @@ def outer_shape(geometry: Geometry, char: str, level: str) -> Outer:
             blocks = ceil(vectors / widest)
             row_blocks = ceil(rows / most)
             m, n = rows / row_blocks, ceil(vectors / blocks)
-            step = max(m * n / 2, (m + n) / 2, 4) + STEP + READ * n
+            step = cycles(m, n) + STEP + READ * n
             time = others * row_blocks * blocks * step + LAID * out
             if n in shapes.rows and (best is None or time < best.time):
                 best = Outer(blocks, n * lanes, by_channel, row_blocks, time)

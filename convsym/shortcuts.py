@@ -81,11 +81,7 @@ class Straight:
         """The result in the caller's shape."""
         (one, shape), (other, its) = self._operands
         operands = {one: first.reshape(shape), other: second.reshape(its)}
-        if self.kept.choice.name == "direct":
-            value = np.empty(self.geometry.shapes[self.result], first.dtype)
-            sums.run(self.geometry, self.result, operands, value)
-        else:
-            value = by_algorithm(self.geometry, self.result, operands, self.kept, None)
+        value = by_algorithm(self.geometry, self.result, operands, self.kept, None)
         value = value.reshape(self.geometry.public_shapes[self.result])
         return value if bias is None else with_bias(value, bias, self.geometry.rank)
 

@@ -107,15 +107,16 @@ def _flat(geometry: Geometry) -> Geometry:
 
 def workspace(geometry: Geometry, result: str, char: str) -> int:
     """Elements of float32 or float64 that the sum takes beside its arrays."""
-    if char not in "fd" or not is_tiled(geometry, result):
-        return 0
     level = kernels.in_use()
-    if depthwise.serves(geometry, result, char, level):
+    way = _way(geometry, result, char, level) if char in "fd" else None
+    if way is None:
+        return 0
+    if way is depthwise:
         return depthwise.room(geometry, result, char, level)
-    if pointwise.serves(geometry, result):
+    if way is pointwise:
         return pointwise.room(geometry, result, char, level)
     geometry = _flat(geometry)
-    if result == "dw":
+    if way is reduction:
         return sum(reduction.schedule_of(geometry, char, level).rooms)
     return direct.room(geometry, result, kernels.tables.shapes(level).lanes[char])
 

@@ -158,7 +158,7 @@ def drive(
     """
     compiled = _compiled(in_use(), driver.name, char)
     jobs = driver.jobs * samples
-    if work < THREADED_WORK * TILED:
+    if work < THREADED_WORK * TILED:  # one thread and one block: nothing is asked, for small layers are called often
         compiled(*arrays, driver.table, 0, jobs, 1)
         return
     team = _team(threads, work // TILED, jobs)

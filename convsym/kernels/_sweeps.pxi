@@ -385,33 +385,31 @@ cdef void add_lanes(real* out, const real* made, Py_ssize_t number) noexcept nog
         first += lanes
 
 
-cdef void dot_tiles(real* made, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t first, Py_ssize_t last, Py_ssize_t lines) noexcept nogil:
-    """Tiles first ... last of the columns: lines are done block by block, so that those of the rows stay in the first cache."""
-    cdef Py_ssize_t l = 0, k, j, columns, count
-    while l < lines:
-        count = min(s[11], lines - l)
-        for k in range(first, last):
-            j = floordiv(k*s[1], s[4])
-            columns = floordiv((k + 1)*s[1], s[4]) - j
-            if real is float:
-                choose_dot_f32(rows, columns)(
-                    count, s[5], a + l*s[8], s[7], s[8], b + l*s[10], s[10], s + s[16] + j, made + (k - first)*(LARGEST//<Py_ssize_t>sizeof(real)),
-                )
-            else:
-                choose_dot_f64(rows, columns)(
-                    count, s[5], a + l*s[8], s[7], s[8], b + l*s[10], s[10], s + s[16] + j, made + (k - first)*(LARGEST//<Py_ssize_t>sizeof(real)),
-                )
-        l += count
+cdef inline void run_dot(
+    Py_ssize_t rows, Py_ssize_t columns, Py_ssize_t lines, Py_ssize_t vectors, const real* a, Py_ssize_t am,
+    Py_ssize_t al, const real* b, Py_ssize_t bl, const Py_ssize_t* boff, real* made,
+) noexcept nogil:
+    if real is float:
+        choose_dot_f32(rows, columns)(lines, vectors, a, am, al, b, bl, boff, made)
+    else:
+        choose_dot_f64(rows, columns)(lines, vectors, a, am, al, b, bl, boff, made)
+
+
+cdef inline Py_ssize_t first_column(const Py_ssize_t* s, Py_ssize_t tile) noexcept nogil:
+    return floordiv(tile*s[1], s[4])
 
 
 cdef void dot_job(real* dw, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
-    """Dot products of a block of rows with a panel of columns over one block of lines, lane by lane, then together."""
+    """Dot products of a block of rows with a panel of columns over one block of lines, lane by lane, then together.
+
+    Some of the lines are done at a time, with all columns, so that those of the rows stay in the first cache.
+    """
     cdef char[PANEL*LARGEST + LARGEST_TURNED] room
     cdef char[LARGEST_TURNED] room_of_sums
     cdef real* made = <real*>room
     cdef real* sums = <real*>room_of_sums
     cdef Py_ssize_t panels = ceildiv(s[4], s[12]), first = floormod(job, panels)*s[12], last = min(first + s[12], s[4])
-    cdef Py_ssize_t g, m, j, k, n, rows, columns
+    cdef Py_ssize_t apart = LARGEST//<Py_ssize_t>sizeof(real), g, m, j, k, n, l = 0, rows, columns, lines
     job = floordiv(job, panels)
     m = floormod(job, s[3])
     job = floordiv(job, s[3])
@@ -420,13 +418,24 @@ cdef void dot_job(real* dw, const real* a, const real* b, const Py_ssize_t* s, P
     rows = floordiv((m + 1)*s[0], s[3])
     m = floordiv(m*s[0], s[3])
     rows -= m
-    memset(room, 0, (last - first)*LARGEST)
-    dot_tiles(made, a + s[s[13] + job] + g*s[6] + m*s[7], b + s[s[14] + job] + g*s[9], s, rows, first, last, s[s[15] + job])
+    a += s[s[13] + job] + g*s[6] + m*s[7]
+    b += s[s[14] + job] + g*s[9]
     dw += (job*s[2] + g)*s[0]*s[1] + m*s[1]
+    memset(room, 0, (last - first)*LARGEST)
+    lines = s[s[15] + job]
+    while l < lines:
+        for k in range(first, last):
+            j = first_column(s, k)
+            columns = first_column(s, k + 1) - j
+            run_dot(
+                rows, columns, min(s[11], lines - l), s[5], a + l*s[8], s[7], s[8], b + l*s[10], s[10], s + s[16] + j,
+                made + (k - first)*apart,
+            )
+        l += s[11]
     for k in range(first, last):
-        j = floordiv(k*s[1], s[4])
-        columns = floordiv((k + 1)*s[1], s[4]) - j
-        add_lanes(sums, made + (k - first)*(LARGEST//<Py_ssize_t>sizeof(real)), rows*columns)
+        j = first_column(s, k)
+        columns = first_column(s, k + 1) - j
+        add_lanes(sums, made + (k - first)*apart, rows*columns)
         for m in range(rows):
             for n in range(columns):
                 dw[m*s[1] + j + n] = sums[m*columns + n]

@@ -132,6 +132,11 @@ class Shapes:
     lanes: Mapping[str, int]
 
 
+def cycles(rows: float, vectors: float) -> float:
+    """Cycles of a step of a tile: two multiply-adds or two reads are done at a time, and an addition takes four."""
+    return max(rows * vectors / 2, (rows + vectors) / 2, 4)
+
+
 @lru_cache(maxsize=4)
 def shapes(level: str) -> Shapes:
     """The tiles of a compiled level."""

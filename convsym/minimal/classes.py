@@ -23,9 +23,14 @@ def dilated(geometry: Geometry) -> bool:
     return set(geometry.dilation) != {1}
 
 
-@lru_cache(maxsize=512)
 def inner(geometry: Geometry, result: str) -> Geometry:
     """The convolution of all classes, the same for every rule."""
+    return _every(geometry)
+
+
+@lru_cache(maxsize=512)
+def _every(geometry: Geometry) -> Geometry:
+    """The convolution of all classes."""
     outputs, inputs, padding = [], [], []
     for axis, step in enumerate(geometry.dilation):
         outputs.append(ceil(geometry.outputs[axis] / step))
@@ -50,7 +55,7 @@ def _own_zeros(geometry: Geometry, axis: int) -> bool:
 
 def split(geometry: Geometry, name: str, array: Array) -> Array:
     """Classes of x or dy, (batch · classes, groups, channels, …); places that are not there are 0."""
-    own, sizes = inner(geometry, name), _sizes(geometry, name)
+    own, sizes = _every(geometry), _sizes(geometry, name)
     made = np.zeros((geometry.batch, *geometry.dilation, *array.shape[1:3], *sizes), array.dtype)
     for residues, here, there in _places(geometry, name):
         made[(slice(None), *residues, ..., *there)] = array[(..., *here)]
@@ -77,7 +82,7 @@ def weights(geometry: Geometry, result: str, weight: Array) -> Array:
 
 
 def _sizes(geometry: Geometry, name: str) -> tuple[int, ...]:
-    own = inner(geometry, name)
+    own = _every(geometry)
     return own.inputs if name[-1] == "x" else own.outputs
 
 

@@ -87,7 +87,7 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str, threads: int)
     lanes, item, groups = shapes.lanes[char], np.dtype(char).itemsize, geometry.groups
     into, out = geometry.channels
     vectors = ceil(out / lanes), ceil(into / lanes)
-    sums = groups * strips.points * out * vectors[1] * lanes
+    sums = _sums(geometry, strips, lanes)
     tile = groups * strips.points * sum(vectors) * lanes * item
     block = _block(strips, tile, BLOCK if sums * item <= BLOCK else 2 * BLOCK)
     spans = even(strips.number, _parts(strips))
@@ -160,6 +160,12 @@ def gradient_of(geometry: Geometry, m: int, char: str, level: str, threads: int)
     )
 
 
+def _sums(geometry: Geometry, strips: Strips, lanes: int) -> int:
+    """Elements of the sums of all points."""
+    into, out = geometry.channels
+    return geometry.groups * strips.points * out * ceil(into / lanes) * lanes
+
+
 def _parts(strips: Strips) -> int:
     """Parts of the strips: a power of two."""
     most = min(PARTS, strips.tiles(0, strips.number) // TILES, strips.number)
@@ -174,11 +180,10 @@ def _block(strips: Strips, each: int, fitting: int) -> int:
 @lru_cache(maxsize=512)
 def _cut(geometry: Geometry, m: int, char: str, level: str) -> tuple[int, tuple[Span, ...]]:
     """Whether output (1) or input channels (0) are cut, those that are more, and the spans that are done at a time."""
-    lanes, (into, out) = kernels.tables.shapes(level).lanes[char], geometry.channels
-    sums = strips_of(geometry, "dw", m).points * out * ceil(into / lanes) * lanes * np.dtype(char).itemsize
-    side = int(out >= into)
+    sums = _sums(geometry, strips_of(geometry, "dw", m), kernels.tables.shapes(level).lanes[char])
+    side = int(geometry.channels[1] >= geometry.channels[0])
     most = geometry.channels[side] if geometry.groups == 1 else 1
-    return side, even(geometry.channels[side], min(ceil(sums / MOST), most))
+    return side, even(geometry.channels[side], min(ceil(sums * np.dtype(char).itemsize / MOST), most))
 
 
 def _of_span(geometry: Geometry, side: int, span: Span) -> Geometry:
