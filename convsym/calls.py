@@ -123,7 +123,8 @@ def _remember(op: Operation, kind: str, geometry: Geometry, first: Any, second: 
     )  # fmt: skip
     straight = shortcuts.straight(*asked_for)
     route = partial(_repeated, replace(op, how=replace(how, out=None)), kind, geometry, straight)
-    kernels.door().remember(_code(op, kind), first, second, steps, shortcuts.shortcut(*asked_for), route)
+    plan, tiles = shortcuts.shortcut(*asked_for), shortcuts.steps(*asked_for)
+    kernels.door().remember(_code(op, kind), first, second, steps, plan, tiles, route)
 
 
 def _code(op: Operation, kind: str) -> int:

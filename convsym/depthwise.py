@@ -4,7 +4,7 @@ As many groups as there are lanes are turned into a small padded image with its 
 output is one vector, wherever it lies, so neither strides nor borders nor short rows leave lanes idle.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, prod
@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from convsym import kernels, scratch
-from convsym.direct import ResidueClass, classes_of
 from convsym.gate import Array
 from convsym.geometry import Geometry
-from convsym.kernels.tables import driver
+from convsym.kernels.tables import Course, driver
 from convsym.rooms import Roomed
 from convsym.strips import Span, even
+from convsym.sweeps import ResidueClass, classes_of
 from convsym.taps import Axis, Image, Integers, all_sums, has_gaps, pitches_of, taps_of
 
 # Products of a group's channels up to which lanes are groups; elements of a thread's room, for which any size from
@@ -26,6 +26,8 @@ from convsym.taps import Axis, Image, Integers, all_sums, has_gaps, pitches_of, 
 CHANNELS, ROOM, MOST = 4, 2**15, 2**17
 # Groups from which lanes are groups at every level: slices of a call that have so many are done as the whole.
 GROUPS = 16
+# The operands in the order in which drivers take them.
+READ = {"y": ("x", "w"), "dx": ("dy", "w"), "dw": ("x", "dy")}
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,14 @@ def room(geometry: Geometry, result: str, char: str, level: str) -> int:
     return plan(geometry, result, char, level).elements
 
 
-def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
-    """Write a rule into `out`."""
-    read = {"y": ("x", "w"), "dx": ("dy", "w"), "dw": ("x", "dy")}[result]
-    plan(geometry, result, out.dtype.char, kernels.in_use()).run(out, [operands[name] for name in read])
+def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
+    """What writes a rule into an array."""
+    return plan(geometry, result, char, level).bound(READ[result])
+
+
+def course(geometry: Geometry, result: str, char: str, level: str) -> Course:
+    """A rule as a step of a call."""
+    return plan(geometry, result, char, level).course(READ[result])
 
 
 @lru_cache(maxsize=1024)

@@ -12,10 +12,10 @@ from math import ceil, prod
 import numpy as np
 
 from convsym import kernels
-from convsym.direct import fill_of
 from convsym.geometry import Geometry, Shape
 from convsym.kernels.tables import Shapes, cycles, driver
 from convsym.strips import Part, Size, Span, spans
+from convsym.sweeps import fill_of
 from convsym.taps import Axis, Image, Integers, all_sums, grid, pitches_of, taps_of
 
 # Elements of the lines of dy whose dot products are summed together, and of the lines of a tile's rows that are gone

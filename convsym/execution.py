@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import choice, depthwise, fourier, gate, kernels, margins, memory, minimal, plans, polyphase, sums
+from convsym import choice, depthwise, fourier, gate, kernels, margins, memory, minimal, plans, polyphase, scratch, sums
 from convsym.arguments import one_of
 from convsym.choice import Choice
 from convsym.errors import KernelError
@@ -217,7 +217,7 @@ def by_algorithm(
         raise KernelError(
             f"algorithm={name!r} runs compiled loops, and there are none for dtype object; use algorithm='reference'"
         )
-    out = np.empty(geometry.shapes[result], dtype) if room is None else room
+    out = scratch.aligned(geometry.shapes[result], dtype) if room is None else room
     if not geometry.batch:
         out[...] = 0
     elif name == "reference":

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from convsym import arguments
+from convsym.kernels import levels
 
 # A share of the memory that is free: a call should not drive other programs out of theirs.
 SHARE = 4
@@ -39,6 +40,8 @@ def set_memory_limit(limit: int | None) -> None:
     """
     global _limit
     _limit = None if limit is None else arguments.integer(limit, "limit", 0)
+    if levels.built():
+        levels.door().forget()  # it has been asked whether calls take too much
 
 
 def get_memory_limit() -> int:

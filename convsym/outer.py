@@ -11,10 +11,10 @@ from math import ceil, prod
 import numpy as np
 
 from convsym import kernels
-from convsym.direct import fill_of
 from convsym.geometry import Geometry
 from convsym.kernels.tables import Driver, cycles, driver
 from convsym.strips import Part, Size, Span
+from convsym.sweeps import fill_of
 from convsym.taps import Axis, Image, Integers, Taps, all_sums, grid, taps_of
 
 TURNED = 64  # positions that are laid anew at a time

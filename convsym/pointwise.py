@@ -4,14 +4,14 @@ Columns are positions, of all samples, for y and dx, and input channels for dw. 
 room, so that it lies in the first cache in rows that follow each other while all rows of C go by.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import ceil, prod
 
 from convsym import kernels, scratch
 from convsym.gate import Array
 from convsym.geometry import Geometry
-from convsym.kernels.tables import Shapes, driver
+from convsym.kernels.tables import Course, Shapes, driver
 from convsym.rooms import Roomed
 from convsym.strips import STRIP
 from convsym.taps import grid, pitches_of, taps_of
@@ -21,6 +21,8 @@ from convsym.taps import grid, pitches_of, taps_of
 WIDEST, BLOCK, LONG = 4, 2**13, 2**14
 # Jobs that there should be for threads, and rows of one at least: each lays its own block of B.
 JOBS, ROWS = 16, 64
+# The operands in the order in which drivers take them.
+READ = {"y": ("w", "x"), "dx": ("w", "dy"), "dw": ("dy", "x")}
 
 
 @lru_cache(maxsize=1024)
@@ -38,10 +40,14 @@ def room(geometry: Geometry, result: str, char: str, level: str) -> int:
     return plan(geometry, result, char, level).elements
 
 
-def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Array) -> None:
-    """Write a rule into `out`."""
-    read = {"y": ("w", "x"), "dx": ("w", "dy"), "dw": ("dy", "x")}[result]
-    plan(geometry, result, out.dtype.char, kernels.in_use()).run(out, [operands[name] for name in read])
+def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
+    """What writes a rule into an array."""
+    return plan(geometry, result, char, level).bound(READ[result])
+
+
+def course(geometry: Geometry, result: str, char: str, level: str) -> Course:
+    """A rule as a step of a call."""
+    return plan(geometry, result, char, level).course(READ[result])
 
 
 @lru_cache(maxsize=1024)
@@ -85,6 +91,7 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Roomed:
         "image_y": groups * rows * positions,
         "room": scratch.lines(depth * width),
         "gathered": int(geometry.inputs != geometry.outputs),
+        "early": int(columns * (rows + summed) > STRIP),
     }
     apart = [step * pitch for step, pitch in zip(steps, pitches_of(geometry.inputs), strict=True)]
     name = "pointwise_dw" if result == "dw" else "pointwise"

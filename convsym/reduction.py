@@ -4,16 +4,15 @@ With many channels it is made of outer products, with few of dot products, which
 Either goes over strips of positions, whose sums are added in one fixed order.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 
-import numpy as np
-
-from convsym import dots, kernels, outer
+from convsym import dots, kernels, outer, scratch
 from convsym.gate import Array
 from convsym.geometry import Geometry
+from convsym.kernels.tables import Course, Step
 from convsym.strips import Size, Span, at_once, spans
 
 
@@ -62,20 +61,51 @@ def schedule_of(geometry: Geometry, char: str, level: str) -> Schedule:
     return Schedule(by_outer, *size, cut, prod(geometry.shapes["w"][1:]), rooms)
 
 
-def run(geometry: Geometry, operands: Mapping[str, Array], out: Array) -> None:
-    """Write the rule dw into `out`."""
-    char, level = out.dtype.char, kernels.in_use()
-    schedule = schedule_of(geometry, char, level)
-    made, x, dy = _Rooms(geometry, schedule, char, level), operands["x"], operands["dy"]
-    for group in range(0, geometry.groups, schedule.groups):
-        end = min(group + schedule.groups, geometry.groups)
-        made.total[...] = 0
-        for begin in range(0, geometry.batch, schedule.samples):
-            size = min(schedule.samples, geometry.batch - begin), end - group
-            read, given = _from(x, begin, group), _from(dy, begin, group)
-            for span in schedule.spans:
-                made.add(span, size, read, given)
-        made.finish(out[group:end])
+def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
+    """What writes the rule dw, the one that there is, into an array."""
+    return partial(_run, geometry, schedule_of(geometry, char, level), char, level)
+
+
+def course(geometry: Geometry, result: str, char: str, level: str) -> Course | None:
+    """The rule dw as steps of a call; None where samples, groups or sums are done one after the other."""
+    schedule, size = schedule_of(geometry, char, level), (geometry.batch, geometry.groups)
+    by_outer = schedule.outer
+    parts = [(outer if by_outer else dots).part(geometry, span, size, char, level) for span in schedule.spans]
+    alone = by_outer or (len(parts) == 1 and parts[0].sums == 1)
+    if size[0] > schedule.samples or size[1] > schedule.groups or not alone:
+        return None
+    image, laid, sums = schedule.rooms
+    steps, total = [], ("room", image + laid) if by_outer else ("out", 0)
+    for part in parts:
+        x, dy = ("x", 0), ("dy", part.start)
+        if part.fill is not None:
+            steps.append(Step(part.fill, size[0], kernels.MOVED * image, (("room", 0), x)))
+            x = ("room", 0)
+        if part.lay is not None:
+            steps.append(Step(part.lay, 1 if by_outer else size[0], kernels.MOVED * laid, (("room", image), dy)))
+            dy = ("room", image)
+        steps.append(Step(part.sum, 1, part.work, (total, x, dy) if by_outer else (total, dy, x)))
+    if by_outer:
+        weights = prod(geometry.shapes["w"])
+        steps.append(Step(outer.settle(geometry, size[1], char, level), 1, weights * 8, (("out", 0), total)))
+    return Course(tuple(steps), image + laid + sums * by_outer, zeros=sums * by_outer)
+
+
+def _run(
+    geometry: Geometry, schedule: Schedule, char: str, level: str, operands: Mapping[str, Array], out: Array
+) -> None:
+    x, dy = operands["x"], operands["dy"]
+    with scratch.borrowed(schedule.rooms, out.dtype) as rooms:
+        made = _Rooms(geometry, schedule, char, level, rooms)
+        for group in range(0, geometry.groups, schedule.groups):
+            end = min(group + schedule.groups, geometry.groups)
+            made.total[...] = 0
+            for begin in range(0, geometry.batch, schedule.samples):
+                size = min(schedule.samples, geometry.batch - begin), end - group
+                read, given = _from(x, begin, group), _from(dy, begin, group)
+                for span in schedule.spans:
+                    made.add(span, size, read, given)
+            made.finish(out[group:end])
 
 
 def _from(array: Array, sample: int, group: int) -> Array:
@@ -87,9 +117,11 @@ def _from(array: Array, sample: int, group: int) -> Array:
 class _Rooms:
     """The memory of a call: images, and sums."""
 
-    def __init__(self, geometry: Geometry, schedule: Schedule, char: str, level: str) -> None:
+    def __init__(
+        self, geometry: Geometry, schedule: Schedule, char: str, level: str, rooms: Sequence[Array]
+    ) -> None:
         self.geometry, self.schedule, self.char, self.level = geometry, schedule, char, level
-        self.image, self.laid, sums = [np.empty(size, char) for size in schedule.rooms]
+        self.image, self.laid, sums = rooms
         weights = schedule.groups * schedule.weights
         self.total = sums if schedule.outer else sums[:weights]
         self.partial = sums[weights:]

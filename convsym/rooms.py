@@ -1,11 +1,11 @@
 """Drivers whose threads take a room each: memory where they lay what they read anew."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from convsym import kernels, scratch
 from convsym.gate import Array
-from convsym.kernels.tables import Driver
+from convsym.kernels.tables import Course, Driver, Step
 
 
 @dataclass(frozen=True)
@@ -37,5 +37,19 @@ class Roomed:
         """Do all jobs, in the threads that there are now."""
         threads = kernels.get_num_threads()
         with scratch.borrowed((threads * self.room,), out.dtype) as (kept,):
-            arrays = [out.reshape(-1), kept, *(operand.reshape(-1) for operand in operands)]
+            arrays = [out.reshape(-1), kept, *[operand.reshape(-1) for operand in operands]]
             kernels.drive(self.driver, arrays, self.samples, self.work, out.dtype.char, threads)
+
+    def bound(self, names: tuple[str, str]) -> Callable[[Mapping[str, Array], Array], None]:
+        """What writes the rule into an array, from operands by name."""
+        first, second = names
+
+        def run(operands: Mapping[str, Array], out: Array) -> None:
+            self.run(out, (operands[first], operands[second]))
+
+        return run
+
+    def course(self, names: tuple[str, str]) -> Course:
+        """The same as a step of a call."""
+        arrays = (("out", 0), ("room", 0), *((name, 0) for name in names))
+        return Course((Step(self.driver, self.samples, self.work, arrays),), each=self.room)

@@ -5,8 +5,8 @@ New memory is cleared page by page when it is first touched, which takes as long
 """
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,9 @@ from convsym.gate import Array
 LINE = 64  # bytes of a cache line
 # Bytes that a thread keeps, at most, and that are asked for at least: NumPy asks for large pages from 4 MB on.
 MOST, LEAST = 2**26, 2**23
+
+# Bytes from which on an array starts a cache line.
+ALIGNED = 2**14
 
 _BYTES = np.dtype(np.uint8)
 
@@ -44,15 +47,20 @@ def lines(count: int) -> int:
     return -(-count // LINE) * LINE
 
 
-def aligned(count: int, dtype: np.dtype[Any]) -> Array:
-    """An array of its own whose first element starts a cache line; not cleared."""
-    room = np.empty(count + LINE // dtype.itemsize, dtype)
-    start = -room.ctypes.data % LINE // dtype.itemsize
-    return room[start : start + count]
+def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """An array of its own, not cleared, whose first element starts a cache line unless it is a small one.
+
+    A vector that is stored across two lines takes twice as long, and a reader meets the same lines.
+    """
+    count, item = prod(shape), dtype.itemsize
+    if count * item < ALIGNED or LINE % item:
+        return np.empty(shape, dtype)
+    room = np.empty(count + LINE // item, dtype)
+    start = -room.__array_interface__["data"][0] % LINE // item
+    return room[start : start + count].reshape(shape)
 
 
-@contextmanager
-def borrowed(sizes: Sequence[int], dtype: np.dtype[Any]) -> Iterator[list[Array]]:
+class borrowed:
     """Arrays of so many elements, whose first elements start cache lines: a vector of lanes lies in one line.
 
     Parameters
@@ -60,22 +68,29 @@ def borrowed(sizes: Sequence[int], dtype: np.dtype[Any]) -> Iterator[list[Array]
     sizes : sequence of int
     dtype : dtype
 
-    Yields
-    ------
-    list of ndarray
-        Not cleared, and another call's after the block.
+    Returns
+    -------
+    context manager
+        Of a list of ndarray, not cleared, and another call's after the block.
     """
-    kept = _kept.room
-    _kept.room = None  # a call within this one finds nothing and gets its own
-    item, start, arrays = dtype.itemsize, 0, []
-    spans = [lines(size * item) for size in sizes]
-    room = kept
-    if room is None or room.size < sum(spans):
-        room = aligned(max(sum(spans), LEAST), _BYTES)
-    for size, span in zip(sizes, spans, strict=True):
-        arrays.append(room[start : start + size * item].view(dtype))
-        start += span
-    try:
-        yield arrays
-    finally:
-        _kept.room = room if room.size <= MOST else kept
+
+    __slots__ = ("_dtype", "_kept", "_room", "_sizes")
+
+    def __init__(self, sizes: Sequence[int], dtype: np.dtype[Any]) -> None:
+        self._sizes, self._dtype = sizes, dtype
+
+    def __enter__(self) -> list[Array]:
+        item, start, arrays = self._dtype.itemsize, 0, []
+        spans = [lines(size * item) for size in self._sizes]
+        self._kept = room = _kept.room
+        _kept.room = None  # a call within this one finds nothing and gets its own
+        if room is None or room.size < sum(spans):
+            room = aligned((max(sum(spans), LEAST),), _BYTES)
+        for size, span in zip(self._sizes, spans, strict=True):
+            arrays.append(room[start : start + size * item].view(self._dtype))
+            start += span
+        self._room = room
+        return arrays
+
+    def __exit__(self, *exception: object) -> None:
+        _kept.room = self._room if self._room.size <= MOST else self._kept

@@ -5,16 +5,19 @@ Others have their algorithm and what they need beside their arrays looked up bef
 `convsym.execution` runs, so the bits are the same.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from convsym import gate, kernels, memory, sums
+from convsym import gate, kernels, memory, minimal, scratch, sums
 from convsym.choice import choose
-from convsym.execution import Kept, by_algorithm, with_bias
+from convsym.execution import with_bias
 from convsym.gate import Array
-from convsym.geometry import Geometry
+from convsym.geometry import Geometry, Shape
+from convsym.kernels.tables import Course
 from convsym.plans import OPERANDS, plan
 
 
@@ -49,48 +52,93 @@ def shortcut(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: s
     return kernels.small(f"conv{geometry.rank}d_{result}", shapes, public, dtype, geometry.parameters, watched)
 
 
+def steps(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: str = "auto") -> Any:
+    """A call at the door that is some runs of tile drivers; None where it is another, or takes much memory.
+
+    Parameters
+    ----------
+    geometry : Geometry
+    result : {"y", "dx", "dw"}
+    dtype : dtype
+    algorithm : str
+        One that `convsym.execution` knows.
+
+    Returns
+    -------
+    Steps or None
+        For operands in the order of `convsym.plans.OPERANDS`, as callers have them.
+    """
+    made = straight(geometry, result, dtype, algorithm)
+    if made is None or made.course is None or memory.exceeds(made.needed):
+        return None
+    names = (result, *OPERANDS[result])
+    public = tuple(geometry.public_shapes[name] for name in names)
+    return kernels.straight(made.course, OPERANDS[result], public, dtype)
+
+
 @dataclass(frozen=True)
 class Straight:
     """A kind of call that is one run of tiles or transforms, on operands as kernels read them.
 
     Attributes
     ----------
-    geometry : Geometry
-    result : {"y", "dx", "dw"}
-    kept : Kept
-        The algorithm.
+    run : callable
+        Writes the rule from operands by name, as kernels read them, into an array.
+    course : Course or None
+        The same as steps at the door.
+    operands : tuple
+        Names and shapes of the operands.
+    shape, public : tuple of int
+        Of the result, and as the caller has it.
+    dtype : dtype
+    rank : int
     needed : int
         Bytes that it takes beside its arguments and its result.
     """
 
-    geometry: Geometry
-    result: str
-    kept: Kept
+    run: Callable[[dict[str, Array], Array], None]
+    course: Course | None
+    operands: tuple[tuple[str, Shape], tuple[str, Shape]]
+    shape: Shape
+    public: Shape
+    dtype: np.dtype[Any]
+    rank: int
     needed: int
-    _operands: tuple[tuple[str, tuple[int, ...]], ...] = field(init=False)
 
-    def __post_init__(self) -> None:
-        shapes = self.geometry.shapes
-        object.__setattr__(self, "_operands", tuple((name, shapes[name]) for name in OPERANDS[self.result]))
-
-    def serves(self, *arrays: Array) -> bool:
+    def serves(self, first: Array, second: Array) -> bool:
         """Whether nothing has to be laid anew, and memory is not short."""
-        return all(map(gate.is_laid_out, arrays)) and not memory.exceeds(self.needed)
+        return gate.is_laid_out(first) and gate.is_laid_out(second) and not memory.exceeds(self.needed)
 
     def __call__(self, first: Array, second: Array, bias: Array | None = None) -> Array:
         """The result in the caller's shape."""
-        (one, shape), (other, its) = self._operands
-        operands = {one: first.reshape(shape), other: second.reshape(its)}
-        value = by_algorithm(self.geometry, self.result, operands, self.kept, None)
-        value = value.reshape(self.geometry.public_shapes[self.result])
-        return value if bias is None else with_bias(value, bias, self.geometry.rank)
+        (one, shape), (other, its) = self.operands
+        value = scratch.aligned(self.shape, self.dtype)
+        self.run({one: first.reshape(shape), other: second.reshape(its)}, value)
+        value = value.reshape(self.public)
+        return value if bias is None else with_bias(value, bias, self.rank)
 
 
 def straight(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: str) -> Straight | None:
     """What calls of a kind run; None where operands or results are changed on their way."""
     if dtype.char not in "fd" or geometry.mode != "zeros" or geometry.flip or geometry.is_dilated:
         return None
-    made = choose(geometry, result, dtype, algorithm, kernels.in_use())
-    if made.name not in ("direct", "winograd"):
+    level = kernels.in_use()
+    made = choose(geometry, result, dtype, algorithm, level)
+    if made.name not in ("direct", "winograd") or not geometry.batch:
         return None
-    return Straight(geometry, result, Kept(made), plan(geometry, result, dtype, algorithm).workspace)
+    course = None
+    if made.name == "direct":
+        run, course = (do(geometry, result, dtype.char, level) for do in (sums.bound, sums.course))
+    else:
+        run = partial(minimal.run, geometry, result, m=made.m)
+    shapes = geometry.shapes
+    return Straight(
+        run,
+        course,
+        tuple((name, shapes[name]) for name in OPERANDS[result]),
+        shapes[result],
+        geometry.public_shapes[result],
+        dtype,
+        geometry.rank,
+        plan(geometry, result, dtype, algorithm).workspace,
+    )

@@ -4,9 +4,9 @@ Padding is read as explicit zeros, so a factor that is not finite makes NaN ther
 no term at all (a gradient's reads outside of dy), such a factor must leave nothing: the nest sees to that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import isfinite, prod
 from types import ModuleType
 
@@ -16,12 +16,13 @@ from convsym import depthwise, direct, kernels, pointwise, reduction
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated.rules import KERNELS
+from convsym.kernels.tables import Course
 from convsym.taps import taps_of
 
 # Multiply-adds of a group of a sample from which tables and an image pay.
 TILED_WORK = 2**10
-# Multiply-adds of a call up to which the loop nest of rows of so many elements is done sooner: tiles take 20 µs more.
-SMALL, ROW = 40_000, 32
+# Elements that the door looks at, at most, to see whether they are finite.
+WATCHED = 2**16
 # Residue classes of a gradient that tiles are swept for, at most: each is a sweep of its own.
 CLASSES = 64
 # Taps of a table, at most: more are a matter of another algorithm.
@@ -41,12 +42,51 @@ def run(geometry: Geometry, result: str, operands: Mapping[str, Array], out: Arr
     out : ndarray
         Of `geometry.shapes[result]` and the same dtype.
     """
-    if out.dtype.char in "fd":
-        way = _way(geometry, result, out.dtype.char, kernels.in_use())
-        if way is not None and _by_tiles(geometry, way, result, operands, out):
-            return
-    out[...] = 0
-    _by_nest(geometry, result, operands, out)
+    bound(geometry, result, out.dtype.char, kernels.in_use())(operands, out)
+
+
+@lru_cache(maxsize=1024)
+def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
+    """What `run` does with the operands and the result of a kind of call."""
+    way = _way(geometry, result, char, level) if char in "fd" else None
+    nest = partial(_by_nest, geometry, result)
+    if way is None:
+        return nest
+    flat = _flat(geometry) if way in (direct, reduction) else geometry
+    tiles = way.bound(flat, result, char, level)
+    sure = _is_sure(way, result)
+    if sure and flat is geometry:
+        return tiles  # type: ignore[no-any-return]  # modules have no types of their functions
+
+    def run(operands: Mapping[str, Array], out: Array) -> None:
+        if flat is geometry:
+            tiles(operands, out)
+        else:
+            given = {name: array.reshape(flat.shapes[name]) for name, array in operands.items()}
+            tiles(given, out.reshape(flat.shapes[result]))
+        if not (sure or (all_finite(out) if way is reduction else _finite_beside(operands["w"], out))):
+            nest(operands, out)
+
+    return run
+
+
+def _is_sure(way: ModuleType, result: str) -> bool:
+    """Whether tiles read no places of no term, which something that is not finite may meet."""
+    return way is pointwise or (way is not reduction and result != "dx")
+
+
+def course(geometry: Geometry, result: str, char: str, level: str) -> Course | None:
+    """The sum as steps of a call; None where it is more than that."""
+    way = _way(geometry, result, char, level)
+    if way is None:
+        return None
+    flat = _flat(geometry) if way in (direct, reduction) else geometry
+    made: Course | None = way.course(flat, result, char, level)
+    if made is None or _is_sure(way, result):
+        return made
+    sizes = {"out": prod(geometry.shapes[result]), **({} if way is reduction else {"w": prod(geometry.shapes["w"])})}
+    watched = min(sizes, key=lambda name: sizes[name])
+    return replace(made, watched=watched) if sizes[watched] <= WATCHED else None
 
 
 @lru_cache(maxsize=1024)
@@ -56,7 +96,7 @@ def is_tiled(geometry: Geometry, result: str) -> bool:
     together = depthwise.GROUPS if depthwise.is_wide(geometry) and _nest_rounds_so(geometry) else 1
     if dense * together < TILED_WORK or not geometry.batch:
         return False
-    return _can_be_tiled(geometry, result) and not _is_small(geometry, result, dense * together)
+    return _can_be_tiled(geometry, result)
 
 
 @lru_cache(maxsize=1024)
@@ -75,17 +115,6 @@ def _can_be_tiled(geometry: Geometry, result: str) -> bool:
         for axis, size in zip(taps, sizes, strict=True)
     ]
     return prod(spans) <= 8 * (prod(geometry.inputs) + prod(geometry.outputs)) + TILED_WORK
-
-
-def _is_small(geometry: Geometry, result: str, work: int) -> bool:
-    """Whether the loop nest is done before tiles are set up; y and dx have the same bits either way, dw has not."""
-    if pointwise.serves(geometry, result) or not _nest_rounds_so(geometry):
-        return False
-    if result == "dw" and depthwise.is_wide(geometry):
-        return False  # of few groups or of many: slices of them are summed as the whole
-    sizes = geometry.inputs if result == "dx" else geometry.outputs
-    work *= geometry.batch * (1 if result == "dw" else geometry.groups)
-    return work < (SMALL if sizes[-1] >= ROW else SMALL // 4)
 
 
 def _nest_rounds_so(geometry: Geometry) -> bool:
@@ -135,27 +164,6 @@ def _way(geometry: Geometry, result: str, char: str, level: str) -> ModuleType |
     return pointwise if pointwise.serves(geometry, result) else reduction if result == "dw" else direct
 
 
-def _by_tiles(
-    geometry: Geometry, way: ModuleType, result: str, operands: Mapping[str, Array], out: Array
-) -> bool:
-    """The sum by tiles; False where something that is not finite may have met places of no term."""
-    if way is depthwise:
-        depthwise.run(geometry, result, operands, out)
-        return result != "dx" or _finite_beside(operands["w"], out)
-    if way is pointwise:
-        pointwise.run(geometry, result, operands, out)
-        return True
-    flat = _flat(geometry)
-    if flat is not geometry:
-        operands = {name: array.reshape(flat.shapes[name]) for name, array in operands.items()}
-        geometry, out = flat, out.reshape(flat.shapes[result])
-    if way is reduction:
-        reduction.run(geometry, operands, out)
-        return all_finite(out)
-    direct.run(geometry, result, operands, out)
-    return result == "y" or _finite_beside(operands["w"], out)
-
-
 def _finite_beside(weights: Array, out: Array) -> bool:
     """Whether weights are finite; a result that is finite needs no second look at weights, which may be many more."""
     return all_finite(out if out.size < weights.size else weights) or all_finite(weights)
@@ -167,6 +175,7 @@ def _by_nest(geometry: Geometry, result: str, operands: Mapping[str, Array], out
     The nests leave out the points that lie outside of x, where the formula has the product of 0 and the other
     factor. That is 0 as long as the other factor is finite; where it is not, the zeros are put around x.
     """
+    out[...] = 0
     if "x" in operands and geometry.margins and out.dtype.kind == "f":
         other = next(array for name, array in operands.items() if name != "x")
         if not all_finite(other):

@@ -1,6 +1,7 @@
 """The door of small calls: what it remembers never changes what a call means."""
 
 import sys
+from itertools import product
 
 import numpy as np
 import pytest
@@ -130,6 +131,94 @@ def test_calls_of_any_size_are_known_and_looked_at_no_more(monkeypatch):
     for call, expected in zip(calls, want, strict=True):
         found = call()
         assert found.tobytes() == expected.tobytes() and found.shape == expected.shape
+
+
+# Layers that are steps of tiles at the door: shapes of x and w, parameters, and the rules that are.
+STEPS = {
+    "1x1": ((2, 16, 12, 12), (24, 16, 1, 1), {}, ("", "_input", "_weight")),
+    "1x1, groups": ((2, 32, 9, 9), (24, 16, 1, 1), {"groups": 2}, ("", "_input", "_weight")),
+    "1x1, stride": ((3, 40, 15, 15), (24, 40, 1, 1), {"stride": 2}, ("",)),
+    "1x1, many": ((1, 600, 7, 7), (700, 600, 1, 1), {}, ("", "_input", "_weight")),
+    "3x3": ((2, 8, 20, 20), (8, 8, 3, 3), {"padding": 1, "algorithm": "direct"}, ("", "_input", "_weight")),
+    "3x3, groups": ((1, 24, 17, 19), (12, 8, 3, 3), {"padding": 1, "groups": 3}, ("", "_input", "_weight")),
+    "few channels": ((1, 3, 40, 32), (6, 3, 3, 3), {"padding": 1, "algorithm": "direct"}, ("", "_input", "_weight")),
+    "3x3, stride": ((1, 24, 30, 30), (16, 24, 3, 3), {"padding": 1, "stride": 2}, ("", "_input", "_weight")),
+    "gaps": ((1, 24, 31, 31), (16, 24, 2, 2), {"stride": 3}, ("", "_input")),
+    "strips": ((1, 64, 96, 96), (16, 64, 3, 3), {"padding": 1, "algorithm": "direct"}, ("", "_input")),
+    "depthwise": ((2, 32, 24, 24), (32, 1, 3, 3), {"padding": 1, "groups": 32}, ("", "_input", "_weight")),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", STEPS)
+def test_steps_of_tiles_give_the_bits_of_the_long_way(kind, dtype, threads, monkeypatch):
+    shape, size, parameters, rules = STEPS[kind]
+    fill = np.random.default_rng(0)
+    x, w = (fill.standard_normal(shape).astype(dtype) for shape in (shape, size))
+    dy = fill.standard_normal(convsym.conv2d(x, w, **parameters).shape).astype(dtype)
+    bias = fill.standard_normal(len(w)).astype(dtype)
+    calls = {
+        "": lambda: convsym.conv2d(x, w, **parameters),
+        "with bias": lambda: convsym.conv2d(x, w, bias, **parameters),
+        "_input": lambda: grad.conv2d_input(shape, w, dy, **parameters),
+        "_weight": lambda: grad.conv2d_weight(x, size, dy, **parameters),
+    }
+    with convsym.threads(threads):
+        for rule in (*rules, "with bias"):
+            kernels.door().close(True)
+            try:
+                want = calls[rule]()
+            finally:
+                kernels.door().close(False)
+            calls[rule]()
+            with monkeypatch.context() as patched:
+                patched.setattr(kernels, "drive", None)  # which Python would call
+                found = [calls[rule]() for _ in range(2)]
+            for value in found:
+                assert value.tobytes() == want.tobytes() and value.shape == want.shape
+                assert value.flags.writeable and value.flags.c_contiguous
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", STEPS)
+def test_steps_of_tiles_leave_what_is_not_finite_to_the_long_way(kind, dtype, value):
+    shape, size, parameters, rules = STEPS[kind]
+    x, w = np.ones(shape, dtype), np.ones(size, dtype)
+    dy = np.ones(convsym.conv2d(x, w, **parameters).shape, dtype)
+    wrong = w.copy()
+    wrong[-1, -1, -1, -1] = value
+    calls = {
+        "": lambda weight: convsym.conv2d(x, weight, **parameters),
+        "_input": lambda weight: grad.conv2d_input(shape, weight, dy, **parameters),
+    }
+    for rule, weight in product({"", "_input"} & set(rules), (w, wrong, w)):
+        found = calls[rule](weight)
+        kernels.door().close(True)
+        try:
+            want = calls[rule](weight)
+        finally:
+            kernels.door().close(False)
+        assert np.array_equal(found, want, equal_nan=True)
+
+
+def test_a_call_with_steps_at_the_door_keeps_to_a_memory_limit(monkeypatch):
+    x, w = np.ones((8, 8, 40, 40), np.float32), np.ones((8, 8, 3, 3), np.float32)
+
+    def call():
+        return convsym.conv2d(x, w, padding=1, algorithm="direct")
+
+    want = call()
+    monkeypatch.setattr(kernels, "drive", None)
+    assert call().tobytes() == want.tobytes()
+    convsym.set_memory_limit(100_000)
+    try:
+        for _ in range(2):
+            with pytest.raises(MemoryError, match="the memory limit is 100,000"):
+                call()
+    finally:
+        convsym.set_memory_limit(None)
 
 
 def test_what_is_wrong_is_told_in_the_same_words_when_the_kind_is_known(remembered):

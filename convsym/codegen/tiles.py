@@ -81,7 +81,7 @@ def tiles_text(level: str) -> str:
         dots = [(m, n) for m, most in registers.dots.items() for n in range(1, most + 1)]
         parts += [_tile(dtype, m, n) for m, n in shapes]
         parts += [_dot(dtype, m, n) for m, n in dots]
-        parts += [_chooser(dtype, "tile", shapes), _chooser(dtype, "dot", dots)]
+        parts += [chooser(dtype, "tile", shapes), chooser(dtype, "dot", dots)]
         parts.append(_peak(dtype, max(m * n for n, m in registers.rows.items())))
     largest = max(m * n for shapes in (registers.rows, registers.dots) for m, n in shapes.items())
     parts.append(f"cdef enum:\n    LARGEST = {largest * registers.vector}  # bytes of the largest tile\n")
@@ -207,7 +207,7 @@ def _lanes_of(dtype: str) -> str:
     return f"<Py_ssize_t>(sizeof(lanes_{dtype})//sizeof({DTYPES[dtype]}))"
 
 
-def _chooser(dtype: str, kind: str, shapes: list[tuple[int, int]]) -> str:
+def chooser(dtype: str, kind: str, shapes: list[tuple[int, int]]) -> str:
     """The function that gives the tile of a shape; NULL where there is none."""
     lines = [f"cdef {kind}_kernel_{dtype} choose_{kind}_{dtype}(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:"]
     for first in sorted({rows for rows, _ in shapes}):

@@ -16,7 +16,7 @@ from convsym.kernels.controller import register_threadpoolctl
 from convsym.kernels.levels import door, in_use, load, using
 from convsym.kernels.preparation import Array, prepared, signature
 from convsym.kernels.report import config, show_config
-from convsym.kernels.tables import Driver
+from convsym.kernels.tables import Course, Driver
 from convsym.kernels.threads import get_num_threads, guard_fork, set_num_threads
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "small",
+    "straight",
     "tables",
     "using",
 ]
@@ -125,6 +126,52 @@ def small(
     if not 0 < made.work < THREADED_WORK:
         return None
     return door().Plan(made.entry, made.numbers(parameters), public, dtype, watched, made.work)
+
+
+def straight(
+    course: Course, operands: tuple[str, str], public: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]
+) -> Any:
+    """A course for the door of repeated calls; None for one that takes so long that Python looks for signals meanwhile.
+
+    Parameters
+    ----------
+    course : Course
+    operands : tuple of str
+        Their names, in the order of a call.
+    public : tuple of tuple
+        Shapes of the result and the operands as the caller has them.
+    dtype : dtype
+        float32 or float64.
+
+    Returns
+    -------
+    Steps or None
+    """
+    entries, item = load(in_use()).TILES, dtype.itemsize
+    places = {name: place for place, name in enumerate(("out", *operands, "room"))}
+    if len(course.steps) > door().MOST_STEPS or sum(step.work for step in course.steps) > TILED_WORK:
+        return None
+    steps = tuple(
+        (
+            entries[f"{step.driver.name}_{'f32' if dtype.char == 'f' else 'f64'}"],
+            step.driver.table,
+            step.driver.jobs * step.samples,
+            step.work,
+            tuple((places[name], first * item) for name, first in step.arrays),
+        )
+        for step in course.steps
+    )
+    watched = -1 if course.watched is None else places[course.watched]
+    memory = course.room * item, course.each * item, course.zeros * item, course.cleared, watched
+    return door().Steps(steps, public, dtype, *memory, _threads, THREADED_WORK * TILED)
+
+
+def _threads() -> int:
+    """How many threads a call may have that has work for them."""
+    threads = get_num_threads()
+    if threads > 1:
+        guard_fork()
+    return threads
 
 
 def _team(threads: int | None, work: int, items: int) -> int:

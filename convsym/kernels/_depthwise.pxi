@@ -109,18 +109,32 @@ cdef void depthwise_job(real* y, real* room, const real* x, const real* w, const
         groups_first(y + c*d.result_channel, d.result_group, made, s[d.made_count + strip])
 
 
+cdef void depthwise_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        depthwise_job(<float*>arrays[0], <float*>arrays[1] + threadid()*(<const Depthwise*>s).room, <const float*>arrays[2], <const float*>arrays[3], s, job)
+
+
 def depthwise_f32(float[::1] y not None, float[::1] room not None, const float[::1] x not None, const float[::1] w not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Strips of blocks of groups, jobs start ... stop."""
+    cdef (void*)[4] arrays
+    arrays[0], arrays[1], arrays[2], arrays[3] = <void*>&y[0], <void*>&room[0], <void*>&x[0], <void*>&w[0]
+    with nogil:
+        depthwise_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void depthwise_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        depthwise_job(&y[0], &room[threadid()*(<const Depthwise*>&s[0]).room], &x[0], &w[0], &s[0], job)
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        depthwise_job(<double*>arrays[0], <double*>arrays[1] + threadid()*(<const Depthwise*>s).room, <const double*>arrays[2], <const double*>arrays[3], s, job)
 
 
 def depthwise_f64(double[::1] y not None, double[::1] room not None, const double[::1] x not None, const double[::1] w not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Strips of blocks of groups, jobs start ... stop."""
-    cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        depthwise_job(&y[0], &room[threadid()*(<const Depthwise*>&s[0]).room], &x[0], &w[0], &s[0], job)
+    cdef (void*)[4] arrays
+    arrays[0], arrays[1], arrays[2], arrays[3] = <void*>&y[0], <void*>&room[0], <void*>&x[0], <void*>&w[0]
+    with nogil:
+        depthwise_tiles_f64(arrays, &s[0], start, stop, threads)
 
 
 cdef void depthwise_pairs(real* dw, real* room, const real* x, const real* dy, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
@@ -154,15 +168,29 @@ cdef void depthwise_pairs(real* dw, real* room, const real* x, const real* dy, c
     groups_first(dw + group*d.weights, d.weights, sums, d.weights)
 
 
+cdef void depthwise_dw_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        depthwise_pairs(<float*>arrays[0], <float*>arrays[1] + threadid()*(<const Depthwise*>s).room, <const float*>arrays[2], <const float*>arrays[3], s, job)
+
+
 def depthwise_dw_f32(float[::1] dw not None, float[::1] room not None, const float[::1] x not None, const float[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Weight gradients of blocks of groups, jobs start ... stop."""
+    cdef (void*)[4] arrays
+    arrays[0], arrays[1], arrays[2], arrays[3] = <void*>&dw[0], <void*>&room[0], <void*>&x[0], <void*>&dy[0]
+    with nogil:
+        depthwise_dw_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void depthwise_dw_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        depthwise_pairs(&dw[0], &room[threadid()*(<const Depthwise*>&s[0]).room], &x[0], &dy[0], &s[0], job)
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        depthwise_pairs(<double*>arrays[0], <double*>arrays[1] + threadid()*(<const Depthwise*>s).room, <const double*>arrays[2], <const double*>arrays[3], s, job)
 
 
 def depthwise_dw_f64(double[::1] dw not None, double[::1] room not None, const double[::1] x not None, const double[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Weight gradients of blocks of groups, jobs start ... stop."""
-    cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        depthwise_pairs(&dw[0], &room[threadid()*(<const Depthwise*>&s[0]).room], &x[0], &dy[0], &s[0], job)
+    cdef (void*)[4] arrays
+    arrays[0], arrays[1], arrays[2], arrays[3] = <void*>&dw[0], <void*>&room[0], <void*>&x[0], <void*>&dy[0]
+    with nogil:
+        depthwise_dw_tiles_f64(arrays, &s[0], start, stop, threads)

@@ -19,6 +19,24 @@ class Plan:
     ) -> Plan: ...
     def __call__(self, a: Any, b: Any, out: Any = None) -> NDArray[Any] | None: ...
 
+MOST_STEPS: int
+
+@final
+class Steps:
+    def __new__(
+        cls,
+        steps: tuple[Any, ...],
+        shapes: tuple[tuple[int, ...], ...],
+        kind: np.dtype[Any],
+        room: int,
+        each: int,
+        zeros: int,
+        cleared: bool,
+        watched: int,
+        threads: Callable[[], int],
+        threaded: int,
+    ) -> Steps: ...
+
 @final
 class Kept:
     def __new__(cls, plan: Plan, b: NDArray[Any]) -> Kept: ...
@@ -33,6 +51,7 @@ class Kind:
         w: NDArray[Any],
         steps: tuple[Any, ...],
         plan: Plan | None,
+        tiles: Steps | None,
         route: Callable[[Any, Any, Any, Any], NDArray[Any]],
     ) -> Kind: ...
 
@@ -61,6 +80,8 @@ def remember(
     w: Any,
     steps: tuple[Any, ...],
     plan: Plan | None,
+    tiles: Steps | None,
     route: Callable[[Any, Any, Any, Any], NDArray[Any]],
 ) -> None: ...
+def forget() -> None: ...
 def close(closed: bool) -> None: ...

@@ -13,7 +13,9 @@ from cpython.buffer cimport PyBUF_STRIDES, PyBuffer_Release, PyObject_GetBuffer
 from cpython.object cimport PyObject
 from cpython.pycapsule cimport PyCapsule_GetPointer
 from libc.math cimport isfinite
+from libc.stdlib cimport free, malloc
 from libc.string cimport memset
+from convsym.kernels._index cimport floordiv
 
 from numpy import empty, ndarray
 
@@ -184,6 +186,9 @@ cdef class Plan:
             PyBuffer_Release(&result)
 
 
+include "_steps.pxi"
+
+
 @cython.final
 @cython.auto_pickle(False)
 cdef class Kept:
@@ -237,6 +242,8 @@ cdef class Kind:
         Size, output padding, stride, padding, dilation, groups and algorithm, each as it was given.
     plan : Plan or None
         For a small call.
+    tiles : Steps or None
+        For one that runs tile drivers, and no more.
     route : callable
         For any other: called with the operands, `out` and `bias`, it need not look at what makes the kind.
     """
@@ -244,10 +251,11 @@ cdef class Kind:
     cdef int code
     cdef object size, further, stride, padding, dilation, groups, algorithm, route, kind
     cdef Plan plan
+    cdef Steps tiles
     cdef Size a, b
 
-    def __cinit__(self, int code, x, w, tuple steps, Plan plan, route):
-        self.code, self.plan, self.route, self.kind = code, plan, route, x.dtype
+    def __cinit__(self, int code, x, w, tuple steps, Plan plan, Steps tiles, route):
+        self.code, self.plan, self.tiles, self.route, self.kind = code, plan, tiles, route, x.dtype
         self.size, self.further, self.stride, self.padding, self.dilation, self.groups, self.algorithm = steps
         self.a, self.b = _size(x.shape), _size(w.shape)
 
@@ -349,6 +357,13 @@ def enter(
             made = known.plan.run(&first, &second, out)
             if made is not None:
                 return made
+        if known.tiles is not None and out is None:
+            if bias is None:
+                made = known.tiles.run(&first, &second)
+            else:
+                made = known.tiles.with_bias(&first, &second, bias)
+            if made is not None:
+                return made
         if not (_is_shape(&first, &known.a) and _is_shape(&second, &known.b)):
             return None
     finally:
@@ -373,7 +388,7 @@ cdef bint _is_simple(
     )
 
 
-def remember(int code, x, w, tuple steps, Plan plan, route):
+def remember(int code, x, w, tuple steps, Plan plan, Steps tiles, route):
     """Keep what is done for a kind of simple calls, one of which went the long way; see `Kind`."""
     cdef Py_buffer first, second
     if _closed or type(x) is not ndarray or type(w) is not ndarray or w.dtype is not x.dtype:
@@ -387,10 +402,15 @@ def remember(int code, x, w, tuple steps, Plan plan, route):
     PyObject_GetBuffer(w, &second, PyBUF_STRIDES)
     try:
         key = _key(code, &first, &second, size, further, stride, padding, dilation, groups, algorithm)
-        _known[key] = Kind(code, x, w, steps, plan, route)
+        _known[key] = Kind(code, x, w, steps, plan, tiles, route)
     finally:
         PyBuffer_Release(&first)
         PyBuffer_Release(&second)
+
+
+def forget():
+    """Forget what is known: something that it was judged by has changed."""
+    _known.clear()
 
 
 def close(bint closed):

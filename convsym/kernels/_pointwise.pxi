@@ -5,7 +5,7 @@
 cdef struct Pointwise:
     Py_ssize_t groups, rows, parts, parts_first, summed, depth, vectors, blocks  # of the result; the sum; blocks of columns
     Py_ssize_t columns, samples, positions  # all columns; columns of a sample are positions
-    Py_ssize_t am, ac, group_a, group_b, image_b, channel_b, group_y, image_y, room, gathered
+    Py_ssize_t am, ac, group_a, group_b, image_b, channel_b, group_y, image_y, room, gathered, early
     Py_ssize_t tile_rows, where  # tables; of a tile of 0, 1, … vectors the rows
 
 
@@ -79,56 +79,92 @@ cdef void add_rows(real* y, Py_ssize_t apart, const real* made, Py_ssize_t width
                     out[i] += made[m*width + runs[n].place + i]
 
 
+cdef inline void ask_for(real* y, Py_ssize_t apart, Py_ssize_t rows, Py_ssize_t count) noexcept nogil:
+    """Ask for the lines of a tile's results, which arrive while it is summed."""
+    cdef Py_ssize_t m, i
+    for m in range(rows):
+        i = 0
+        while i < count:
+            convsym_prefetch_result(y + m*apart + i)
+            i += lanes_of(y)
+        convsym_prefetch_result(y + m*apart + count - 1)
+
+
 cdef void pointwise_job(real* y, real* room, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
     """A part of the rows of a block of columns of a group."""
     cdef const Pointwise* p = <const Pointwise*>s
     cdef char[LARGEST + SLACK] made_room
     cdef real* made = <real*>made_room
+    cdef real* out
     cdef Run[64] runs
     cdef const real* later
-    cdef Py_ssize_t lanes = lanes_of(y), v, m, rows, count, number, c = 0, depth
+    cdef Py_ssize_t lanes = lanes_of(y), v, m, rows, count, number, c = 0, depth, apart
     cdef Job own = pointwise_part(p, job, lanes)
     cdef Py_ssize_t width = own.vectors*lanes, most = s[p.tile_rows + own.vectors]
+    cdef bint whole
     a += own.group*p.group_a
     b += own.group*p.group_b
     y += own.group*p.group_y
     count = min(width, p.columns - own.first)
     number = runs_of(&runs[0], p, own.first, count)
+    whole = number == 1 and count == width
     while c < p.summed:
         depth = min(p.depth, p.summed - c)
-        lay_columns(room, b + c*p.channel_b, p, s, &runs[0], number, count, width, depth)
+        if not whole or p.gathered:
+            lay_columns(room, b + c*p.channel_b, p, s, &runs[0], number, count, width, depth)
         m, v = own.row, 0
         while m < own.end:
             rows = min(most, own.end - m)
-            # One vector of each row of the next block of columns is asked for with every tile.
-            later = b + runs[0].source + c*p.channel_b + min(v + own.vectors, 2*own.vectors - 1)*lanes
-            v += 1
-            if c == 0 and number == 1 and count == width:
-                product(
-                    rows, own.vectors, depth, a + m*p.am, p.am, p.ac, room, width, later, p.channel_b,
-                    y + runs[0].made + m*p.positions, p.positions,
+            # One vector of each row of the next block of columns is asked for with every tile, by its last element:
+            # lines need not begin with vectors. The tile that lays asks for two.
+            later = b + runs[0].source + c*p.channel_b + min(v + own.vectors + 1, 2*own.vectors)*lanes - 1
+            v += 2 if v == 0 else 1
+            out, apart = made, width
+            if c == 0 and whole:
+                out, apart = y + runs[0].made + m*p.positions, p.positions
+                if p.early:
+                    ask_for(out, apart, rows, width)
+            if m == own.row and whole and not p.gathered:
+                laying(
+                    rows, own.vectors, depth, a + m*p.am + c*p.ac, p.am, p.ac, b + runs[0].source + c*p.channel_b,
+                    p.channel_b, room, later, p.channel_b, out, apart,
                 )
             else:
                 product(
-                    rows, own.vectors, depth, a + m*p.am + c*p.ac, p.am, p.ac, room, width, later, p.channel_b, made, width
+                    rows, own.vectors, depth, a + m*p.am + c*p.ac, p.am, p.ac, room, width, later, p.channel_b, out, apart
                 )
+            if out == made:
                 add_rows(y + m*p.positions, p.positions, made, width, rows, &runs[0], number, c == 0)
             m += rows
         c += depth
 
 
+cdef void pointwise_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        pointwise_job(<float*>arrays[0], <float*>arrays[1] + threadid()*(<const Pointwise*>s).room, <const float*>arrays[2], <const float*>arrays[3], s, job)
+
+
 def pointwise_f32(float[::1] y not None, float[::1] room not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks of columns, jobs start ... stop."""
+    cdef (void*)[4] arrays
+    arrays[0], arrays[1], arrays[2], arrays[3] = <void*>&y[0], <void*>&room[0], <void*>&a[0], <void*>&b[0]
+    with nogil:
+        pointwise_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void pointwise_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        pointwise_job(&y[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        pointwise_job(<double*>arrays[0], <double*>arrays[1] + threadid()*(<const Pointwise*>s).room, <const double*>arrays[2], <const double*>arrays[3], s, job)
 
 
 def pointwise_f64(double[::1] y not None, double[::1] room not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks of columns, jobs start ... stop."""
-    cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        pointwise_job(&y[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
+    cdef (void*)[4] arrays
+    arrays[0], arrays[1], arrays[2], arrays[3] = <void*>&y[0], <void*>&room[0], <void*>&a[0], <void*>&b[0]
+    with nogil:
+        pointwise_tiles_f64(arrays, &s[0], start, stop, threads)
 
 
 cdef void lay_turned(real* room, const real* b, Py_ssize_t apart, Py_ssize_t channels, Py_ssize_t width, Py_ssize_t count) noexcept nogil:
@@ -176,15 +212,29 @@ cdef void pointwise_pairs(real* dw, real* room, const real* a, const real* b, co
             c += depth
 
 
+cdef void pointwise_dw_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        pointwise_pairs(<float*>arrays[0], <float*>arrays[1] + threadid()*(<const Pointwise*>s).room, <const float*>arrays[2], <const float*>arrays[3], s, job)
+
+
 def pointwise_dw_f32(float[::1] dw not None, float[::1] room not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks of the weight gradient, jobs start ... stop."""
+    cdef (void*)[4] arrays
+    arrays[0], arrays[1], arrays[2], arrays[3] = <void*>&dw[0], <void*>&room[0], <void*>&a[0], <void*>&b[0]
+    with nogil:
+        pointwise_dw_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void pointwise_dw_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        pointwise_pairs(&dw[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        pointwise_pairs(<double*>arrays[0], <double*>arrays[1] + threadid()*(<const Pointwise*>s).room, <const double*>arrays[2], <const double*>arrays[3], s, job)
 
 
 def pointwise_dw_f64(double[::1] dw not None, double[::1] room not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks of the weight gradient, jobs start ... stop."""
-    cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        pointwise_pairs(&dw[0], &room[threadid()*(<const Pointwise*>&s[0]).room], &a[0], &b[0], &s[0], job)
+    cdef (void*)[4] arrays
+    arrays[0], arrays[1], arrays[2], arrays[3] = <void*>&dw[0], <void*>&room[0], <void*>&a[0], <void*>&b[0]
+    with nogil:
+        pointwise_dw_tiles_f64(arrays, &s[0], start, stop, threads)

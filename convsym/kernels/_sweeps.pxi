@@ -127,18 +127,32 @@ cdef void fill_rows(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t jo
         out += length
 
 
+cdef void fill_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        fill_rows(<float*>arrays[0], <const float*>arrays[1], s, job)
+
+
 def fill_f32(float[::1] out not None, const float[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of rows of padded images."""
+    cdef (void*)[2] arrays
+    arrays[0], arrays[1] = <void*>&out[0], <void*>&x[0]
+    with nogil:
+        fill_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void fill_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        fill_rows(&out[0], &x[0], &s[0], job)
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        fill_rows(<double*>arrays[0], <const double*>arrays[1], s, job)
 
 
 def fill_f64(double[::1] out not None, const double[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of rows of padded images."""
-    cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        fill_rows(&out[0], &x[0], &s[0], job)
+    cdef (void*)[2] arrays
+    arrays[0], arrays[1] = <void*>&out[0], <void*>&x[0]
+    with nogil:
+        fill_tiles_f64(arrays, &s[0], start, stop, threads)
 
 
 # ------------------------------------------------------------------------------------------------------------- turn
@@ -169,18 +183,32 @@ cdef void turn_block(real* out, const real* dy, const Py_ssize_t* s, Py_ssize_t 
         k += 1
 
 
+cdef void turn_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        turn_block(<float*>arrays[0], <const float*>arrays[1], s, job)
+
+
 def turn_f32(float[::1] out not None, const float[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of an array with its channels last."""
-    cdef Py_ssize_t item
-    for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        turn_block(&out[0], &dy[0], &s[0], item)
+    cdef (void*)[2] arrays
+    arrays[0], arrays[1] = <void*>&out[0], <void*>&dy[0]
+    with nogil:
+        turn_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void turn_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        turn_block(<double*>arrays[0], <const double*>arrays[1], s, job)
 
 
 def turn_f64(double[::1] out not None, const double[::1] dy not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of an array with its channels last."""
-    cdef Py_ssize_t item
-    for item in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        turn_block(&out[0], &dy[0], &s[0], item)
+    cdef (void*)[2] arrays
+    arrays[0], arrays[1] = <void*>&out[0], <void*>&dy[0]
+    with nogil:
+        turn_tiles_f64(arrays, &s[0], start, stop, threads)
 
 
 cdef void settle_block(real* dw, const real* made, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
@@ -201,18 +229,32 @@ cdef void settle_block(real* dw, const real* made, const Py_ssize_t* s, Py_ssize
         e += 1
 
 
+cdef void settle_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        settle_block(<float*>arrays[0], <const float*>arrays[1], s, job)
+
+
 def settle_f32(float[::1] dw not None, const float[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of channels."""
+    cdef (void*)[2] arrays
+    arrays[0], arrays[1] = <void*>&dw[0], <void*>&made[0]
+    with nogil:
+        settle_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void settle_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        settle_block(&dw[0], &made[0], &s[0], job)
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        settle_block(<double*>arrays[0], <const double*>arrays[1], s, job)
 
 
 def settle_f64(double[::1] dw not None, const double[::1] made not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Blocks start ... stop of channels."""
-    cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        settle_block(&dw[0], &made[0], &s[0], job)
+    cdef (void*)[2] arrays
+    arrays[0], arrays[1] = <void*>&dw[0], <void*>&made[0]
+    with nogil:
+        settle_tiles_f64(arrays, &s[0], start, stop, threads)
 
 
 # ------------------------------------------------------------------------------------------------------------ sweep
@@ -353,18 +395,32 @@ cdef void sweep_job(real* y, const real* a, const real* b, const Py_ssize_t* s, 
             i, j = i + 1, j - s[3]
 
 
+cdef void sweep_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        sweep_job(<float*>arrays[0], <const float*>arrays[1], <const float*>arrays[2], s, job)
+
+
 def sweep_f32(float[::1] y not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Tiles of jobs start ... stop."""
+    cdef (void*)[3] arrays
+    arrays[0], arrays[1], arrays[2] = <void*>&y[0], <void*>&a[0], <void*>&b[0]
+    with nogil:
+        sweep_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void sweep_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        sweep_job(&y[0], &a[0], &b[0], &s[0], job)
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        sweep_job(<double*>arrays[0], <const double*>arrays[1], <const double*>arrays[2], s, job)
 
 
 def sweep_f64(double[::1] y not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Tiles of jobs start ... stop."""
-    cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        sweep_job(&y[0], &a[0], &b[0], &s[0], job)
+    cdef (void*)[3] arrays
+    arrays[0], arrays[1], arrays[2] = <void*>&y[0], <void*>&a[0], <void*>&b[0]
+    with nogil:
+        sweep_tiles_f64(arrays, &s[0], start, stop, threads)
 
 
 # -------------------------------------------------------------------------------------------------------------- dot
@@ -441,18 +497,32 @@ cdef void dot_job(real* dw, const real* a, const real* b, const Py_ssize_t* s, P
                 dw[m*s[1] + j + n] = sums[m*columns + n]
 
 
+cdef void dot_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        dot_job(<float*>arrays[0], <const float*>arrays[1], <const float*>arrays[2], s, job)
+
+
 def dot_f32(float[::1] dw not None, const float[::1] a not None, const float[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Dot products of jobs start ... stop."""
+    cdef (void*)[3] arrays
+    arrays[0], arrays[1], arrays[2] = <void*>&dw[0], <void*>&a[0], <void*>&b[0]
+    with nogil:
+        dot_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void dot_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
     cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        dot_job(&dw[0], &a[0], &b[0], &s[0], job)
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        dot_job(<double*>arrays[0], <const double*>arrays[1], <const double*>arrays[2], s, job)
 
 
 def dot_f64(double[::1] dw not None, const double[::1] a not None, const double[::1] b not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
     """Dot products of jobs start ... stop."""
-    cdef Py_ssize_t job
-    for job in prange(start, stop, schedule="static", num_threads=threads, nogil=True):
-        dot_job(&dw[0], &a[0], &b[0], &s[0], job)
+    cdef (void*)[3] arrays
+    arrays[0], arrays[1], arrays[2] = <void*>&dw[0], <void*>&a[0], <void*>&b[0]
+    with nogil:
+        dot_tiles_f64(arrays, &s[0], start, stop, threads)
 
 
 def lanes():

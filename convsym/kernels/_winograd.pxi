@@ -55,6 +55,13 @@ cdef inline void product(Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t channel
         choose_product_f64(rows, vectors)(channels, a, am, ac, b, bc, later, step, y, ym)
 
 
+cdef inline void laying(Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t channels, const real* a, Py_ssize_t am, Py_ssize_t ac, const real* b, Py_ssize_t bc, real* laid, const real* later, Py_ssize_t step, real* y, Py_ssize_t ym) noexcept nogil:
+    if real is float:
+        choose_laying_f32(rows, vectors)(channels, a, am, ac, b, bc, laid, later, step, y, ym)
+    else:
+        choose_laying_f64(rows, vectors)(channels, a, am, ac, b, bc, laid, later, step, y, ym)
+
+
 cdef inline void clear(real* out, Py_ssize_t count) noexcept nogil:
     memset(out, 0, count*sizeof(real))
 

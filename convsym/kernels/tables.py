@@ -48,7 +48,7 @@ POINTWISE = (
     (
         *("groups", "rows", "parts", "parts_first", "summed", "depth", "vectors", "blocks", "columns", "samples"),
         *("positions", "am", "ac", "group_a", "group_b", "image_b", "channel_b", "group_y", "image_y", "room"),
-        "gathered",
+        *("gathered", "early"),
     ),
     ("tile_rows", "where"),
 )
@@ -111,6 +111,52 @@ def driver(name: str, jobs: int, **entries: Any) -> Driver:
     starts = offset + np.cumsum([0, *(array.size for array in arrays)])[:-1]
     head = [*(entries[key] for key in numbers), *starts[: len(tables)]]
     return Driver(name, np.concatenate([np.array(head, np.intp), *arrays]), jobs)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One run of a driver.
+
+    Attributes
+    ----------
+    driver : Driver
+    samples : int
+        How often its jobs are there.
+    work : int
+        Multiply-adds of all jobs.
+    arrays : tuple of (str, int)
+        What each array is part of, "out", "room" or an operand by its name, and the element it starts with.
+    """
+
+    driver: Driver
+    samples: int
+    work: int
+    arrays: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True)
+class Course:
+    """A call that is some runs of drivers, one after the other.
+
+    Attributes
+    ----------
+    steps : tuple of Step
+    room, each : int
+        Elements of memory that it takes, and for each thread.
+    zeros : int
+        How many elements at the end of the room are zero.
+    cleared : bool
+        Whether the steps leave out some of the result, which is zero.
+    watched : str or None
+        What must be finite afterwards, "out" or an operand.
+    """
+
+    steps: tuple[Step, ...]
+    room: int = 0
+    each: int = 0
+    zeros: int = 0
+    cleared: bool = False
+    watched: str | None = None
 
 
 @dataclass(frozen=True)

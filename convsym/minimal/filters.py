@@ -194,7 +194,7 @@ def prepare_weights(geometry: Geometry, result: str, weight: Array, m: int, into
     """The transformed weights of the rule y or dx, which depend on nothing but the weights, m and the CPU level."""
     char = weight.dtype.char
     driver, size = weights_of(geometry, result, m, char, kernels.in_use())
-    u = scratch.aligned(size, weight.dtype) if into is None else into
+    u = scratch.aligned((size,), weight.dtype) if into is None else into
     kernels.drive(driver, (u, weight.reshape(-1)), 1, size * 4, char)
     return u
 

@@ -4,21 +4,49 @@ cdef extern from *:
     """
     #if defined(__GNUC__)
     #define convsym_prefetch(place) __builtin_prefetch(place, 0, 2)
+    #define convsym_prefetch_result(place) __builtin_prefetch(place, 1, 3)
     #else
     #define convsym_prefetch(place)
+    #define convsym_prefetch_result(place)
     #endif
     """
     void convsym_prefetch(const void* place) noexcept nogil
+    void convsym_prefetch_result(void* place) noexcept nogil
 
 
-ctypedef void (*product_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*product_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
 
 
 cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -33,7 +61,36 @@ cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -51,7 +108,40 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -72,7 +162,44 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -96,7 +223,48 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -123,7 +291,52 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -147,7 +360,32 @@ cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -162,7 +400,36 @@ cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -180,7 +447,40 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -201,7 +501,44 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -221,7 +558,32 @@ cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -236,7 +598,36 @@ cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -252,7 +643,32 @@ cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
@@ -267,7 +683,36 @@ cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
@@ -279,46 +724,1035 @@ cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
 
 
-cdef product_f32 choose_product_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
-    if rows == 1 and vectors == 1:
-        return product_f32_1x1
-    if rows == 2 and vectors == 1:
-        return product_f32_2x1
-    if rows == 3 and vectors == 1:
-        return product_f32_3x1
-    if rows == 4 and vectors == 1:
-        return product_f32_4x1
-    if rows == 5 and vectors == 1:
-        return product_f32_5x1
-    if rows == 6 and vectors == 1:
-        return product_f32_6x1
-    if rows == 1 and vectors == 2:
-        return product_f32_1x2
-    if rows == 2 and vectors == 2:
-        return product_f32_2x2
-    if rows == 3 and vectors == 2:
-        return product_f32_3x2
-    if rows == 4 and vectors == 2:
-        return product_f32_4x2
-    if rows == 1 and vectors == 3:
-        return product_f32_1x3
-    if rows == 2 and vectors == 3:
-        return product_f32_2x3
-    if rows == 1 and vectors == 4:
-        return product_f32_1x4
-    if rows == 2 and vectors == 4:
-        return product_f32_2x4
+cdef product_kernel_f32 choose_product_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
+    if rows == 1:
+        if vectors == 1:
+            return product_f32_1x1
+        if vectors == 2:
+            return product_f32_1x2
+        if vectors == 3:
+            return product_f32_1x3
+        if vectors == 4:
+            return product_f32_1x4
+    if rows == 2:
+        if vectors == 1:
+            return product_f32_2x1
+        if vectors == 2:
+            return product_f32_2x2
+        if vectors == 3:
+            return product_f32_2x3
+        if vectors == 4:
+            return product_f32_2x4
+    if rows == 3:
+        if vectors == 1:
+            return product_f32_3x1
+        if vectors == 2:
+            return product_f32_3x2
+    if rows == 4:
+        if vectors == 1:
+            return product_f32_4x1
+        if vectors == 2:
+            return product_f32_4x2
+    if rows == 5:
+        if vectors == 1:
+            return product_f32_5x1
+    if rows == 6:
+        if vectors == 1:
+            return product_f32_6x1
     return NULL
 
 
-ctypedef void (*product_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*laying_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+
+
+cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+
+
+cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+
+
+cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+
+
+cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0
+
+
+cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0
+
+
+cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0
+
+
+cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+
+
+cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+
+
+cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
+
+
+cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
+
+
+cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+
+
+cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
+
+
+cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2, x3
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
+
+
+cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2, x3
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
+
+
+cdef laying_kernel_f32 choose_laying_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
+    if rows == 1:
+        if vectors == 1:
+            return laying_f32_1x1
+        if vectors == 2:
+            return laying_f32_1x2
+        if vectors == 3:
+            return laying_f32_1x3
+        if vectors == 4:
+            return laying_f32_1x4
+    if rows == 2:
+        if vectors == 1:
+            return laying_f32_2x1
+        if vectors == 2:
+            return laying_f32_2x2
+        if vectors == 3:
+            return laying_f32_2x3
+        if vectors == 4:
+            return laying_f32_2x4
+    if rows == 3:
+        if vectors == 1:
+            return laying_f32_3x1
+        if vectors == 2:
+            return laying_f32_3x2
+    if rows == 4:
+        if vectors == 1:
+            return laying_f32_4x1
+        if vectors == 2:
+            return laying_f32_4x2
+    if rows == 5:
+        if vectors == 1:
+            return laying_f32_5x1
+    if rows == 6:
+        if vectors == 1:
+            return laying_f32_6x1
+    return NULL
+
+
+ctypedef void (*product_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
 
 
 cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -333,7 +1767,36 @@ cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -351,7 +1814,40 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -372,7 +1868,44 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -396,7 +1929,48 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -423,7 +1997,52 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -447,7 +2066,32 @@ cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -462,7 +2106,36 @@ cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -480,7 +2153,40 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -501,7 +2207,44 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -521,7 +2264,32 @@ cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -536,7 +2304,36 @@ cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -552,7 +2349,32 @@ cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
@@ -567,7 +2389,36 @@ cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
@@ -579,33 +2430,997 @@ cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
 
 
-cdef product_f64 choose_product_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
-    if rows == 1 and vectors == 1:
-        return product_f64_1x1
-    if rows == 2 and vectors == 1:
-        return product_f64_2x1
-    if rows == 3 and vectors == 1:
-        return product_f64_3x1
-    if rows == 4 and vectors == 1:
-        return product_f64_4x1
-    if rows == 5 and vectors == 1:
-        return product_f64_5x1
-    if rows == 6 and vectors == 1:
-        return product_f64_6x1
-    if rows == 1 and vectors == 2:
-        return product_f64_1x2
-    if rows == 2 and vectors == 2:
-        return product_f64_2x2
-    if rows == 3 and vectors == 2:
-        return product_f64_3x2
-    if rows == 4 and vectors == 2:
-        return product_f64_4x2
-    if rows == 1 and vectors == 3:
-        return product_f64_1x3
-    if rows == 2 and vectors == 3:
-        return product_f64_2x3
-    if rows == 1 and vectors == 4:
-        return product_f64_1x4
-    if rows == 2 and vectors == 4:
-        return product_f64_2x4
+cdef product_kernel_f64 choose_product_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
+    if rows == 1:
+        if vectors == 1:
+            return product_f64_1x1
+        if vectors == 2:
+            return product_f64_1x2
+        if vectors == 3:
+            return product_f64_1x3
+        if vectors == 4:
+            return product_f64_1x4
+    if rows == 2:
+        if vectors == 1:
+            return product_f64_2x1
+        if vectors == 2:
+            return product_f64_2x2
+        if vectors == 3:
+            return product_f64_2x3
+        if vectors == 4:
+            return product_f64_2x4
+    if rows == 3:
+        if vectors == 1:
+            return product_f64_3x1
+        if vectors == 2:
+            return product_f64_3x2
+    if rows == 4:
+        if vectors == 1:
+            return product_f64_4x1
+        if vectors == 2:
+            return product_f64_4x2
+    if rows == 5:
+        if vectors == 1:
+            return product_f64_5x1
+    if rows == 6:
+        if vectors == 1:
+            return product_f64_6x1
+    return NULL
+
+
+ctypedef void (*laying_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+
+
+cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+
+
+cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+
+
+cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+
+
+cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0
+
+
+cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0
+
+
+cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0
+
+
+cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+
+
+cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+
+
+cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
+
+
+cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
+
+
+cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+
+
+cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
+
+
+cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2, x3
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
+
+
+cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2, x3
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
+
+
+cdef laying_kernel_f64 choose_laying_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
+    if rows == 1:
+        if vectors == 1:
+            return laying_f64_1x1
+        if vectors == 2:
+            return laying_f64_1x2
+        if vectors == 3:
+            return laying_f64_1x3
+        if vectors == 4:
+            return laying_f64_1x4
+    if rows == 2:
+        if vectors == 1:
+            return laying_f64_2x1
+        if vectors == 2:
+            return laying_f64_2x2
+        if vectors == 3:
+            return laying_f64_2x3
+        if vectors == 4:
+            return laying_f64_2x4
+    if rows == 3:
+        if vectors == 1:
+            return laying_f64_3x1
+        if vectors == 2:
+            return laying_f64_3x2
+    if rows == 4:
+        if vectors == 1:
+            return laying_f64_4x1
+        if vectors == 2:
+            return laying_f64_4x2
+    if rows == 5:
+        if vectors == 1:
+            return laying_f64_5x1
+    if rows == 6:
+        if vectors == 1:
+            return laying_f64_6x1
     return NULL

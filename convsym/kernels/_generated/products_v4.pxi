@@ -4,21 +4,49 @@ cdef extern from *:
     """
     #if defined(__GNUC__)
     #define convsym_prefetch(place) __builtin_prefetch(place, 0, 2)
+    #define convsym_prefetch_result(place) __builtin_prefetch(place, 1, 3)
     #else
     #define convsym_prefetch(place)
+    #define convsym_prefetch_result(place)
     #endif
     """
     void convsym_prefetch(const void* place) noexcept nogil
+    void convsym_prefetch_result(void* place) noexcept nogil
 
 
-ctypedef void (*product_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*product_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
 
 
 cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -33,7 +61,36 @@ cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -51,7 +108,40 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -72,7 +162,44 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -96,7 +223,48 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -123,7 +291,52 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -153,7 +366,56 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -186,7 +448,60 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]
@@ -214,7 +529,32 @@ cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -229,7 +569,36 @@ cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -247,7 +616,40 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -268,7 +670,44 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -292,7 +731,48 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -319,7 +799,52 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -349,7 +874,56 @@ cdef void product_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -382,7 +956,60 @@ cdef void product_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
@@ -410,7 +1037,32 @@ cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -425,7 +1077,36 @@ cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -443,7 +1124,40 @@ cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -464,7 +1178,44 @@ cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -488,7 +1239,48 @@ cdef void product_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -515,7 +1307,52 @@ cdef void product_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -545,7 +1382,56 @@ cdef void product_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -578,7 +1464,60 @@ cdef void product_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32, c7_2 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
@@ -606,7 +1545,32 @@ cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
@@ -621,7 +1585,36 @@ cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
@@ -639,7 +1632,40 @@ cdef void product_f32_3x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
@@ -660,7 +1686,44 @@ cdef void product_f32_4x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
@@ -684,7 +1747,48 @@ cdef void product_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
@@ -711,7 +1815,52 @@ cdef void product_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32, c5_3 = zero_f32
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
@@ -731,78 +1880,2499 @@ cdef void product_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1; (<lanes_f32*>(y + 5*ym))[2] = c5_2; (<lanes_f32*>(y + 5*ym))[3] = c5_3
 
 
-cdef product_f32 choose_product_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
-    if rows == 1 and vectors == 1:
-        return product_f32_1x1
-    if rows == 2 and vectors == 1:
-        return product_f32_2x1
-    if rows == 3 and vectors == 1:
-        return product_f32_3x1
-    if rows == 4 and vectors == 1:
-        return product_f32_4x1
-    if rows == 5 and vectors == 1:
-        return product_f32_5x1
-    if rows == 6 and vectors == 1:
-        return product_f32_6x1
-    if rows == 7 and vectors == 1:
-        return product_f32_7x1
-    if rows == 8 and vectors == 1:
-        return product_f32_8x1
-    if rows == 1 and vectors == 2:
-        return product_f32_1x2
-    if rows == 2 and vectors == 2:
-        return product_f32_2x2
-    if rows == 3 and vectors == 2:
-        return product_f32_3x2
-    if rows == 4 and vectors == 2:
-        return product_f32_4x2
-    if rows == 5 and vectors == 2:
-        return product_f32_5x2
-    if rows == 6 and vectors == 2:
-        return product_f32_6x2
-    if rows == 7 and vectors == 2:
-        return product_f32_7x2
-    if rows == 8 and vectors == 2:
-        return product_f32_8x2
-    if rows == 1 and vectors == 3:
-        return product_f32_1x3
-    if rows == 2 and vectors == 3:
-        return product_f32_2x3
-    if rows == 3 and vectors == 3:
-        return product_f32_3x3
-    if rows == 4 and vectors == 3:
-        return product_f32_4x3
-    if rows == 5 and vectors == 3:
-        return product_f32_5x3
-    if rows == 6 and vectors == 3:
-        return product_f32_6x3
-    if rows == 7 and vectors == 3:
-        return product_f32_7x3
-    if rows == 8 and vectors == 3:
-        return product_f32_8x3
-    if rows == 1 and vectors == 4:
-        return product_f32_1x4
-    if rows == 2 and vectors == 4:
-        return product_f32_2x4
-    if rows == 3 and vectors == 4:
-        return product_f32_3x4
-    if rows == 4 and vectors == 4:
-        return product_f32_4x4
-    if rows == 5 and vectors == 4:
-        return product_f32_5x4
-    if rows == 6 and vectors == 4:
-        return product_f32_6x4
+cdef product_kernel_f32 choose_product_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
+    if rows == 1:
+        if vectors == 1:
+            return product_f32_1x1
+        if vectors == 2:
+            return product_f32_1x2
+        if vectors == 3:
+            return product_f32_1x3
+        if vectors == 4:
+            return product_f32_1x4
+    if rows == 2:
+        if vectors == 1:
+            return product_f32_2x1
+        if vectors == 2:
+            return product_f32_2x2
+        if vectors == 3:
+            return product_f32_2x3
+        if vectors == 4:
+            return product_f32_2x4
+    if rows == 3:
+        if vectors == 1:
+            return product_f32_3x1
+        if vectors == 2:
+            return product_f32_3x2
+        if vectors == 3:
+            return product_f32_3x3
+        if vectors == 4:
+            return product_f32_3x4
+    if rows == 4:
+        if vectors == 1:
+            return product_f32_4x1
+        if vectors == 2:
+            return product_f32_4x2
+        if vectors == 3:
+            return product_f32_4x3
+        if vectors == 4:
+            return product_f32_4x4
+    if rows == 5:
+        if vectors == 1:
+            return product_f32_5x1
+        if vectors == 2:
+            return product_f32_5x2
+        if vectors == 3:
+            return product_f32_5x3
+        if vectors == 4:
+            return product_f32_5x4
+    if rows == 6:
+        if vectors == 1:
+            return product_f32_6x1
+        if vectors == 2:
+            return product_f32_6x2
+        if vectors == 3:
+            return product_f32_6x3
+        if vectors == 4:
+            return product_f32_6x4
+    if rows == 7:
+        if vectors == 1:
+            return product_f32_7x1
+        if vectors == 2:
+            return product_f32_7x2
+        if vectors == 3:
+            return product_f32_7x3
+    if rows == 8:
+        if vectors == 1:
+            return product_f32_8x1
+        if vectors == 2:
+            return product_f32_8x2
+        if vectors == 3:
+            return product_f32_8x3
     return NULL
 
 
-ctypedef void (*product_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*laying_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+
+
+cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+
+
+cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+
+
+cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+
+
+cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0
+
+
+cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0
+
+
+cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0
+
+
+cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32
+    cdef lanes_f32 c6_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0
+    (<lanes_f32*>(y + 6*ym))[0] = c6_0
+
+
+cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0
+    cdef lanes_f32 c0_0 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32
+    cdef lanes_f32 c6_0 = zero_f32
+    cdef lanes_f32 c7_0 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]
+        (<lanes_f32*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0
+    (<lanes_f32*>(y + 6*ym))[0] = c6_0
+    (<lanes_f32*>(y + 7*ym))[0] = c7_0
+
+
+cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+
+
+cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+
+
+cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
+
+
+cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
+
+
+cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1
+
+
+cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1
+
+
+cdef void laying_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1
+    (<lanes_f32*>(y + 6*ym))[0] = c6_0; (<lanes_f32*>(y + 6*ym))[1] = c6_1
+
+
+cdef void laying_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
+    cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1
+    (<lanes_f32*>(y + 6*ym))[0] = c6_0; (<lanes_f32*>(y + 6*ym))[1] = c6_1
+    (<lanes_f32*>(y + 7*ym))[0] = c7_0; (<lanes_f32*>(y + 7*ym))[1] = c7_1
+
+
+cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+
+
+cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
+
+
+cdef void laying_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
+
+
+cdef void laying_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
+
+
+cdef void laying_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2
+
+
+cdef void laying_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1; (<lanes_f32*>(y + 5*ym))[2] = c5_2
+
+
+cdef void laying_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
+    cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1; (<lanes_f32*>(y + 5*ym))[2] = c5_2
+    (<lanes_f32*>(y + 6*ym))[0] = c6_0; (<lanes_f32*>(y + 6*ym))[1] = c6_1; (<lanes_f32*>(y + 6*ym))[2] = c6_2
+
+
+cdef void laying_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
+    cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
+    cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32, c7_2 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1; (<lanes_f32*>(y + 5*ym))[2] = c5_2
+    (<lanes_f32*>(y + 6*ym))[0] = c6_0; (<lanes_f32*>(y + 6*ym))[1] = c6_1; (<lanes_f32*>(y + 6*ym))[2] = c6_2
+    (<lanes_f32*>(y + 7*ym))[0] = c7_0; (<lanes_f32*>(y + 7*ym))[1] = c7_1; (<lanes_f32*>(y + 7*ym))[2] = c7_2
+
+
+cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2, x3
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
+
+
+cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2, x3
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
+
+
+cdef void laying_f32_3x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2, x3
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2; (<lanes_f32*>(y + 2*ym))[3] = c2_3
+
+
+cdef void laying_f32_4x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2, x3
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2; (<lanes_f32*>(y + 2*ym))[3] = c2_3
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2; (<lanes_f32*>(y + 3*ym))[3] = c3_3
+
+
+cdef void laying_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2, x3
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2; (<lanes_f32*>(y + 2*ym))[3] = c2_3
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2; (<lanes_f32*>(y + 3*ym))[3] = c3_3
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2; (<lanes_f32*>(y + 4*ym))[3] = c4_3
+
+
+cdef void laying_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f32 x0, x1, x2, x3
+    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
+    cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
+    cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32, c5_3 = zero_f32
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
+        later += step
+        x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
+        (<lanes_f32*>laid)[0] = x0; (<lanes_f32*>laid)[1] = x1; (<lanes_f32*>laid)[2] = x2; (<lanes_f32*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
+    (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
+    (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
+    (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2; (<lanes_f32*>(y + 2*ym))[3] = c2_3
+    (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2; (<lanes_f32*>(y + 3*ym))[3] = c3_3
+    (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2; (<lanes_f32*>(y + 4*ym))[3] = c4_3
+    (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1; (<lanes_f32*>(y + 5*ym))[2] = c5_2; (<lanes_f32*>(y + 5*ym))[3] = c5_3
+
+
+cdef laying_kernel_f32 choose_laying_f32(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
+    if rows == 1:
+        if vectors == 1:
+            return laying_f32_1x1
+        if vectors == 2:
+            return laying_f32_1x2
+        if vectors == 3:
+            return laying_f32_1x3
+        if vectors == 4:
+            return laying_f32_1x4
+    if rows == 2:
+        if vectors == 1:
+            return laying_f32_2x1
+        if vectors == 2:
+            return laying_f32_2x2
+        if vectors == 3:
+            return laying_f32_2x3
+        if vectors == 4:
+            return laying_f32_2x4
+    if rows == 3:
+        if vectors == 1:
+            return laying_f32_3x1
+        if vectors == 2:
+            return laying_f32_3x2
+        if vectors == 3:
+            return laying_f32_3x3
+        if vectors == 4:
+            return laying_f32_3x4
+    if rows == 4:
+        if vectors == 1:
+            return laying_f32_4x1
+        if vectors == 2:
+            return laying_f32_4x2
+        if vectors == 3:
+            return laying_f32_4x3
+        if vectors == 4:
+            return laying_f32_4x4
+    if rows == 5:
+        if vectors == 1:
+            return laying_f32_5x1
+        if vectors == 2:
+            return laying_f32_5x2
+        if vectors == 3:
+            return laying_f32_5x3
+        if vectors == 4:
+            return laying_f32_5x4
+    if rows == 6:
+        if vectors == 1:
+            return laying_f32_6x1
+        if vectors == 2:
+            return laying_f32_6x2
+        if vectors == 3:
+            return laying_f32_6x3
+        if vectors == 4:
+            return laying_f32_6x4
+    if rows == 7:
+        if vectors == 1:
+            return laying_f32_7x1
+        if vectors == 2:
+            return laying_f32_7x2
+        if vectors == 3:
+            return laying_f32_7x3
+    if rows == 8:
+        if vectors == 1:
+            return laying_f32_8x1
+        if vectors == 2:
+            return laying_f32_8x2
+        if vectors == 3:
+            return laying_f32_8x3
+    return NULL
+
+
+ctypedef void (*product_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
 
 
 cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -817,7 +4387,36 @@ cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -835,7 +4434,40 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -856,7 +4488,44 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -880,7 +4549,48 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -907,7 +4617,52 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -937,7 +4692,56 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -970,7 +4774,60 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]
@@ -998,7 +4855,32 @@ cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -1013,7 +4895,36 @@ cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -1031,7 +4942,40 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -1052,7 +4996,44 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -1076,7 +5057,48 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -1103,7 +5125,52 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -1133,7 +5200,56 @@ cdef void product_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -1166,7 +5282,60 @@ cdef void product_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
@@ -1194,7 +5363,32 @@ cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -1209,7 +5403,36 @@ cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -1227,7 +5450,40 @@ cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -1248,7 +5504,44 @@ cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -1272,7 +5565,48 @@ cdef void product_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -1299,7 +5633,52 @@ cdef void product_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -1329,7 +5708,56 @@ cdef void product_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -1362,7 +5790,60 @@ cdef void product_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64, c7_2 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
@@ -1390,7 +5871,32 @@ cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
@@ -1405,7 +5911,36 @@ cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
@@ -1423,7 +5958,40 @@ cdef void product_f64_3x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
@@ -1444,7 +6012,44 @@ cdef void product_f64_4x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
@@ -1468,7 +6073,48 @@ cdef void product_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
@@ -1495,7 +6141,52 @@ cdef void product_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64, c5_3 = zero_f64
-    for c in range(channels):
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        convsym_prefetch(later)
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+    for c in range(floormod(channels, 4)):
         convsym_prefetch(later)
         later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
@@ -1515,65 +6206,2461 @@ cdef void product_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1; (<lanes_f64*>(y + 5*ym))[2] = c5_2; (<lanes_f64*>(y + 5*ym))[3] = c5_3
 
 
-cdef product_f64 choose_product_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
-    if rows == 1 and vectors == 1:
-        return product_f64_1x1
-    if rows == 2 and vectors == 1:
-        return product_f64_2x1
-    if rows == 3 and vectors == 1:
-        return product_f64_3x1
-    if rows == 4 and vectors == 1:
-        return product_f64_4x1
-    if rows == 5 and vectors == 1:
-        return product_f64_5x1
-    if rows == 6 and vectors == 1:
-        return product_f64_6x1
-    if rows == 7 and vectors == 1:
-        return product_f64_7x1
-    if rows == 8 and vectors == 1:
-        return product_f64_8x1
-    if rows == 1 and vectors == 2:
-        return product_f64_1x2
-    if rows == 2 and vectors == 2:
-        return product_f64_2x2
-    if rows == 3 and vectors == 2:
-        return product_f64_3x2
-    if rows == 4 and vectors == 2:
-        return product_f64_4x2
-    if rows == 5 and vectors == 2:
-        return product_f64_5x2
-    if rows == 6 and vectors == 2:
-        return product_f64_6x2
-    if rows == 7 and vectors == 2:
-        return product_f64_7x2
-    if rows == 8 and vectors == 2:
-        return product_f64_8x2
-    if rows == 1 and vectors == 3:
-        return product_f64_1x3
-    if rows == 2 and vectors == 3:
-        return product_f64_2x3
-    if rows == 3 and vectors == 3:
-        return product_f64_3x3
-    if rows == 4 and vectors == 3:
-        return product_f64_4x3
-    if rows == 5 and vectors == 3:
-        return product_f64_5x3
-    if rows == 6 and vectors == 3:
-        return product_f64_6x3
-    if rows == 7 and vectors == 3:
-        return product_f64_7x3
-    if rows == 8 and vectors == 3:
-        return product_f64_8x3
-    if rows == 1 and vectors == 4:
-        return product_f64_1x4
-    if rows == 2 and vectors == 4:
-        return product_f64_2x4
-    if rows == 3 and vectors == 4:
-        return product_f64_3x4
-    if rows == 4 and vectors == 4:
-        return product_f64_4x4
-    if rows == 5 and vectors == 4:
-        return product_f64_5x4
-    if rows == 6 and vectors == 4:
-        return product_f64_6x4
+cdef product_kernel_f64 choose_product_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
+    if rows == 1:
+        if vectors == 1:
+            return product_f64_1x1
+        if vectors == 2:
+            return product_f64_1x2
+        if vectors == 3:
+            return product_f64_1x3
+        if vectors == 4:
+            return product_f64_1x4
+    if rows == 2:
+        if vectors == 1:
+            return product_f64_2x1
+        if vectors == 2:
+            return product_f64_2x2
+        if vectors == 3:
+            return product_f64_2x3
+        if vectors == 4:
+            return product_f64_2x4
+    if rows == 3:
+        if vectors == 1:
+            return product_f64_3x1
+        if vectors == 2:
+            return product_f64_3x2
+        if vectors == 3:
+            return product_f64_3x3
+        if vectors == 4:
+            return product_f64_3x4
+    if rows == 4:
+        if vectors == 1:
+            return product_f64_4x1
+        if vectors == 2:
+            return product_f64_4x2
+        if vectors == 3:
+            return product_f64_4x3
+        if vectors == 4:
+            return product_f64_4x4
+    if rows == 5:
+        if vectors == 1:
+            return product_f64_5x1
+        if vectors == 2:
+            return product_f64_5x2
+        if vectors == 3:
+            return product_f64_5x3
+        if vectors == 4:
+            return product_f64_5x4
+    if rows == 6:
+        if vectors == 1:
+            return product_f64_6x1
+        if vectors == 2:
+            return product_f64_6x2
+        if vectors == 3:
+            return product_f64_6x3
+        if vectors == 4:
+            return product_f64_6x4
+    if rows == 7:
+        if vectors == 1:
+            return product_f64_7x1
+        if vectors == 2:
+            return product_f64_7x2
+        if vectors == 3:
+            return product_f64_7x3
+    if rows == 8:
+        if vectors == 1:
+            return product_f64_8x1
+        if vectors == 2:
+            return product_f64_8x2
+        if vectors == 3:
+            return product_f64_8x3
+    return NULL
+
+
+ctypedef void (*laying_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+
+
+cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+
+
+cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+
+
+cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+
+
+cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0
+
+
+cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0
+
+
+cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0
+
+
+cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64
+    cdef lanes_f64 c6_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0
+    (<lanes_f64*>(y + 6*ym))[0] = c6_0
+
+
+cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0
+    cdef lanes_f64 c0_0 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64
+    cdef lanes_f64 c6_0 = zero_f64
+    cdef lanes_f64 c7_0 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]
+        (<lanes_f64*>laid)[0] = x0
+        c0_0 = c0_0 + a[0*am]*x0
+        c1_0 = c1_0 + a[1*am]*x0
+        c2_0 = c2_0 + a[2*am]*x0
+        c3_0 = c3_0 + a[3*am]*x0
+        c4_0 = c4_0 + a[4*am]*x0
+        c5_0 = c5_0 + a[5*am]*x0
+        c6_0 = c6_0 + a[6*am]*x0
+        c7_0 = c7_0 + a[7*am]*x0
+        a += ac
+        b += bc
+        laid += 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0
+    (<lanes_f64*>(y + 6*ym))[0] = c6_0
+    (<lanes_f64*>(y + 7*ym))[0] = c7_0
+
+
+cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+
+
+cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+
+
+cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
+
+
+cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
+
+
+cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1
+
+
+cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1
+
+
+cdef void laying_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1
+    (<lanes_f64*>(y + 6*ym))[0] = c6_0; (<lanes_f64*>(y + 6*ym))[1] = c6_1
+
+
+cdef void laying_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
+    cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1
+        a += ac
+        b += bc
+        laid += 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1
+    (<lanes_f64*>(y + 6*ym))[0] = c6_0; (<lanes_f64*>(y + 6*ym))[1] = c6_1
+    (<lanes_f64*>(y + 7*ym))[0] = c7_0; (<lanes_f64*>(y + 7*ym))[1] = c7_1
+
+
+cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+
+
+cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
+
+
+cdef void laying_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
+
+
+cdef void laying_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
+
+
+cdef void laying_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2
+
+
+cdef void laying_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1; (<lanes_f64*>(y + 5*ym))[2] = c5_2
+
+
+cdef void laying_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
+    cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1; (<lanes_f64*>(y + 5*ym))[2] = c5_2
+    (<lanes_f64*>(y + 6*ym))[0] = c6_0; (<lanes_f64*>(y + 6*ym))[1] = c6_1; (<lanes_f64*>(y + 6*ym))[2] = c6_2
+
+
+cdef void laying_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
+    cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
+    cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64, c7_2 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2
+        c6_0 = c6_0 + a[6*am]*x0; c6_1 = c6_1 + a[6*am]*x1; c6_2 = c6_2 + a[6*am]*x2
+        c7_0 = c7_0 + a[7*am]*x0; c7_1 = c7_1 + a[7*am]*x1; c7_2 = c7_2 + a[7*am]*x2
+        a += ac
+        b += bc
+        laid += 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1; (<lanes_f64*>(y + 5*ym))[2] = c5_2
+    (<lanes_f64*>(y + 6*ym))[0] = c6_0; (<lanes_f64*>(y + 6*ym))[1] = c6_1; (<lanes_f64*>(y + 6*ym))[2] = c6_2
+    (<lanes_f64*>(y + 7*ym))[0] = c7_0; (<lanes_f64*>(y + 7*ym))[1] = c7_1; (<lanes_f64*>(y + 7*ym))[2] = c7_2
+
+
+cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2, x3
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
+
+
+cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2, x3
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
+
+
+cdef void laying_f64_3x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2, x3
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2; (<lanes_f64*>(y + 2*ym))[3] = c2_3
+
+
+cdef void laying_f64_4x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2, x3
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2; (<lanes_f64*>(y + 2*ym))[3] = c2_3
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2; (<lanes_f64*>(y + 3*ym))[3] = c3_3
+
+
+cdef void laying_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2, x3
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2; (<lanes_f64*>(y + 2*ym))[3] = c2_3
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2; (<lanes_f64*>(y + 3*ym))[3] = c3_3
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2; (<lanes_f64*>(y + 4*ym))[3] = c4_3
+
+
+cdef void laying_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+    cdef Py_ssize_t c
+    cdef lanes_f64 x0, x1, x2, x3
+    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
+    cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
+    cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64, c5_3 = zero_f64
+    for c in range(floordiv(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    for c in range(floormod(channels, 4)):
+        convsym_prefetch(later)
+        convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
+        later += step
+        x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
+        (<lanes_f64*>laid)[0] = x0; (<lanes_f64*>laid)[1] = x1; (<lanes_f64*>laid)[2] = x2; (<lanes_f64*>laid)[3] = x3
+        c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
+        c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
+        c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2; c2_3 = c2_3 + a[2*am]*x3
+        c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2; c3_3 = c3_3 + a[3*am]*x3
+        c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1; c4_2 = c4_2 + a[4*am]*x2; c4_3 = c4_3 + a[4*am]*x3
+        c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1; c5_2 = c5_2 + a[5*am]*x2; c5_3 = c5_3 + a[5*am]*x3
+        a += ac
+        b += bc
+        laid += 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))
+    (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
+    (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
+    (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2; (<lanes_f64*>(y + 2*ym))[3] = c2_3
+    (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2; (<lanes_f64*>(y + 3*ym))[3] = c3_3
+    (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2; (<lanes_f64*>(y + 4*ym))[3] = c4_3
+    (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1; (<lanes_f64*>(y + 5*ym))[2] = c5_2; (<lanes_f64*>(y + 5*ym))[3] = c5_3
+
+
+cdef laying_kernel_f64 choose_laying_f64(Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
+    if rows == 1:
+        if vectors == 1:
+            return laying_f64_1x1
+        if vectors == 2:
+            return laying_f64_1x2
+        if vectors == 3:
+            return laying_f64_1x3
+        if vectors == 4:
+            return laying_f64_1x4
+    if rows == 2:
+        if vectors == 1:
+            return laying_f64_2x1
+        if vectors == 2:
+            return laying_f64_2x2
+        if vectors == 3:
+            return laying_f64_2x3
+        if vectors == 4:
+            return laying_f64_2x4
+    if rows == 3:
+        if vectors == 1:
+            return laying_f64_3x1
+        if vectors == 2:
+            return laying_f64_3x2
+        if vectors == 3:
+            return laying_f64_3x3
+        if vectors == 4:
+            return laying_f64_3x4
+    if rows == 4:
+        if vectors == 1:
+            return laying_f64_4x1
+        if vectors == 2:
+            return laying_f64_4x2
+        if vectors == 3:
+            return laying_f64_4x3
+        if vectors == 4:
+            return laying_f64_4x4
+    if rows == 5:
+        if vectors == 1:
+            return laying_f64_5x1
+        if vectors == 2:
+            return laying_f64_5x2
+        if vectors == 3:
+            return laying_f64_5x3
+        if vectors == 4:
+            return laying_f64_5x4
+    if rows == 6:
+        if vectors == 1:
+            return laying_f64_6x1
+        if vectors == 2:
+            return laying_f64_6x2
+        if vectors == 3:
+            return laying_f64_6x3
+        if vectors == 4:
+            return laying_f64_6x4
+    if rows == 7:
+        if vectors == 1:
+            return laying_f64_7x1
+        if vectors == 2:
+            return laying_f64_7x2
+        if vectors == 3:
+            return laying_f64_7x3
+    if rows == 8:
+        if vectors == 1:
+            return laying_f64_8x1
+        if vectors == 2:
+            return laying_f64_8x2
+        if vectors == 3:
+            return laying_f64_8x3
     return NULL

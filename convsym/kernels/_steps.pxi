@@ -1,0 +1,205 @@
+# A call that is a few runs of tile drivers, one after the other, without Python between them. Looking the same things up
+# again takes 10 µs while they are in the caches, and four times that after a layer whose arrays have pushed them out.
+
+ctypedef void (*Tiles)(
+    void** arrays, const Py_ssize_t* table, Py_ssize_t start, Py_ssize_t stop, int threads
+) noexcept nogil
+
+ctypedef fused floating:
+    float
+    double
+
+cdef enum:
+    STEPS = 16  # of a call, at most
+    ARRAYS = 4  # of a step, at most
+    LINE = 64  # bytes of a cache line, at which memory of a call starts
+    SMALLEST = 16384  # bytes from which on a result starts a cache line
+    RESULT = 0  # what arrays of a step are parts of: the result, the operands, or the room
+    ROOM = 3
+
+MOST_STEPS = STEPS
+cdef object ARRAY = ndarray
+
+
+cdef struct Step:
+    Tiles function
+    const Py_ssize_t* table
+    Py_ssize_t jobs, work
+    int[ARRAYS] whole
+    Py_ssize_t[ARRAYS] offset
+
+
+cdef inline Py_ssize_t _to_line(const char* place) noexcept nogil:
+    """Bytes to where the next cache line starts."""
+    return -<Py_ssize_t>place & LINE - 1
+
+
+cdef bint _all_finite(const void* start, Py_ssize_t count, Py_ssize_t item) noexcept nogil:
+    """Whether no element is NaN or infinite, without a branch for each: the bits of the exponent are not all set."""
+    cdef Py_ssize_t i
+    cdef int bad = 0
+    if item == 4:
+        for i in range(count):
+            bad |= (<const unsigned int*>start)[i] & 0x7F800000u == 0x7F800000u
+    else:
+        for i in range(count):
+            bad |= (<const unsigned long long*>start)[i] & 0x7FF0000000000000u == 0x7FF0000000000000u
+    return not bad
+
+
+cdef void _add(floating* out, floating number, Py_ssize_t count) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(count):
+        out[i] += number
+
+
+@cython.final
+@cython.auto_pickle(False)
+cdef class Steps:
+    """One kind of call that runs tile drivers: everything that they are called with, but for the arrays.
+
+    Parameters
+    ----------
+    steps : tuple
+        Of each its driver's capsule, table, jobs and multiply-adds, and its arrays: of each which it is part of (0 the
+        result, 1 and 2 the operands, 3 the room) and the first byte.
+    shapes : tuple of tuple of int
+        Of the result and the two operands as callers have them.
+    kind : dtype
+        Of all three.
+    room, each, zeros : int
+        Bytes of memory that the call takes, and for each thread, and that are zero at the end of the room.
+    cleared : bool
+        Whether the result is made zero first.
+    watched : int
+        Which of result and operands must be finite afterwards; -1 for none.
+    threads : callable
+        Gives how many threads there are now.
+    threaded : int
+        Multiply-adds from which more than one thread does a step.
+    """
+
+    cdef tuple public, held
+    cdef object kind, threads, padded
+    cdef Step[STEPS] steps
+    cdef int count, watched
+    cdef Size out, a, b
+    cdef Py_ssize_t item, room, each, zeros, threaded, samples, channels
+    cdef bint cleared, shut, long_enough
+
+    def __cinit__(
+        self, tuple steps, tuple shapes, kind, Py_ssize_t room, Py_ssize_t each, Py_ssize_t zeros,
+        bint cleared, int watched, threads, Py_ssize_t threaded,
+    ):
+        cdef Py_buffer view
+        cdef int place
+        if len(steps) > STEPS:
+            raise ValueError(f"a call at the door has at most {STEPS} steps, and here are {len(steps)}")
+        self.kind, self.item, self.public, self.held = kind, kind.itemsize, shapes[0], steps
+        self.out, self.a, self.b = _size(shapes[0]), _size(shapes[1]), _size(shapes[2])
+        self.room, self.each, self.threads, self.threaded = room, each, threads, threaded
+        self.zeros, self.cleared, self.watched = zeros, cleared, watched
+        self.samples = shapes[0][0] if len(shapes[0]) == len(shapes[2]) else 1
+        self.channels = shapes[0][len(shapes[0]) - len(shapes[2]) + 1]
+        self.padded = self.out.elements + floordiv(LINE, self.item)
+        self.shut, self.count, self.long_enough = _closed > 0, len(steps), False
+        for place, (entry, table, jobs, work, arrays) in enumerate(steps):
+            self.steps[place].function = <Tiles>PyCapsule_GetPointer(entry, "convsym.tiles")
+            PyObject_GetBuffer(table, &view, PyBUF_STRIDES)
+            self.steps[place].table = <const Py_ssize_t*>view.buf  # `held` holds the table
+            PyBuffer_Release(&view)
+            self.steps[place].jobs, self.steps[place].work = jobs, work
+            self.long_enough = self.long_enough or work >= threaded
+            for array, (whole, offset) in enumerate(arrays):
+                self.steps[place].whole[array], self.steps[place].offset[array] = whole, offset
+
+    cdef object with_bias(self, const Py_buffer* a, const Py_buffer* b, bias):
+        """The result with a number added to each of its channels, last; None as of `run`."""
+        cdef Py_buffer added
+        PyObject_GetBuffer(bias, &added, PyBUF_STRIDES)
+        try:
+            if added.ndim != 1 or added.shape[0] != self.channels or added.strides[0] != self.item:
+                return None
+            if <Py_ssize_t>added.buf % self.item:
+                return None
+            out = self.run(a, b)
+            if out is not None:
+                self.add(out, added.buf)
+            return out
+        finally:
+            PyBuffer_Release(&added)
+
+    cdef void add(self, out, const void* bias) except *:
+        cdef Py_buffer result
+        cdef Py_ssize_t positions = floordiv(self.out.elements, self.samples*self.channels), n, k
+        PyObject_GetBuffer(out, &result, PyBUF_STRIDES)
+        with nogil:
+            for n in range(self.samples):
+                for k in range(self.channels):
+                    if self.item == 4:
+                        _add(<float*>result.buf + (n*self.channels + k)*positions, (<const float*>bias)[k], positions)
+                    else:
+                        _add(<double*>result.buf + (n*self.channels + k)*positions, (<const double*>bias)[k], positions)
+        PyBuffer_Release(&result)
+
+    cdef object run(self, const Py_buffer* a, const Py_buffer* b):
+        """The result; None for operands that are not as the drivers read them."""
+        cdef (char*)[ARRAYS] whole
+        cdef Py_buffer result
+        cdef char* room = NULL
+        cdef int threads = 1
+        cdef Py_ssize_t size
+        cdef bint right = True
+        if self.shut or not (_serves(a, &self.a, self.item) and _serves(b, &self.b, self.item)):
+            return None
+        if self.long_enough:
+            threads = self.threads()
+        out = self.empty()
+        size = self.room + self.each*threads
+        if size > 0:
+            room = <char*>malloc(size + LINE)
+            if room == NULL:
+                return None
+        PyObject_GetBuffer(out, &result, PyBUF_STRIDES)
+        whole[0], whole[1], whole[2] = <char*>result.buf, <char*>a.buf, <char*>b.buf
+        whole[3] = room + _to_line(room)
+        with nogil:
+            if self.zeros > 0:
+                memset(whole[3] + self.room - self.zeros, 0, self.zeros)
+            if self.cleared:
+                memset(result.buf, 0, result.len)
+            self.walk(whole, threads)
+            if self.watched >= 0:
+                right = _all_finite(whole[self.watched], self.elements(self.watched), self.item)
+            free(room)
+        PyBuffer_Release(&result)
+        return out if right else None
+
+    cdef Py_ssize_t elements(self, int whole) noexcept nogil:
+        return self.out.elements if whole == RESULT else self.a.elements if whole == 1 else self.b.elements
+
+    cdef void walk(self, char** whole, int threads) noexcept nogil:
+        cdef (void*)[ARRAYS] arrays
+        cdef Step* step
+        cdef int place, array
+        for place in range(self.count):
+            step = &self.steps[place]
+            for array in range(ARRAYS):
+                arrays[array] = whole[step.whole[array]] + step.offset[array]
+            step.function(
+                arrays, step.table, 0, step.jobs, <int>min(threads, step.jobs) if step.work >= self.threaded else 1
+            )
+
+    cdef object empty(self):
+        """A new result, at the start of a cache line unless it is small."""
+        cdef Py_buffer view
+        cdef object offset
+        if self.out.elements*self.item < SMALLEST:
+            return PyObject_CallFunctionObjArgs(EMPTY, <PyObject*>self.public, <PyObject*>self.kind, NULL)
+        memory = PyObject_CallFunctionObjArgs(EMPTY, <PyObject*>self.padded, <PyObject*>self.kind, NULL)
+        PyObject_GetBuffer(memory, &view, PyBUF_STRIDES)
+        offset = _to_line(<char*>view.buf)
+        PyBuffer_Release(&view)
+        return PyObject_CallFunctionObjArgs(
+            ARRAY, <PyObject*>self.public, <PyObject*>self.kind, <PyObject*>memory, <PyObject*>offset, NULL
+        )

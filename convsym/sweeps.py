@@ -1,0 +1,196 @@
+"""Sweeps of register tiles over an image: what they read and write, for the results of a residue class.
+
+For y there is one class; the input gradient by a stride has as many as there are outputs that a tap reaches apart.
+"""
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import product
+from math import ceil, prod
+
+import numpy as np
+
+from convsym.gate import Array
+from convsym.geometry import Geometry
+from convsym.kernels._generated import rules
+from convsym.kernels.tables import Driver, Shapes, driver
+from convsym.strips import STRIP, Span
+from convsym.taps import Axis, Image, Integers, Vectors, all_sums, pitches_of, taps_of, vectors_of
+
+# Elements of an image that one job of its filling takes at most.
+FILLED = 2**12
+# Vectors of a tile from which on they must follow each other, and vectors that one job takes at least then.
+APART, BLOCK = 4, 32
+
+
+@dataclass(frozen=True)
+class ResidueClass:
+    """A residue class of the result: its counts, and which taps reach it."""
+
+    residues: tuple[int, ...]
+    sizes: tuple[int, ...]
+    taps: tuple[tuple[int, ...], ...]
+
+
+def tiling(rows: int, vectors: int, steps: int, shapes: Shapes) -> tuple[int, int, int]:
+    """Blocks of rows, blocks of vectors, and vectors of a tile, for the least estimated time.
+
+    A step of m rows and n vectors takes m·n multiply-adds, of which two are done at a time, no less than the four
+    cycles that an addition takes; storing takes about three cycles a vector.
+    """
+
+    def time(widest: int) -> float:
+        row_blocks, vector_blocks = ceil(rows / shapes.rows[widest]), ceil(vectors / widest)
+        m, n = rows / row_blocks, vectors / vector_blocks
+        step = max(m * n / 2, (m + 1.5 * n) / 2, 4)
+        return row_blocks * vector_blocks * (steps * step + 3 * m * n + 20)
+
+    widest = min(shapes.rows, key=time)
+    return ceil(rows / shapes.rows[widest]), ceil(vectors / widest), widest
+
+
+@lru_cache(maxsize=1024)
+def classes_of(geometry: Geometry, result: str) -> tuple[ResidueClass, ...]:
+    """The residue classes of the result that taps reach."""
+    taps = taps_of(geometry)
+    if result == "y":
+        every = tuple(tuple(range(size)) for size in geometry.kernel)
+        return (ResidueClass((0,) * geometry.rank, geometry.outputs, every),)
+    found = []
+    for residues in product(*(axis.classes for axis in taps)):
+        sizes = tuple(
+            rules.end_output(size, 0, axis.step, 1, -residue)
+            for size, axis, residue in zip(geometry.inputs, taps, residues, strict=True)
+        )
+        if all(sizes):
+            reach = tuple(
+                tuple(r for r, own in enumerate(axis.residue) if own == residue)
+                for axis, residue in zip(taps, residues, strict=True)
+            )
+            found.append(ResidueClass(residues, sizes, reach))
+    return tuple(found)
+
+
+def image_of(geometry: Geometry, result: str, span: Span) -> Image:
+    """The image that results of a span along the first axis, and all along the others, read."""
+    classes, axes = classes_of(geometry, result), []
+    for number, axis in enumerate(taps_of(geometry)):
+        low, high = span if number == 0 else (0, max(one.sizes[number] for one in classes))
+        moved = axis.shift if result == "y" else [-shift for shift in axis.shift]
+        first, length = low + min(moved), high - low + max(moved) - min(moved)
+        if result == "y":
+            axes.append(Axis(geometry.inputs[number], first, length, axis.step, axis.classes))
+        else:
+            axes.append(Axis(geometry.outputs[number], first, length))
+    return Image(tuple(axes))
+
+
+def sweep_of(
+    geometry: Geometry,
+    result: str,
+    span: Span,
+    deep: Span,
+    one: ResidueClass,
+    image: Image,
+    char: str,
+    shapes: Shapes,
+) -> tuple[Driver, int, int] | None:
+    """The sweep over a class, where its results start, and its multiply-adds; None where the span has none of it."""
+    (begin, end), forward = (span[0], min(span[1], one.sizes[0])), result == "y"
+    if end <= begin:
+        return None
+    into, out = geometry.channels
+    rows, channels = out if forward else into, deep[1] - deep[0]
+    sizes, kernel = geometry.outputs if forward else geometry.inputs, prod(geometry.kernel)
+    pitches = pitches_of(sizes)
+    steps = [1 if forward else axis.step for axis in taps_of(geometry)]
+    places = [step * pitch for step, pitch in zip(steps, pitches, strict=True)]
+    aoff, boff = _tables(geometry, forward, begin, one, image)
+    box, summed = (end - begin, *one.sizes[1:]), channels * len(aoff)
+    vectors = vectors_of(box, image.pitches, places, shapes.lanes[char], summed, deep[0] > 0)
+    row_blocks, vector_blocks, widest = tiling(rows, vectors.number, summed, shapes)
+    block = len(vectors.pos) * ceil(BLOCK / len(vectors.pos)) if widest > APART else 0
+    if block:  # runs of vectors end with the rows
+        vector_blocks = ceil(vectors.number / block)
+    groups = np.arange(geometry.groups)
+    made = driver(
+        "sweep",
+        geometry.groups * row_blocks * vector_blocks,
+        groups=geometry.groups,
+        rows=rows,
+        vectors=vectors.number,
+        pattern=len(vectors.pos),
+        channels=channels,
+        taps=len(aoff),
+        am=into * kernel if forward else kernel,
+        ac=apart_of(geometry, result),
+        bc=image.size,
+        bn=geometry.groups * channels * image.size,
+        yn=geometry.groups * rows * prod(sizes),
+        ym=prod(sizes),
+        row_blocks=row_blocks,
+        vector_blocks=vector_blocks,
+        vectors_first=int(channels * image.size > STRIP if len(aoff) == 1 else rows * summed <= STRIP // 2),
+        step=places[-1],
+        repeats=1,
+        add=int(deep[0] > 0),
+        widest=widest,
+        block=block,
+        aoff=aoff,
+        boff=boff,
+        **_vector_tables(vectors),
+        group_a=groups * (out * into * kernel),
+        group_b=groups * (channels * image.size),
+        group_y=groups * (rows * prod(sizes)),
+        repeat_a=[0],
+        repeat_b=[0],
+    )
+    start = begin * places[0] + sum(residue * pitch for residue, pitch in zip(one.residues, pitches, strict=True))
+    return made, start, geometry.groups * rows * prod(box) * summed
+
+
+def apart_of(geometry: Geometry, result: str) -> int:
+    """Distance of the weights of neighboring channels that are read."""
+    return prod(geometry.kernel) * (1 if result == "y" else geometry.channels[0])
+
+
+def _vector_tables(vectors: Vectors) -> dict[str, Array]:
+    names = ("outer_pos", "outer_place", "pos", "start", "lane", "count", "place", "full", "run")
+    return {name: getattr(vectors, name) for name in names}
+
+
+def _tables(
+    geometry: Geometry, forward: bool, begin: int, one: ResidueClass, image: Image
+) -> tuple[Integers, Integers]:
+    """Offsets of the taps of a class, in the weights and in the image."""
+    aoff, boff = [], []
+    for number, (axis, chosen) in enumerate(zip(taps_of(geometry), one.taps, strict=True)):
+        tap = np.array(chosen)
+        aoff.append(tap * prod(geometry.kernel[number + 1 :]))
+        shift = np.array(axis.shift)[tap] * (1 if forward else -1)
+        place = (begin if number == 0 else 0) + shift - image.axes[number].first
+        classes = image.classes(number, np.array(axis.residue)[tap]) if forward else 0
+        boff.append(place * image.pitches[number] + classes)
+    return all_sums(aoff), all_sums(boff)
+
+
+def fill_of(channels: int, image: Image, plane: int, among: int) -> Driver:
+    """The driver that makes images of the channels of samples, which lie among so many of theirs."""
+    first, lead, count = image.rows()
+    block = max(1, FILLED // image.axes[-1].length)
+    return driver(
+        "fill",
+        channels * ceil(len(first) / block),
+        rows=len(first),
+        length=image.axes[-1].length,
+        step=image.axes[-1].step,
+        channels=channels,
+        image=channels * image.size,
+        channel=image.size,
+        source_image=among * plane,
+        source_channel=plane,
+        block=block,
+        source=first,
+        lead=lead,
+        count=count,
+    )
