@@ -513,6 +513,8 @@ cdef void tile_f32_8x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b1 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -694,6 +696,8 @@ cdef void tile_f32_6x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b2 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -732,6 +736,8 @@ cdef void tile_f32_7x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b2 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -773,6 +779,8 @@ cdef void tile_f32_8x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b2 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -891,6 +899,8 @@ cdef void tile_f32_4x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b3 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
@@ -924,6 +934,8 @@ cdef void tile_f32_5x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b3 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
@@ -960,6 +972,8 @@ cdef void tile_f32_6x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b3 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
@@ -3248,6 +3262,8 @@ cdef void tile_f64_8x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b1 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -3429,6 +3445,8 @@ cdef void tile_f64_6x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b2 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -3467,6 +3485,8 @@ cdef void tile_f64_7x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b2 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -3508,6 +3528,8 @@ cdef void tile_f64_8x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b2 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -3626,6 +3648,8 @@ cdef void tile_f64_4x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b3 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
@@ -3659,6 +3683,8 @@ cdef void tile_f64_5x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b3 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
@@ -3695,6 +3721,8 @@ cdef void tile_f64_6x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]
+            ahead(b0 + i + bc)
+            ahead(b3 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
