@@ -123,7 +123,8 @@ def _remember(op: Operation, kind: str, geometry: Geometry, first: Any, second: 
     )  # fmt: skip
     straight = shortcuts.straight(*asked_for)
     route = partial(_repeated, replace(op, how=replace(how, out=None)), kind, geometry, straight)
-    plan, tiles = shortcuts.shortcut(*asked_for), shortcuts.steps(*asked_for)
+    plan = shortcuts.shortcut(*asked_for)
+    tiles = None if straight is None else straight.steps(geometry, op.roles.rule(kind))
     kernels.door().remember(_code(op, kind), first, second, steps, plan, tiles, route)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from convsym import arguments, calls, execution, gate, kernels, minimal, operations
+from convsym import arguments, calls, execution, gate, kernels, memory, minimal, operations, shortcuts
 from convsym.accounts import Explanation, explain
 from convsym.arguments import Number, Padding, Parameters, PerAxis
 from convsym.choice import choose, computed
@@ -17,7 +17,6 @@ from convsym.gate import Array
 from convsym.geometry import Geometry, Shape
 from convsym.layouts import Axes, Layout, Layouts, in_standard_order
 from convsym.operations import How, Operation
-from convsym.shortcuts import shortcut
 
 BATCHES = 64  # sizes of the batch whose geometry is kept
 
@@ -83,12 +82,9 @@ class KeptPlan:
         self._layout = {"": layouts.output, "_input": layouts.input, "_weight": layouts.weight}[kind]
         self._level = kernels.in_use()
         self._made = _made(geometry, self._rule, held.weight, dtype, called.how.algorithm)
-        self._quick, self._turned = None, False
-        small = shortcut(geometry, self._rule, dtype, called.how.algorithm)
-        if small is not None and held.bias is None and called.how.axes is None:
-            # Kernels take dy or x first; a weight that is kept is their second operand.
-            self._quick = small if held.weight is None else kernels.door().Kept(small, held.weight)
-            self._turned = self._rule == "dw" and self._arguments[0].role == "x"
+        self._quick, self._needed = self._shortcut()
+        # Kernels take dy or x first; a weight that is kept is their second operand.
+        self._turned = self._rule == "dw" and self._arguments[0].role == "x"
 
     def __call__(self, *arrays: Any, out: Any = None) -> Array:
         """The result for the arrays that the plan leaves open.
@@ -111,8 +107,8 @@ class KeptPlan:
         TypeError, ShapeError
             An array is not what was planned, or `out` does not fit.
         """
-        if self._quick is not None and len(arrays) == len(self._arguments):
-            made: Array | None = self._quick(*(arrays[::-1] if self._turned else arrays), out)
+        if self._quick is not None and len(arrays) == len(self._arguments) and not memory.exceeds(self._needed):
+            made: Array | None = self._quick(*(arrays[::-1] if self._turned else arrays), out=out)
             if made is not None:
                 return made
         if self._is_planned(arrays):
@@ -134,6 +130,20 @@ class KeptPlan:
         """Shapes of input, weight and output, as planned, in standard order."""
         roles, shapes = self._called.roles, self._planned.public_shapes
         return {"input": shapes[roles.input], "weight": shapes["w"], "output": shapes[roles.output]}
+
+    def _shortcut(self) -> tuple[Any, int]:
+        """What the door does for the planned call, if anything, and how many bytes that takes."""
+        geometry, rule, weight, bias = self._planned, self._rule, self._held.weight, self._held.bias
+        if self._called.how.axes is not None:
+            return None, 0
+        small = shortcuts.shortcut(geometry, rule, self.dtype, self._called.how.algorithm) if bias is None else None
+        if small is not None:
+            return small if weight is None else kernels.door().Kept(small, weight), 0
+        straight = shortcuts.straight(geometry, rule, self.dtype, self._made.choice.name)
+        tiles = None if straight is None else straight.steps(geometry, rule)
+        if straight is None or tiles is None:
+            return None, 0
+        return tiles if weight is None else partial(_with_weight, tiles, weight, bias), straight.needed
 
     def _is_planned(self, arrays: tuple[Any, ...]) -> bool:
         """Whether arrays are just what was planned, so that nothing more has to be looked at."""
@@ -320,6 +330,11 @@ def _made(
     if geometry.flip:
         grouped = gate.layout(geometry.flipped(grouped))
     return Kept(chosen, minimal.prepare_weights(computed(geometry), rule, grouped, chosen.m))
+
+
+def _with_weight(tiles: Any, weight: Array, bias: Array | None, array: Any, out: Any = None) -> Array | None:
+    made: Array | None = tiles(array, weight, out, bias)
+    return made
 
 
 def _arguments(called: Operation, kind: str, geometry: Geometry) -> tuple[Argument, ...]:

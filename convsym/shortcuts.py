@@ -52,30 +52,6 @@ def shortcut(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: s
     return kernels.small(f"conv{geometry.rank}d_{result}", shapes, public, dtype, geometry.parameters, watched)
 
 
-def steps(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: str = "auto") -> Any:
-    """A call at the door that is some runs of tile drivers; None where it is another, or takes much memory.
-
-    Parameters
-    ----------
-    geometry : Geometry
-    result : {"y", "dx", "dw"}
-    dtype : dtype
-    algorithm : str
-        One that `convsym.execution` knows.
-
-    Returns
-    -------
-    Steps or None
-        For operands in the order of `convsym.plans.OPERANDS`, as callers have them.
-    """
-    made = straight(geometry, result, dtype, algorithm)
-    if made is None or made.course is None or memory.exceeds(made.needed):
-        return None
-    names = (result, *OPERANDS[result])
-    public = tuple(geometry.public_shapes[name] for name in names)
-    return kernels.straight(made.course, OPERANDS[result], public, dtype)
-
-
 @dataclass(frozen=True)
 class Straight:
     """A kind of call that is one run of tiles or transforms, on operands as kernels read them.
@@ -108,6 +84,13 @@ class Straight:
     def serves(self, first: Array, second: Array) -> bool:
         """Whether nothing has to be laid anew, and memory is not short."""
         return gate.is_laid_out(first) and gate.is_laid_out(second) and not memory.exceeds(self.needed)
+
+    def steps(self, geometry: Geometry, result: str) -> Any:
+        """The same at the door, for operands as callers have them; None where it is no course, or takes much memory."""
+        if self.course is None or memory.exceeds(self.needed):
+            return None
+        public = tuple(geometry.public_shapes[name] for name in (result, *OPERANDS[result]))
+        return kernels.straight(self.course, OPERANDS[result], public, self.dtype)
 
     def __call__(self, first: Array, second: Array, bias: Array | None = None) -> Array:
         """The result in the caller's shape."""

@@ -206,3 +206,26 @@ def planned(op="conv2d", shape=(2, 1, 5, 5), weight=W, *further, **named):
 def test_what_was_not_planned_is_a_sentence(call, error, sentence):
     with pytest.raises(error, match=sentence):
         call()
+
+
+@pytest.mark.parametrize("op", ["conv2d", "conv2d_input", "conv2d_weight", "conv_transpose2d"])
+@pytest.mark.parametrize("size", [1, 3])
+def test_a_plan_of_tiles_is_steps_at_the_door(op, size, monkeypatch):
+    fill = np.random.default_rng(0)
+    x, w, b = (fill.standard_normal(s, np.float32) for s in ((1, 16, 20, 20), (16, 16, size, size), (16,)))
+    parameters = {"padding": size // 2, "algorithm": "direct"}
+    dy = convsym.conv2d(x, w, **parameters)
+    given = {"conv2d_input": (dy,), "conv2d_weight": (x, dy)}.get(op, (x,))
+    biases = (None,) if op in ("conv2d_input", "conv2d_weight") else (None, b)
+    for bias in biases:
+        p = convsym.plan(op, x.shape, w, bias, **parameters)
+        want = p(*given, out=np.empty_like(w if op == "conv2d_weight" else x))  # the long way
+        with monkeypatch.context() as patched:
+            patched.setattr(kernels, "drive", None)
+            assert p(*given).tobytes() == want.tobytes()
+        convsym.set_memory_limit(0)
+        try:
+            with pytest.raises(MemoryError, match="the memory limit is 0"):
+                p(*given)
+        finally:
+            convsym.set_memory_limit(None)

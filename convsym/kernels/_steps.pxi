@@ -113,6 +113,19 @@ cdef class Steps:
             for array, (whole, offset) in enumerate(arrays):
                 self.steps[place].whole[array], self.steps[place].offset[array] = whole, offset
 
+    def __call__(self, a, b, out=None, bias=None):
+        # The result for two operands in a new array; None for those, and for an `out`, that go the long way.
+        cdef Py_buffer first, second
+        if _closed or out is not None or not (_is_of(a, self.kind) and _is_of(b, self.kind)):
+            return None
+        PyObject_GetBuffer(a, &first, PyBUF_STRIDES)
+        PyObject_GetBuffer(b, &second, PyBUF_STRIDES)
+        try:
+            return self.run(&first, &second) if bias is None else self.with_bias(&first, &second, bias)
+        finally:
+            PyBuffer_Release(&first)
+            PyBuffer_Release(&second)
+
     cdef object with_bias(self, const Py_buffer* a, const Py_buffer* b, bias):
         """The result with a number added to each of its channels, last; None as of `run`."""
         cdef Py_buffer added
