@@ -23,6 +23,8 @@ INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 36, 20
 ALONE, CACHED = ((17, 17), (32, 24)), 2**19
 # The direct sum's units for a multiply-add: it has borders and offsets.
 DIRECT = 1.1
+# Its units for an element of an image, which count where few rows share it.
+FILLED = 2
 # How much faster the estimate must be: what it leaves out is of that order. Larger tiles lose digits.
 PAYS = {2: 1.15, 4: 1.15, 6: 1.38}
 # The choice is the same for one sample and for many, where weights are transformed once for all: what is gained with
@@ -91,6 +93,8 @@ def gain(
     sizes = geometry.inputs if result == "dx" else geometry.outputs
     swept = _swept(geometry, sizes, lanes)
     direct = max(samples * swept, FEW[result]) * prod(geometry.kernel) * pairs * DIRECT
+    if out < lanes and result != "dw":  # its lanes are positions, and tiles have output channels there
+        direct = direct * out / lanes + FILLED * samples * into * prod(sizes)
     data, made = (INPUT, RESULT) if strips.nr > 1 else (INPUT / 2, RESULT / 2)
     copied = copies.time(samples * (into + out) * prod(sizes), sizes[-1]) / strips.points
     if result == "dw":
