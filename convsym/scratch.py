@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from convsym.gate import Array
+from convsym.kernels import ALIGNED
 
 LINE = 64  # bytes of a cache line
 # Bytes that a thread keeps, at most, and that are asked for at least: NumPy asks for large pages from 4 MB on.
 MOST, LEAST = 2**26, 2**23
-
-# Bytes from which on an array starts a cache line.
-ALIGNED = 2**14
 
 _BYTES = np.dtype(np.uint8)
 
@@ -48,10 +46,7 @@ def lines(count: int) -> int:
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """An array of its own, not cleared, whose first element starts a cache line unless it is a small one.
-
-    A vector that is stored across two lines takes twice as long, and a reader meets the same lines.
-    """
+    """An array of its own, not cleared, whose first element starts a cache line unless it is a small one."""
     count, item = prod(shape), dtype.itemsize
     if count * item < ALIGNED or LINE % item:
         return np.empty(shape, dtype)

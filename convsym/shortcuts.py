@@ -109,16 +109,16 @@ def straight(geometry: Geometry, result: str, dtype: np.dtype[Any], algorithm: s
     made = choose(geometry, result, dtype, algorithm, level)
     if made.name not in ("direct", "winograd") or not geometry.batch:
         return None
-    course = None
+    run: Callable[[dict[str, Array], Array], None]
     if made.name == "direct":
-        run, course = (do(geometry, result, dtype.char, level) for do in (sums.bound, sums.course))
+        run, course = sums.bound(geometry, result, dtype.char, level), sums.course(geometry, result, dtype.char, level)
     else:
-        run = partial(minimal.run, geometry, result, m=made.m)
-    shapes = geometry.shapes
+        run, course = partial(minimal.run, geometry, result, m=made.m), None
+    shapes, (first, second) = geometry.shapes, OPERANDS[result]
     return Straight(
         run,
         course,
-        tuple((name, shapes[name]) for name in OPERANDS[result]),
+        ((first, shapes[first]), (second, shapes[second])),
         shapes[result],
         geometry.public_shapes[result],
         dtype,

@@ -1,13 +1,14 @@
 """The door of small calls: what it remembers never changes what a call means."""
 
 import sys
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
 import pytest
 
 import convsym
-from convsym import KernelError, ShapeError, grad, kernels, operations
+from convsym import KernelError, ShapeError, grad, kernels, operations, sums
 from convsym.arguments import Parameters
 from convsym.execution import compute
 from convsym.meaning import resolve
@@ -201,6 +202,48 @@ def test_steps_of_tiles_leave_what_is_not_finite_to_the_long_way(kind, dtype, va
         finally:
             kernels.door().close(False)
         assert np.array_equal(found, want, equal_nan=True)
+
+
+@pytest.fixture
+def unknown():
+    """Nothing is known before and after."""
+    for clear in (kernels.door().forget, sums.bound.cache_clear):
+        clear()
+    yield
+    for clear in (kernels.door().forget, sums.bound.cache_clear):
+        clear()
+
+
+def test_a_step_that_is_left_out_is_found(unknown, monkeypatch):
+    straight = kernels.straight
+
+    def shorter(course, *rest):
+        return straight(replace(course, steps=course.steps[:-1], cleared=True), *rest)
+
+    monkeypatch.setattr(kernels, "straight", shorter)
+    x, w = np.ones((1, 8, 20, 20), np.float32), np.ones((8, 8, 3, 3), np.float32)
+    first, second = (convsym.conv2d(x, w, padding=1, algorithm="direct") for _ in range(2))
+    assert first.all() and not second.any()
+
+
+def test_weights_that_are_not_looked_at_are_found(unknown, monkeypatch):
+    monkeypatch.setattr(sums, "_is_sure", lambda *_: True)
+    w, dy = np.ones((8, 8, 3, 3), np.float32), np.ones((1, 8, 20, 20), np.float32)
+
+    def call():
+        return grad.conv2d_input((1, 8, 20, 20), w, dy, 1, 1, algorithm="direct")
+
+    call()
+    w[0, 0, 0, 0] = np.inf
+    found = call()
+    kernels.door().close(True)
+    sums.bound.cache_clear()
+    monkeypatch.undo()
+    try:
+        want = call()
+    finally:
+        kernels.door().close(False)
+    assert np.isnan(found).sum() > np.isnan(want).sum()
 
 
 def test_a_call_with_steps_at_the_door_keeps_to_a_memory_limit(monkeypatch):

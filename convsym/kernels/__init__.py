@@ -20,6 +20,7 @@ from convsym.kernels.tables import Course, Driver
 from convsym.kernels.threads import get_num_threads, guard_fork, set_num_threads
 
 __all__ = [
+    "ALIGNED",
     "config",
     "door",
     "drive",
@@ -44,6 +45,8 @@ THREADED_WORK = 2**18
 # more than one of a loop nest where teams are concerned, whose members mostly wait awake between the steps of a call;
 # and those that take as long as moving one element.
 TILED_WORK, TILED, MOVED = 2**28, 4, 8
+# Bytes from which on a result starts a cache line: a vector that is stored across two lines takes twice as long.
+ALIGNED = 2**14
 
 
 def run(
@@ -163,7 +166,7 @@ def straight(
     )
     watched = -1 if course.watched is None else places[course.watched]
     memory = course.room * item, course.each * item, course.zeros * item, course.cleared, watched
-    return door().Steps(steps, public, dtype, *memory, _threads, THREADED_WORK * TILED)
+    return door().Steps(steps, public, dtype, *memory, _threads, THREADED_WORK * TILED, ALIGNED)
 
 
 def _threads() -> int:

@@ -35,6 +35,7 @@ class Steps:
         watched: int,
         threads: Callable[[], int],
         threaded: int,
+        aligned: int,
     ) -> Steps: ...
     def __call__(self, a: Any, b: Any, out: Any = None, bias: Any = None) -> NDArray[Any] | None: ...
 

@@ -13,8 +13,9 @@ cdef enum:
     STEPS = 16  # of a call, at most
     ARRAYS = 4  # of a step, at most
     LINE = 64  # bytes of a cache line, at which memory of a call starts
-    SMALLEST = 16384  # bytes from which on a result starts a cache line
     RESULT = 0  # what arrays of a step are parts of: the result, the operands, or the room
+    FIRST = 1
+    SECOND = 2
     ROOM = 3
 
 MOST_STEPS = STEPS
@@ -77,6 +78,8 @@ cdef class Steps:
         Gives how many threads there are now.
     threaded : int
         Multiply-adds from which more than one thread does a step.
+    aligned : int
+        Bytes from which on a result starts a cache line.
     """
 
     cdef tuple public, held
@@ -84,12 +87,12 @@ cdef class Steps:
     cdef Step[STEPS] steps
     cdef int count, watched
     cdef Size out, a, b
-    cdef Py_ssize_t item, room, each, zeros, threaded, samples, channels
+    cdef Py_ssize_t item, room, each, zeros, threaded, aligned, samples, channels
     cdef bint cleared, shut, long_enough
 
     def __cinit__(
         self, tuple steps, tuple shapes, kind, Py_ssize_t room, Py_ssize_t each, Py_ssize_t zeros,
-        bint cleared, int watched, threads, Py_ssize_t threaded,
+        bint cleared, int watched, threads, Py_ssize_t threaded, Py_ssize_t aligned,
     ):
         cdef Py_buffer view
         cdef int place
@@ -98,7 +101,7 @@ cdef class Steps:
         self.kind, self.item, self.public, self.held = kind, kind.itemsize, shapes[0], steps
         self.out, self.a, self.b = _size(shapes[0]), _size(shapes[1]), _size(shapes[2])
         self.room, self.each, self.threads, self.threaded = room, each, threads, threaded
-        self.zeros, self.cleared, self.watched = zeros, cleared, watched
+        self.zeros, self.cleared, self.watched, self.aligned = zeros, cleared, watched, aligned
         self.samples = shapes[0][0] if len(shapes[0]) == len(shapes[2]) else 1
         self.channels = shapes[0][len(shapes[0]) - len(shapes[2]) + 1]
         self.padded = self.out.elements + floordiv(LINE, self.item)
@@ -168,17 +171,18 @@ cdef class Steps:
         if self.long_enough:
             threads = self.threads()
         out = self.empty()
+        PyObject_GetBuffer(out, &result, PyBUF_STRIDES)
         size = self.room + self.each*threads
         if size > 0:
             room = <char*>malloc(size + LINE)
             if room == NULL:
+                PyBuffer_Release(&result)
                 return None
-        PyObject_GetBuffer(out, &result, PyBUF_STRIDES)
-        whole[0], whole[1], whole[2] = <char*>result.buf, <char*>a.buf, <char*>b.buf
-        whole[3] = room + _to_line(room)
+        whole[RESULT], whole[FIRST], whole[SECOND] = <char*>result.buf, <char*>a.buf, <char*>b.buf
+        whole[ROOM] = room + _to_line(room)
         with nogil:
             if self.zeros > 0:
-                memset(whole[3] + self.room - self.zeros, 0, self.zeros)
+                memset(whole[ROOM] + self.room - self.zeros, 0, self.zeros)
             if self.cleared:
                 memset(result.buf, 0, result.len)
             self.walk(whole, threads)
@@ -189,7 +193,7 @@ cdef class Steps:
         return out if right else None
 
     cdef Py_ssize_t elements(self, int whole) noexcept nogil:
-        return self.out.elements if whole == RESULT else self.a.elements if whole == 1 else self.b.elements
+        return self.out.elements if whole == RESULT else self.a.elements if whole == FIRST else self.b.elements
 
     cdef void walk(self, char** whole, int threads) noexcept nogil:
         cdef (void*)[ARRAYS] arrays
@@ -207,7 +211,7 @@ cdef class Steps:
         """A new result, at the start of a cache line unless it is small."""
         cdef Py_buffer view
         cdef object offset
-        if self.out.elements*self.item < SMALLEST:
+        if self.out.elements*self.item < self.aligned:
             return PyObject_CallFunctionObjArgs(EMPTY, <PyObject*>self.public, <PyObject*>self.kind, NULL)
         memory = PyObject_CallFunctionObjArgs(EMPTY, <PyObject*>self.padded, <PyObject*>self.kind, NULL)
         PyObject_GetBuffer(memory, &view, PyBUF_STRIDES)
