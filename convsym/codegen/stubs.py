@@ -62,6 +62,7 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
             given += ["s: NDArray[np.intp]", "start: int", "stop: int", "threads: int"]
             lines.append(f"def minimal_{name}_{dtype}({', '.join(given)}) -> None: ...\n")
     lines += [f"def peak_{dtype}(rooms: NDArray[np.{_TYPES[dtype]}], count: int) -> int: ...\n" for dtype in dtypes]
+    lines.append("TILES: dict[str, object]\n")
     lines.append("def lanes() -> dict[str, int]: ...\n")
     lines.append("def shapes() -> tuple[dict[int, int], dict[int, int]]: ...\n")
     return "".join(lines)
