@@ -8,6 +8,7 @@ Others have their algorithm and what they need beside their arrays looked up bef
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,9 @@ class Straight:
         if self.course is None or memory.exceeds(self.needed):
             return None
         public = tuple(geometry.public_shapes[name] for name in (result, *OPERANDS[result]))
-        return kernels.straight(self.course, OPERANDS[result], public, self.dtype)
+        samples, groups, channels, *sizes = self.shape
+        flat = None if result == "dw" else (samples, groups * channels, prod(sizes))
+        return kernels.straight(self.course, OPERANDS[result], public, self.dtype, flat)
 
     def __call__(self, first: Array, second: Array, bias: Array | None = None) -> Array:
         """The result in the caller's shape."""

@@ -9,7 +9,7 @@ by side for the tiles that come after it: a copy made between multiply-adds cost
 
 from convsym.codegen.cython import HEADER
 from convsym.codegen.syntax import DTYPES
-from convsym.codegen.tiles import LEVELS, chooser
+from convsym.codegen.tiles import LEVELS, chooser, lanes_of
 
 WIDEST = 4  # vectors of a tile, at most
 # Steps in a row: so few branches are foreseen, and the next tile begins while this one ends. 16 to 96 channels on
@@ -74,7 +74,7 @@ def _tile(kind: str, dtype: str, rows: int, vectors: int) -> str:
         "b += bc",
     ]
     if kind == "laying":
-        width = f"<Py_ssize_t>(sizeof({lanes})//sizeof({DTYPES[dtype]}))"
+        width = lanes_of(dtype)
         step[1:1] = [f"convsym_prefetch(later + {width})"]
         step[4:4] = ["; ".join(f"(<{lanes}*>laid)[{v}] = x{v}" for v in every)]
         step.append(f"laid += {vectors}*{width}")

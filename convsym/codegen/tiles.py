@@ -133,10 +133,10 @@ def _tile(dtype: str, rows: int, vectors: int) -> str:
     """One tile: vector v of row m of the result is stored at ``y[m*ym + place[v]]``; many vectors follow the first."""
     lanes, every = f"lanes_{dtype}", range(vectors)
     bases = every if vectors <= APART else range(1)
-    reads = [f"(b{v} + i)" if v in bases else f"(b0 + i + {v}*{_lanes_of(dtype)})" for v in every]
+    reads = [f"(b{v} + i)" if v in bases else f"(b0 + i + {v}*{lanes_of(dtype)})" for v in every]
     next_channel = sorted({0, vectors - 1}) if vectors <= APART and rows * vectors >= BUSY else []
     products = ["; ".join(f"c{m}_{v} = c{m}_{v} + p[{m}*am]*x{v}" for v in every) for m in range(rows)]
-    places = [f"place[{v}]" if v in bases else f"place[0] + {v}*{_lanes_of(dtype)}" for v in every]
+    places = [f"place[{v}]" if v in bases else f"place[0] + {v}*{lanes_of(dtype)}" for v in every]
     stores = [
         "; ".join(f"(<{lanes}*>(y + {m}*ym + {place}))[0] = c{m}_{v}" for v, place in enumerate(places))
         for m in range(rows)
@@ -191,7 +191,7 @@ def _dot(dtype: str, rows: int, columns: int) -> str:
             "    for l in range(lines):",
             "        " + "; ".join(f"b{j} = b + boff[{j}]" for j in every),
             "        for v in range(vectors):",
-            f"            i = v*{_lanes_of(dtype)}",
+            f"            i = v*{lanes_of(dtype)}",
             "            " + "; ".join(f"x{m} = (<const {lanes}*>(a + {m}*am + i))[0]" for m in range(rows)),
             *(
                 f"            s = (<const {lanes}*>(b{j} + i))[0]; hold_{dtype}(s); "
@@ -208,7 +208,7 @@ def _dot(dtype: str, rows: int, columns: int) -> str:
     ) + "\n"
 
 
-def _lanes_of(dtype: str) -> str:
+def lanes_of(dtype: str) -> str:
     return f"<Py_ssize_t>(sizeof(lanes_{dtype})//sizeof({DTYPES[dtype]}))"
 
 
@@ -244,7 +244,7 @@ def _peak(dtype: str, accumulators: int) -> str:
             f'        raise ValueError("a row of rooms takes {accumulators + 2} vectors")',
             '    for thread in prange(threads, schedule="static", num_threads=threads, nogil=True):',
             f"        spin_{dtype}(&rooms[thread, 0], count)",
-            f"    return 2*count*threads*{accumulators}*{_lanes_of(dtype)}",
+            f"    return 2*count*threads*{accumulators}*{lanes_of(dtype)}",
         ]
     ) + "\n"
 

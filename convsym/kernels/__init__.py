@@ -132,7 +132,11 @@ def small(
 
 
 def straight(
-    course: Course, operands: tuple[str, str], public: tuple[tuple[int, ...], ...], dtype: np.dtype[Any]
+    course: Course,
+    operands: tuple[str, str],
+    public: tuple[tuple[int, ...], ...],
+    dtype: np.dtype[Any],
+    flat: tuple[int, int, int] | None,
 ) -> Any:
     """A course for the door of repeated calls; None for one that takes so long that Python looks for signals meanwhile.
 
@@ -145,6 +149,8 @@ def straight(
         Shapes of the result and the operands as the caller has them.
     dtype : dtype
         float32 or float64.
+    flat : tuple of int, optional
+        Samples, channels and positions of a result that a bias may be added to.
 
     Returns
     -------
@@ -166,7 +172,11 @@ def straight(
     )
     watched = -1 if course.watched is None else places[course.watched]
     memory = course.room * item, course.each * item, course.zeros * item, course.cleared, watched
-    return door().Steps(steps, public, dtype, *memory, _threads, THREADED_WORK * TILED, ALIGNED)
+    bias = None
+    if flat is not None:
+        made = prepared(in_use(), "bias_y", dtype.char, flat, flat[1:2])
+        bias = made.entry, made.numbers({}), flat[1]
+    return door().Steps(steps, public, dtype, *memory, _threads, THREADED_WORK * TILED, ALIGNED, bias)
 
 
 def _threads() -> int:

@@ -36,6 +36,7 @@ class Steps:
         threads: Callable[[], int],
         threaded: int,
         aligned: int,
+        bias: tuple[object, tuple[int, ...], int] | None,
     ) -> Steps: ...
     def __call__(self, a: Any, b: Any, out: Any = None, bias: Any = None) -> NDArray[Any] | None: ...
 

@@ -5,10 +5,6 @@ ctypedef void (*Tiles)(
     void** arrays, const Py_ssize_t* table, Py_ssize_t start, Py_ssize_t stop, int threads
 ) noexcept nogil
 
-ctypedef fused floating:
-    float
-    double
-
 cdef enum:
     STEPS = 16  # of a call, at most
     ARRAYS = 4  # of a step, at most
@@ -33,25 +29,6 @@ cdef struct Step:
 cdef inline Py_ssize_t _to_line(const char* place) noexcept nogil:
     """Bytes to where the next cache line starts."""
     return -<Py_ssize_t>place & LINE - 1
-
-
-cdef bint _all_finite(const void* start, Py_ssize_t count, Py_ssize_t item) noexcept nogil:
-    """Whether no element is NaN or infinite, without a branch for each: the bits of the exponent are not all set."""
-    cdef Py_ssize_t i
-    cdef int bad = 0
-    if item == 4:
-        for i in range(count):
-            bad |= (<const unsigned int*>start)[i] & 0x7F800000u == 0x7F800000u
-    else:
-        for i in range(count):
-            bad |= (<const unsigned long long*>start)[i] & 0x7FF0000000000000u == 0x7FF0000000000000u
-    return not bad
-
-
-cdef void _add(floating* out, floating number, Py_ssize_t count) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(count):
-        out[i] += number
 
 
 @cython.final
@@ -80,19 +57,23 @@ cdef class Steps:
         Multiply-adds from which more than one thread does a step.
     aligned : int
         Bytes from which on a result starts a cache line.
+    bias : tuple or None
+        Capsule and numbers of the kernel that adds a number to each channel of the result, and how many there are.
     """
 
     cdef tuple public, held
+    cdef Entry adding
+    cdef Py_ssize_t[NUMBERS] numbers
     cdef object kind, threads, padded
     cdef Step[STEPS] steps
     cdef int count, watched
     cdef Size out, a, b
-    cdef Py_ssize_t item, room, each, zeros, threaded, aligned, samples, channels
+    cdef Py_ssize_t item, room, each, zeros, threaded, aligned, channels
     cdef bint cleared, shut, long_enough
 
     def __cinit__(
         self, tuple steps, tuple shapes, kind, Py_ssize_t room, Py_ssize_t each, Py_ssize_t zeros,
-        bint cleared, int watched, threads, Py_ssize_t threaded, Py_ssize_t aligned,
+        bint cleared, int watched, threads, Py_ssize_t threaded, Py_ssize_t aligned, tuple bias,
     ):
         cdef Py_buffer view
         cdef int place
@@ -102,8 +83,12 @@ cdef class Steps:
         self.out, self.a, self.b = _size(shapes[0]), _size(shapes[1]), _size(shapes[2])
         self.room, self.each, self.threads, self.threaded = room, each, threads, threaded
         self.zeros, self.cleared, self.watched, self.aligned = zeros, cleared, watched, aligned
-        self.samples = shapes[0][0] if len(shapes[0]) == len(shapes[2]) else 1
-        self.channels = shapes[0][len(shapes[0]) - len(shapes[2]) + 1]
+        self.adding, self.channels = NULL, -1
+        if bias is not None:
+            self.adding = <Entry>PyCapsule_GetPointer(bias[0], "convsym.entry")
+            self.channels = bias[2]
+            for place in range(len(bias[1])):
+                self.numbers[place] = bias[1][place]
         self.padded = self.out.elements + floordiv(LINE, self.item)
         self.shut, self.count, self.long_enough = _closed > 0, len(steps), False
         for place, (entry, table, jobs, work, arrays) in enumerate(steps):
@@ -131,7 +116,8 @@ cdef class Steps:
 
     cdef object with_bias(self, const Py_buffer* a, const Py_buffer* b, bias):
         """The result with a number added to each of its channels, last; None as of `run`."""
-        cdef Py_buffer added
+        cdef Py_buffer added, result
+        cdef (void*)[2] arrays
         PyObject_GetBuffer(bias, &added, PyBUF_STRIDES)
         try:
             if added.ndim != 1 or added.shape[0] != self.channels or added.strides[0] != self.item:
@@ -139,24 +125,16 @@ cdef class Steps:
             if <Py_ssize_t>added.buf % self.item:
                 return None
             out = self.run(a, b)
-            if out is not None:
-                self.add(out, added.buf)
+            if out is None:
+                return None
+            PyObject_GetBuffer(out, &result, PyBUF_STRIDES)
+            arrays[0], arrays[1] = result.buf, added.buf
+            with nogil:
+                self.adding(arrays, self.numbers)
+            PyBuffer_Release(&result)
             return out
         finally:
             PyBuffer_Release(&added)
-
-    cdef void add(self, out, const void* bias) except *:
-        cdef Py_buffer result
-        cdef Py_ssize_t positions = floordiv(self.out.elements, self.samples*self.channels), n, k
-        PyObject_GetBuffer(out, &result, PyBUF_STRIDES)
-        with nogil:
-            for n in range(self.samples):
-                for k in range(self.channels):
-                    if self.item == 4:
-                        _add(<float*>result.buf + (n*self.channels + k)*positions, (<const float*>bias)[k], positions)
-                    else:
-                        _add(<double*>result.buf + (n*self.channels + k)*positions, (<const double*>bias)[k], positions)
-        PyBuffer_Release(&result)
 
     cdef object run(self, const Py_buffer* a, const Py_buffer* b):
         """The result; None for operands that are not as the drivers read them."""
@@ -187,7 +165,7 @@ cdef class Steps:
                 memset(result.buf, 0, result.len)
             self.walk(whole, threads)
             if self.watched >= 0:
-                right = _all_finite(whole[self.watched], self.elements(self.watched), self.item)
+                right = _finite(whole[self.watched], self.elements(self.watched), self.item)
             free(room)
         PyBuffer_Release(&result)
         return out if right else None
