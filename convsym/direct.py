@@ -5,7 +5,7 @@ A strip is filled into an image (padded, in residue classes), which stays in the
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
 from itertools import product
 from math import ceil, prod
 
@@ -16,8 +16,11 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels.tables import Course, Driver, Step
 from convsym.strips import STRIP, Span, even
-from convsym.sweeps import apart_of, classes_of, fill_of, image_of, sweep_of
+from convsym.sweeps import Piece, Sweep, apart_of, classes_of, fill_of, image_of, sweep_of, weights_of
 from convsym.taps import PATTERN, Image, has_gaps
+
+# What makes the driver that fills images: of channels, an image, the elements of a channel, and channels among which.
+Fill = Callable[[int, Image, int, int], Driver]
 
 # Elements of the images of a block of channels where those of all channels are too many for the second cache: weights
 # are there too.
@@ -34,15 +37,16 @@ class Strip:
     ----------
     fill : Driver or None
         None where the array itself is the image.
-    sweeps : tuple of (Driver, int)
-        The sweeps, and where their results start.
-    work : int
-        Multiply-adds for each sample.
+    sweeps : tuple of Sweep
     """
 
     fill: Driver | None
-    sweeps: tuple[tuple[Driver, int], ...]
-    work: int
+    sweeps: tuple[Sweep, ...]
+
+    @cached_property
+    def work(self) -> int:
+        """Multiply-adds for each sample."""
+        return sum(sweep.work for sweep in self.sweeps)
 
 
 @dataclass(frozen=True)
@@ -78,20 +82,21 @@ class Cut:
 
 
 @lru_cache(maxsize=1024)
-def cut(geometry: Geometry, result: str, lanes: int) -> Cut:
-    """How the rule y or dx is cut, for any batch."""
+def cut(geometry: Geometry, result: str, lanes: int, limit: int | None = None) -> Cut:
+    """How the rule y or dx is cut, for any batch; with a limit for the elements of an image no array serves as one."""
     classes, channels = classes_of(geometry, result), geometry.channels[result == "dx"]
     height = max(one.sizes[0] for one in classes)
     whole = image_of(geometry, result, (0, height))
     gaps = result == "dx" and has_gaps(geometry)
-    if whole.whole and all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes):
+    filled = all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes)
+    if whole.whole and filled and limit is None:
         return Cut(((0, height),), 0, 2**62, gaps, channels, channels)  # no vector reaches beyond a channel
     spans = _spans(geometry, result, height, whole)
     largest = max(image_of(geometry, result, span).size for span in (spans[0], spans[-1], spans[len(spans) // 2]))
     each, deep = geometry.groups * channels * largest, channels
     rows_fit_a_pattern = max(one.sizes[-1] for one in classes) <= PATTERN * lanes
-    if each > STRIP and geometry.groups == 1 and rows_fit_a_pattern:
-        deep = ceil(channels / min(ceil(each / DEEP), channels))
+    if each > min(STRIP, limit or STRIP) and geometry.groups == 1 and rows_fit_a_pattern:
+        deep = ceil(channels / min(ceil(each / min(DEEP, limit or DEEP)), channels))
         each = largest * deep
     return Cut(spans, each, max(1, STRIP // each), gaps, channels, deep)
 
@@ -121,20 +126,18 @@ def _spans(geometry: Geometry, result: str, height: int, whole: Image) -> tuple[
 
 
 @lru_cache(maxsize=4096)
-def strip(geometry: Geometry, result: str, span: Span, deep: Span, char: str, level: str) -> Strip:
-    """A span of the rule y or dx and of the channels that are read, done with the tiles of a level, for any batch."""
-    shapes, image = kernels.tables.shapes(level), image_of(geometry, result, span)
-    copies = cut(geometry, result, shapes.lanes[char]).image > 0
-    channels, among = (geometry.groups * count for count in (deep[1] - deep[0], geometry.channels[result == "dx"]))
+def strip(geometry: Geometry, result: str, piece: Piece, fill: Fill | None, char: str, level: str) -> Strip:
+    """A piece of the rule y or dx, done with the tiles of a level, for any batch."""
+    shapes, image = kernels.tables.shapes(level), image_of(geometry, result, piece.span)
+    channels, among = piece.deep[1] - piece.deep[0], geometry.groups * channels_of(geometry, result)[0]
     plane = prod(geometry.inputs if result == "y" else geometry.outputs)
-    made = [sweep_of(geometry, result, span, deep, one, image, char, shapes) for one in classes_of(geometry, result)]
-    sweeps, starts, works = zip(*(entry for entry in made if entry is not None), strict=True)
-    fill = fill_of(channels, image, plane, among) if copies else None
-    return Strip(fill, tuple(zip(sweeps, starts, strict=True)), sum(works))
+    found = [sweep_of(geometry, result, piece, one, image, char, shapes) for one in classes_of(geometry, result)]
+    filled = None if fill is None else fill(geometry.groups * channels, image, plane, among)
+    return Strip(filled, tuple(sweep for sweep in found if sweep is not None))
 
 
 @lru_cache(maxsize=1024)
-def _is_deep(geometry: Geometry, result: str, lanes: int) -> bool:
+def is_deep(geometry: Geometry, result: str, lanes: int) -> bool:
     """Whether the channels of a group are added block by block, so that groups are done one after the other."""
     made = cut(replace(geometry, groups=1), result, lanes)
     return made.deep < made.channels
@@ -142,7 +145,7 @@ def _is_deep(geometry: Geometry, result: str, lanes: int) -> bool:
 
 def room(geometry: Geometry, result: str, lanes: int) -> int:
     """Elements of the images of the rule y or dx."""
-    if geometry.groups > 1 and _is_deep(geometry, result, lanes):
+    if geometry.groups > 1 and is_deep(geometry, result, lanes):
         geometry = replace(geometry, groups=1)
     return _together(geometry, cut(geometry, result, lanes), lanes)[1]
 
@@ -157,41 +160,60 @@ def _together(geometry: Geometry, made: Cut, lanes: int) -> tuple[int, int]:
 def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
     """What writes the rule y or dx into an array."""
     lanes = kernels.tables.shapes(level).lanes[char]
-    if geometry.groups > 1 and _is_deep(geometry, result, lanes):
+    if geometry.groups > 1 and is_deep(geometry, result, lanes):
         return partial(_group_by_group, geometry, result, char, level)
     made = cut(geometry, result, lanes)
-    steps = _steps(geometry, result, made, char, level)
-    return partial(_run, geometry, _letter(result), made, steps, lanes)
+    steps = strips(geometry, result, made, fill_of if made.image else None, char, level)
+    return partial(_run, geometry, letter_of(result), made, steps, lanes)
 
 
-def _steps(
-    geometry: Geometry, result: str, made: Cut, char: str, level: str
+def strips(
+    geometry: Geometry,
+    result: str,
+    cut: Cut,
+    fill: Fill | None,
+    char: str,
+    level: str,
+    made: Span | None = None,
 ) -> list[tuple[Strip, int, int]]:
-    """The strips, each with where the channels that it reads begin, and their weights."""
-    plane, apart = prod(geometry.inputs if result == "y" else geometry.outputs), apart_of(geometry, result)
+    """The strips of channels of the result, all or some, each with where what it reads and its weights begin."""
+    plane = prod(geometry.inputs if result == "y" else geometry.outputs)
+    made = made or (0, channels_of(geometry, result)[1])
+    first = made[0] * weights_of(geometry, result)
     return [
-        (strip(geometry, result, span, deep, char, level), deep[0] * plane, deep[0] * apart)
-        for span, deep in product(made.spans, made.blocks)
+        (
+            strip(geometry, result, Piece(span, deep, made), fill, char, level),
+            deep[0] * plane,
+            first + deep[0] * apart_of(geometry, result),
+        )
+        for span, deep in product(cut.spans, cut.blocks)
     ]
+
+
+def channels_of(geometry: Geometry, result: str) -> tuple[int, int]:
+    """Channels of a group that are read, and that are made."""
+    into, out = geometry.channels
+    return (into, out) if result == "y" else (out, into)
 
 
 def course(geometry: Geometry, result: str, char: str, level: str) -> Course | None:
     """The rule y or dx as steps of a call; None where samples are done one after the other."""
     lanes = kernels.tables.shapes(level).lanes[char]
     made, batch = cut(geometry, result, lanes), geometry.batch
-    if batch > made.samples or (geometry.groups > 1 and _is_deep(geometry, result, lanes)):
+    if batch > made.samples or (geometry.groups > 1 and is_deep(geometry, result, lanes)):
         return None
-    room, steps, letter = batch * made.image + lanes if made.image else 0, [], _letter(result)
-    for todo, channel, weight in _steps(geometry, result, made, char, level):
+    room, steps, letter = batch * made.image + lanes if made.image else 0, [], letter_of(result)
+    for todo, channel, weight in strips(geometry, result, made, fill_of if made.image else None, char, level):
         if todo.fill is not None:
             steps.append(Step(todo.fill, batch, kernels.MOVED * room, (("room", 0), (letter, channel))))
-        for sweep, start in todo.sweeps:
+        for sweep in todo.sweeps:
             image = letter if todo.fill is None else "room"
-            steps.append(Step(sweep, batch, batch * todo.work, (("out", start), ("w", weight), (image, 0))))
+            arrays = ("out", sweep.start), ("w", weight), (image, 0)
+            steps.append(Step(sweep.driver, batch, batch * todo.work, arrays))
     return Course(tuple(steps), room, zeros=lanes if room else 0, cleared=made.gaps)
 
 
-def _letter(result: str) -> str:
+def letter_of(result: str) -> str:
     """The operand that images are made of."""
     return "x" if result == "y" else "dy"
 
@@ -229,6 +251,6 @@ def _run(
             for todo, channel, weight in steps:
                 if todo.fill is not None:
                     kernels.drive(todo.fill, (image, part[channel:]), count, kernels.MOVED * size, char)
-                for sweep, start in todo.sweeps:
-                    arrays = (results[start:], weights[weight:], part if todo.fill is None else image)
-                    kernels.drive(sweep, arrays, count, count * todo.work, char)
+                for sweep in todo.sweeps:
+                    arrays = (results[sweep.start :], weights[weight:], part if todo.fill is None else image)
+                    kernels.drive(sweep.driver, arrays, count, count * todo.work, char)

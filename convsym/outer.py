@@ -201,4 +201,8 @@ def settle(geometry: Geometry, groups: int, char: str, level: str) -> Driver:
         width=cut.width,
         elements=elements,
         block=lanes,
+        group=channels * elements,
+        channel=elements,
+        groups=groups,
+        image=0,
     )

@@ -1,4 +1,4 @@
-"""Drivers whose threads take a room each: memory where they lay what they read anew."""
+"""Calls that take room: memory beside their arrays, for all threads or for each, where they lay what they read anew."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,17 @@ from dataclasses import dataclass
 from convsym import kernels, scratch
 from convsym.gate import Array
 from convsym.kernels.tables import Course, Driver, Step
+
+
+def follow(course: Course, operands: Mapping[str, Array], out: Array) -> None:
+    """Do the steps of a call that takes one room, in the threads that there are now."""
+    char = out.dtype.char
+    arrays = {"out": out.reshape(-1), **{name: array.reshape(-1) for name, array in operands.items()}}
+    with scratch.borrowed((course.room,), out.dtype) as (arrays["room"],):
+        arrays["room"][course.room - course.zeros :] = 0
+        for step in course.steps:
+            parts = [arrays[name][first:] for name, first in step.arrays]
+            kernels.drive(step.driver, parts, step.samples, step.work, char)
 
 
 @dataclass(frozen=True)

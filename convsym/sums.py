@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from convsym import depthwise, direct, kernels, pointwise, reduction
+from convsym import depthwise, direct, interleaved, kernels, pointwise, reduction
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated.rules import KERNELS
@@ -25,6 +25,8 @@ TILED_WORK = 2**10
 WATCHED = 2**16
 # Residue classes of a gradient that tiles are swept for, at most: each is a sweep of its own.
 CLASSES = 64
+# Ways that take kernels of one tap, which read every element where it lies, along one axis.
+FLAT = direct, interleaved, reduction
 # Taps of a table, at most: more are a matter of another algorithm.
 TAPS = 2**16
 
@@ -52,7 +54,7 @@ def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[M
     nest = partial(_by_nest, geometry, result)
     if way is None:
         return nest
-    flat = _flat(geometry) if way in (direct, reduction) else geometry
+    flat = _flat(geometry) if way in FLAT else geometry
     tiles = way.bound(flat, result, char, level)
     sure = _is_sure(way, result)
     if sure and flat is geometry:
@@ -80,7 +82,7 @@ def course(geometry: Geometry, result: str, char: str, level: str) -> Course | N
     way = _way(geometry, result, char, level)
     if way is None:
         return None
-    flat = _flat(geometry) if way in (direct, reduction) else geometry
+    flat = _flat(geometry) if way in FLAT else geometry
     made: Course | None = way.course(flat, result, char, level)
     if made is None or _is_sure(way, result):
         return made
@@ -147,6 +149,8 @@ def workspace(geometry: Geometry, result: str, char: str) -> int:
     geometry = _flat(geometry)
     if way is reduction:
         return sum(reduction.schedule_of(geometry, char, level).rooms)
+    if way is interleaved:
+        return interleaved.room(geometry, result, char, level)
     return direct.room(geometry, result, kernels.tables.shapes(level).lanes[char])
 
 
@@ -161,7 +165,11 @@ def _way(geometry: Geometry, result: str, char: str, level: str) -> ModuleType |
         return None
     if depthwise.serves(geometry, result, char, level):
         return depthwise
-    return pointwise if pointwise.serves(geometry, result) else reduction if result == "dw" else direct
+    if pointwise.serves(geometry, result):
+        return pointwise
+    if result == "dw":
+        return reduction
+    return interleaved if interleaved.serves(_flat(geometry), result, char, level) else direct
 
 
 def _finite_beside(weights: Array, out: Array) -> bool:

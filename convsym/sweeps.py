@@ -17,6 +17,8 @@ from convsym.kernels.tables import Driver, Shapes, driver
 from convsym.strips import STRIP, Span
 from convsym.taps import Axis, Image, Integers, Vectors, all_sums, pitches_of, taps_of, vectors_of
 
+# What becomes of the sums of a tile, as the driver has it: the result, or they go on from it.
+MADE, BEGUN = 0, 2
 # Elements of an image that one job of its filling takes at most.
 FILLED = 2**12
 # Vectors of a tile from which on they must follow each other, and vectors that one job takes at least then.
@@ -32,21 +34,65 @@ class ResidueClass:
     taps: tuple[tuple[int, ...], ...]
 
 
+@dataclass(frozen=True)
+class Piece:
+    """What is done with one image.
+
+    Attributes
+    ----------
+    span : tuple
+        Results along the first axis.
+    deep, made : tuple
+        Channels of a group that are read, and that are made.
+    """
+
+    span: Span
+    deep: Span
+    made: Span
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep over a residue class of the result.
+
+    Attributes
+    ----------
+    driver : Driver
+    start : int
+        Where its results start.
+    work : int
+        Multiply-adds for each sample.
+    time : float
+        Estimated cycles for each sample.
+    """
+
+    driver: Driver
+    start: int
+    work: int
+    time: float
+
+
 def tiling(rows: int, vectors: int, steps: int, shapes: Shapes) -> tuple[int, int, int]:
-    """Blocks of rows, blocks of vectors, and vectors of a tile, for the least estimated time.
+    """Blocks of rows, blocks of vectors, and vectors of a tile, for the least estimated time."""
+    widest = min(shapes.rows, key=lambda widest: _time(rows, vectors, steps, widest, shapes))
+    return ceil(rows / shapes.rows[widest]), ceil(vectors / widest), widest
+
+
+def time(rows: int, vectors: int, steps: int, shapes: Shapes) -> float:
+    """Estimated cycles of so many rows and vectors."""
+    return min(_time(rows, vectors, steps, widest, shapes) for widest in shapes.rows)
+
+
+def _time(rows: int, vectors: int, steps: int, widest: int, shapes: Shapes) -> float:
+    """Estimated cycles with tiles of so many vectors.
 
     A step of m rows and n vectors takes m·n multiply-adds, of which two are done at a time, no less than the four
     cycles that an addition takes; storing takes about three cycles a vector.
     """
-
-    def time(widest: int) -> float:
-        row_blocks, vector_blocks = ceil(rows / shapes.rows[widest]), ceil(vectors / widest)
-        m, n = rows / row_blocks, vectors / vector_blocks
-        step = max(m * n / 2, (m + 1.5 * n) / 2, 4)
-        return row_blocks * vector_blocks * (steps * step + 3 * m * n + 20)
-
-    widest = min(shapes.rows, key=time)
-    return ceil(rows / shapes.rows[widest]), ceil(vectors / widest), widest
+    row_blocks, vector_blocks = ceil(rows / shapes.rows[widest]), ceil(vectors / widest)
+    m, n = rows / row_blocks, vectors / vector_blocks
+    step = max(m * n / 2, (m + 1.5 * n) / 2, 4)
+    return row_blocks * vector_blocks * (steps * step + 3 * m * n + 20)
 
 
 @lru_cache(maxsize=1024)
@@ -88,19 +134,18 @@ def image_of(geometry: Geometry, result: str, span: Span) -> Image:
 def sweep_of(
     geometry: Geometry,
     result: str,
-    span: Span,
-    deep: Span,
+    piece: Piece,
     one: ResidueClass,
     image: Image,
     char: str,
     shapes: Shapes,
-) -> tuple[Driver, int, int] | None:
-    """The sweep over a class, where its results start, and its multiply-adds; None where the span has none of it."""
-    (begin, end), forward = (span[0], min(span[1], one.sizes[0])), result == "y"
+) -> Sweep | None:
+    """The sweep over a class; None where the piece has none of it."""
+    (begin, end), forward, deep = (piece.span[0], min(piece.span[1], one.sizes[0])), result == "y", piece.deep
     if end <= begin:
         return None
     into, out = geometry.channels
-    rows, channels = out if forward else into, deep[1] - deep[0]
+    rows, channels = piece.made[1] - piece.made[0], deep[1] - deep[0]
     sizes, kernel = geometry.outputs if forward else geometry.inputs, prod(geometry.kernel)
     pitches = pitches_of(sizes)
     steps = [1 if forward else axis.step for axis in taps_of(geometry)]
@@ -122,7 +167,7 @@ def sweep_of(
         pattern=len(vectors.pos),
         channels=channels,
         taps=len(aoff),
-        am=into * kernel if forward else kernel,
+        am=weights_of(geometry, result),
         ac=apart_of(geometry, result),
         bc=image.size,
         bn=geometry.groups * channels * image.size,
@@ -133,7 +178,7 @@ def sweep_of(
         vectors_first=int(channels * image.size > STRIP if len(aoff) == 1 else rows * summed <= STRIP // 2),
         step=places[-1],
         repeats=1,
-        add=int(deep[0] > 0),
+        add=BEGUN if deep[0] else MADE,
         widest=widest,
         block=block,
         aoff=aoff,
@@ -146,12 +191,18 @@ def sweep_of(
         repeat_b=[0],
     )
     start = begin * places[0] + sum(residue * pitch for residue, pitch in zip(one.residues, pitches, strict=True))
-    return made, start, geometry.groups * rows * prod(box) * summed
+    cycles = geometry.groups * time(rows, vectors.number, summed, shapes)
+    return Sweep(made, start, geometry.groups * rows * prod(box) * summed, cycles)
 
 
 def apart_of(geometry: Geometry, result: str) -> int:
     """Distance of the weights of neighboring channels that are read."""
     return prod(geometry.kernel) * (1 if result == "y" else geometry.channels[0])
+
+
+def weights_of(geometry: Geometry, result: str) -> int:
+    """Distance of the weights of neighboring channels that are made."""
+    return prod(geometry.kernel) * (geometry.channels[0] if result == "y" else 1)
 
 
 def _vector_tables(vectors: Vectors) -> dict[str, Array]:

@@ -273,11 +273,11 @@ def _runs(first: Integers, place: Integers, full: NDArray[np.bool_], lanes: int)
     """From each vector on, how many are full and lie one after the other in image and result; in the image alone."""
     image = np.diff(first) == lanes
     result = image & (np.diff(place) == lanes) & full[:-1] & full[1:]
-    return _lengths(result) * full, _lengths(image)
+    return lengths(result) * full, lengths(image)
 
 
-def _lengths(joined: NDArray[np.bool_]) -> Integers:
-    """How many elements from each on are joined, given which are with the next one."""
+def lengths(joined: NDArray[np.bool_]) -> Integers:
+    """How many elements from each on are joined, given of each but the last whether it is with the next one."""
     ends = np.flatnonzero(np.append(~joined, True)) + 1
     places = np.arange(len(joined) + 1)
     lengths: Integers = ends[np.searchsorted(ends, places, side="right")] - places

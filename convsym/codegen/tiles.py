@@ -125,22 +125,22 @@ def _tile_arguments(real: str) -> str:
     return (
         f"Py_ssize_t channels, Py_ssize_t taps, const {real}* a, Py_ssize_t am, Py_ssize_t ac, "
         f"const Py_ssize_t* aoff, const {real}* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, "
-        f"{real}* y, Py_ssize_t ym, const Py_ssize_t* place"
+        f"{real}* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun"
     )
 
 
 def _tile(dtype: str, rows: int, vectors: int) -> str:
-    """One tile: vector v of row m of the result is stored at ``y[m*ym + place[v]]``; many vectors follow the first."""
+    """One tile: vector v of row m of the result is stored at ``y[m*ym + place[v]]``; many vectors follow the first.
+
+    Sums that have begun go on from what is there, so that channels may be done in blocks without another rounding.
+    """
     lanes, every = f"lanes_{dtype}", range(vectors)
     bases = every if vectors <= APART else range(1)
     reads = [f"(b{v} + i)" if v in bases else f"(b0 + i + {v}*{lanes_of(dtype)})" for v in every]
     next_channel = sorted({0, vectors - 1}) if vectors <= APART and rows * vectors >= BUSY else []
     products = ["; ".join(f"c{m}_{v} = c{m}_{v} + p[{m}*am]*x{v}" for v in every) for m in range(rows)]
     places = [f"place[{v}]" if v in bases else f"place[0] + {v}*{lanes_of(dtype)}" for v in every]
-    stores = [
-        "; ".join(f"(<{lanes}*>(y + {m}*ym + {place}))[0] = c{m}_{v}" for v, place in enumerate(places))
-        for m in range(rows)
-    ]
+    results = [[(f"c{m}_{v}", f"(<{lanes}*>(y + {m}*ym + {places[v]}))[0]") for v in every] for m in range(rows)]
     return "\n".join(
         [
             f"cdef void tile_{dtype}_{rows}x{vectors}({_tile_arguments(DTYPES[dtype])}) noexcept nogil:",
@@ -149,6 +149,8 @@ def _tile(dtype: str, rows: int, vectors: int) -> str:
             *(f"    cdef const {DTYPES[dtype]}* b{v} = b + pos[{v}]" for v in bases),
             f"    cdef {lanes} " + ", ".join(f"x{v}" for v in every),
             *(f"    cdef {lanes} " + ", ".join(f"c{m}_{v} = zero_{dtype}" for v in every) for m in range(rows)),
+            "    if begun:",
+            *("        " + "; ".join(f"{sum} = {result}" for sum, result in row) for row in results),
             "    for c in range(channels):",
             "        for t in range(taps):",
             "            i = boff[t]",
@@ -161,7 +163,7 @@ def _tile(dtype: str, rows: int, vectors: int) -> str:
             f"        if ac > {FAR}:",
             f"            p = a + {EARLY}*ac",
             "            " + "; ".join(f"ahead(p + {m}*am)" for m in range(rows)),
-            *(f"    {line}" for line in stores),
+            *("    " + "; ".join(f"{result} = {sum}" for sum, result in row) for row in results),
         ]
     ) + "\n"
 

@@ -19,6 +19,8 @@ TILES = {
     "turn_f64": PyCapsule_New(<void*>turn_tiles_f64, "convsym.tiles", NULL),
     "settle_f32": PyCapsule_New(<void*>settle_tiles_f32, "convsym.tiles", NULL),
     "settle_f64": PyCapsule_New(<void*>settle_tiles_f64, "convsym.tiles", NULL),
+    "interleave_f32": PyCapsule_New(<void*>interleave_tiles_f32, "convsym.tiles", NULL),
+    "interleave_f64": PyCapsule_New(<void*>interleave_tiles_f64, "convsym.tiles", NULL),
     "dot_f32": PyCapsule_New(<void*>dot_tiles_f32, "convsym.tiles", NULL),
     "dot_f64": PyCapsule_New(<void*>dot_tiles_f64, "convsym.tiles", NULL),
 }

@@ -8,6 +8,9 @@ cdef enum:
     SLACK = 64  # bytes that the last vector may be read beyond a tile
     LARGEST_TURNED = 16*16*4  # bytes of as many vectors as there are lanes
     PANEL = 8  # tiles of columns that a job of dot products does, at most
+    MADE = 0  # what becomes of the sums of a tile: the result,
+    ADDED = 1  # or they are added to it at last,
+    BEGUN = 2  # or go on from it
 
 ctypedef fused real:
     float
@@ -24,12 +27,12 @@ cdef inline Py_ssize_t lanes_of(const real* unused) noexcept nogil:
 cdef inline void run_tile(
     Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t channels, Py_ssize_t taps, const real* a, Py_ssize_t am,
     Py_ssize_t ac, const Py_ssize_t* aoff, const real* b, Py_ssize_t bc, const Py_ssize_t* boff,
-    const Py_ssize_t* pos, real* y, Py_ssize_t ym, const Py_ssize_t* place,
+    const Py_ssize_t* pos, real* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun,
 ) noexcept nogil:
     if real is float:
-        choose_tile_f32(rows, vectors)(channels, taps, a, am, ac, aoff, b, bc, boff, pos, y, ym, place)
+        choose_tile_f32(rows, vectors)(channels, taps, a, am, ac, aoff, b, bc, boff, pos, y, ym, place, begun)
     else:
-        choose_tile_f64(rows, vectors)(channels, taps, a, am, ac, aoff, b, bc, boff, pos, y, ym, place)
+        choose_tile_f64(rows, vectors)(channels, taps, a, am, ac, aoff, b, bc, boff, pos, y, ym, place, begun)
 
 
 cdef inline Py_ssize_t widest(real* unused, Py_ssize_t rows, Py_ssize_t vectors) noexcept nogil:
@@ -216,16 +219,16 @@ cdef void settle_block(real* dw, const real* made, const Py_ssize_t* s, Py_ssize
     cdef Py_ssize_t channels = s[0], width = s[1], elements = s[2], lanes = lanes_of(dw), lane, e = 0, count
     cdef Py_ssize_t blocks = ceildiv(channels, s[3]), g = floordiv(job, blocks), k = floormod(job, blocks)*s[3]
     count = min(s[3], channels - k)
-    dw += (g*channels + k)*elements
+    dw += floordiv(g, s[6])*s[7] + floormod(g, s[6])*s[4] + k*s[5]
     made += (g*ceildiv(channels, width) + floordiv(k, width))*elements*width + floormod(k, width)
     while e < elements:
         if count == lanes and elements >= lanes:
             e = min(e, elements - lanes)
-            transpose(dw + e, elements, made + e*width, width)
+            transpose(dw + e, s[5], made + e*width, width)
             e += lanes
             continue
         for lane in range(count):
-            dw[lane*elements + e] = made[e*width + lane]
+            dw[lane*s[5] + e] = made[e*width + lane]
         e += 1
 
 
@@ -257,12 +260,77 @@ def settle_f64(double[::1] dw not None, const double[::1] made not None, const P
         settle_tiles_f64(arrays, &s[0], start, stop, threads)
 
 
+# ------------------------------------------------------------------------------------------------------- interleave
+
+cdef void interleave_block(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
+    """A block of positions of one channel of some samples, side by side, to their places in a padded image."""
+    cdef char[LARGEST_TURNED] room
+    cdef real* turned = <real*>room
+    cdef Py_ssize_t samples = s[0], positions = s[2], lanes = lanes_of(out), blocks = ceildiv(positions, s[3])
+    cdef Py_ssize_t channel = floordiv(job, blocks), block = floormod(job, blocks), i, n, p, end
+    cdef const Py_ssize_t* place = s + s[10]
+    cdef const Py_ssize_t* run = s + s[11]
+    cdef const Py_ssize_t* clear = s + s[12]
+    cdef const Py_ssize_t* count = s + s[13]
+    out += channel*s[5]
+    i = floordiv(channel, s[1])
+    x += i*s[6] + (channel - i*s[1])*s[7] + s[8]
+    for i in range(floordiv(block*s[9], blocks), floordiv((block + 1)*s[9], blocks)):
+        memset(out + clear[i], 0, count[i]*sizeof(real))
+    p, end = block*s[3], min((block + 1)*s[3], positions)
+    while samples >= lanes and end - p >= lanes:
+        n = 0
+        while n < samples:
+            n = min(n, samples - lanes)
+            if run[p] >= lanes:
+                transpose(out + place[p] + n, samples, x + n*s[4] + p, s[4])
+            else:
+                transpose(turned, lanes, x + n*s[4] + p, s[4])
+                for i in range(lanes):
+                    if place[p + i] >= 0:
+                        copy_vector(out + place[p + i] + n, turned + i*lanes)
+            n += lanes
+        p += lanes
+    for i in range(p, end):
+        if place[i] >= 0:
+            for n in range(samples):
+                out[place[i] + n] = x[n*s[4] + i]
+
+
+cdef void interleave_tiles_f32(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        interleave_block(<float*>arrays[0], <const float*>arrays[1], s, job)
+
+
+def interleave_f32(float[::1] out not None, const float[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks start ... stop of positions of padded images of samples side by side."""
+    cdef (void*)[2] arrays
+    arrays[0], arrays[1] = <void*>&out[0], <void*>&x[0]
+    with nogil:
+        interleave_tiles_f32(arrays, &s[0], start, stop, threads)
+
+
+cdef void interleave_tiles_f64(void** arrays, const Py_ssize_t* s, Py_ssize_t start, Py_ssize_t stop, int threads) noexcept nogil:
+    cdef Py_ssize_t job
+    for job in prange(start, stop, schedule="static", num_threads=threads):
+        interleave_block(<double*>arrays[0], <const double*>arrays[1], s, job)
+
+
+def interleave_f64(double[::1] out not None, const double[::1] x not None, const Py_ssize_t[::1] s not None, Py_ssize_t start, Py_ssize_t stop, int threads):
+    """Blocks start ... stop of positions of padded images of samples side by side."""
+    cdef (void*)[2] arrays
+    arrays[0], arrays[1] = <void*>&out[0], <void*>&x[0]
+    with nogil:
+        interleave_tiles_f64(arrays, &s[0], start, stop, threads)
+
+
 # ------------------------------------------------------------------------------------------------------------ sweep
 
 cdef void store(real* y, const real* made, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
     """The vectors of a tile to where their lanes belong, in the order of their places."""
     cdef Py_ssize_t lanes = lanes_of(y), step = s[15], m, v, part, lane, count, end
-    cdef bint loose, add = s[17]
+    cdef bint loose, add = s[17] == ADDED
     cdef const Py_ssize_t* start = s + s[25]
     cdef const Py_ssize_t* places = s + s[28]
     cdef const real* row
@@ -274,7 +342,7 @@ cdef void store(real* y, const real* made, const Py_ssize_t* s, Py_ssize_t rows,
             row = made + v*lanes + lane
             out = y + s[s[23] + i] + places[part]
             # A vector may be stored beyond its part where the next part is stored after it, and covers that.
-            loose = step == 1 and not add and (part + 1 < end or (v + 1 < vectors and j + 1 < s[3]))
+            loose = step == 1 and s[17] == MADE and (part + 1 < end or (v + 1 < vectors and j + 1 < s[3]))
             if loose and places[part + 1] == places[part] + count and s[s[27] + part + 1] + count >= lanes:
                 for m in range(rows):
                     copy_vector(out + m*s[11], row + m*vectors*lanes)
@@ -284,6 +352,24 @@ cdef void store(real* y, const real* made, const Py_ssize_t* s, Py_ssize_t rows,
             else:
                 for m in range(rows):
                     scatter(out + m*s[11], row + m*vectors*lanes, count, step, add)
+        j += 1
+        if j == s[3]:
+            i, j = i + 1, 0
+
+
+cdef void take(real* made, const real* y, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t i, Py_ssize_t j) noexcept nogil:
+    """The vectors of a tile from where their lanes belong."""
+    cdef Py_ssize_t lanes = lanes_of(y), m, v, part, k
+    cdef const Py_ssize_t* start = s + s[25]
+    cdef const real* out
+    cdef real* row
+    for v in range(vectors):
+        for part in range(start[j], start[j + 1]):
+            row = made + v*lanes + s[s[26] + part]
+            out = y + s[s[23] + i] + s[s[28] + part]
+            for m in range(rows):
+                for k in range(s[s[27] + part]):
+                    row[m*vectors*lanes + k] = out[m*s[11] + k*s[15]]
         j += 1
         if j == s[3]:
             i, j = i + 1, 0
@@ -317,7 +403,7 @@ cdef void sweep_tile(real* y, const real* a, const real* b, const Py_ssize_t* s,
     cdef real* made = <real*>made_room
     cdef real* total = <real*>sum_room
     cdef Py_ssize_t lanes = lanes_of(y), repeats = s[16], v, n, row = i, at = j
-    cdef bint whole = repeats == 1 and not s[17]
+    cdef bint whole = repeats == 1 and s[17] != ADDED, begun = s[17] == BEGUN
     if vectors > APART:
         pos[0] = s[s[22] + i] + s[s[24] + j]
         place[0] = s[s[23] + i] + s[s[28] + s[s[25] + j]]
@@ -331,18 +417,20 @@ cdef void sweep_tile(real* y, const real* a, const real* b, const Py_ssize_t* s,
             if at == s[3]:
                 row, at = row + 1, 0
     if whole:
-        run_tile(rows, vectors, s[4], s[5], a, s[6], s[7], s + s[20], b, s[8], s + s[21], pos, y, s[11], place)
+        run_tile(rows, vectors, s[4], s[5], a, s[6], s[7], s + s[20], b, s[8], s + s[21], pos, y, s[11], place, begun)
         return
     for v in range(min(vectors, APART)):
         place[v] = v*lanes
+    if begun:
+        take(made, y, s, rows, vectors, i, j)
     run_tile(
         rows, vectors, s[4], s[5], a + s[s[33]], s[6], s[7], s + s[20], b + s[s[34]], s[8], s + s[21], pos,
-        made, vectors*lanes, place,
+        made, vectors*lanes, place, begun,
     )
     for n in range(1, repeats):
         run_tile(
             rows, vectors, s[4], s[5], a + s[s[33] + n], s[6], s[7], s + s[20], b + s[s[34] + n], s[8], s + s[21], pos,
-            total, vectors*lanes, place,
+            total, vectors*lanes, place, False,
         )
         for v in range(rows*vectors*lanes):
             made[v] += total[v]

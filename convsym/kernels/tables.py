@@ -1,7 +1,7 @@
 """The tables that the tile drivers take: numbers first, then where each table starts, then the tables.
 
 The drivers are in `_sweeps.pxi`, `_depthwise.pxi`, `_pointwise.pxi` and `_windows.pxi`; they read numbers and tables by
-their places in `FILL`, `TURN`, `SETTLE`, `SWEEP`, `DOT`, `DEPTHWISE`, `POINTWISE` and `WINDOWS`.
+their places in `FILL`, `TURN`, `SETTLE`, `INTERLEAVE`, `SWEEP`, `DOT`, `DEPTHWISE`, `POINTWISE` and `WINDOWS`.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,14 @@ TURN = (
     ),
     (),
 )
-SETTLE = (("channels", "width", "elements", "block"), ())
+SETTLE = (("channels", "width", "elements", "block", "group", "channel", "groups", "image"), ())
+INTERLEAVE = (
+    (
+        *("samples", "channels", "positions", "block", "sample", "image", "source_image", "source_channel"),
+        *("first", "clears"),
+    ),
+    ("place", "run", "clear_start", "clear_count"),
+)
 SWEEP = (
     (
         *("groups", "rows", "vectors", "pattern", "channels", "taps", "am", "ac", "bc", "bn", "yn", "ym"),
@@ -79,7 +86,9 @@ class Driver:
 
     Attributes
     ----------
-    name : {"fill", "turn", "settle", "sweep", "dot", "depthwise", …, "pointwise", …, "windows", …, "select", …}
+    name : str
+        One of ``"fill"``, ``"turn"``, ``"settle"``, ``"interleave"``, ``"sweep"``, ``"dot"``, ``"depthwise"``,
+        ``"pointwise"``, ``"windows"``, ``"select"`` and others like these.
     table : ndarray
     jobs : int
         Jobs for each sample, or in all.
@@ -91,7 +100,8 @@ class Driver:
 
 
 _LAYOUTS = {
-    **{"fill": FILL, "turn": TURN, "settle": SETTLE, "sweep": SWEEP, "dot": DOT},
+    **{"fill": FILL, "turn": TURN, "settle": SETTLE, "interleave": INTERLEAVE, "sweep": SWEEP},
+    **{"dot": DOT},
     **{"depthwise": DEPTHWISE, "depthwise_dw": DEPTHWISE, "pointwise": POINTWISE, "pointwise_dw": POINTWISE},
     **{"windows": WINDOWS, "windows_back": WINDOWS},
 }

@@ -32,21 +32,23 @@ cdef extern from *:
     const lanes_f64 zero_f64
     void hold_f64 "hold"(lanes_f64 x) noexcept nogil
 
-ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
+ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil
 ctypedef void (*dot_kernel_f32)(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil
-ctypedef void (*tile_kernel_f64)(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
+ctypedef void (*tile_kernel_f64)(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil
 ctypedef void (*dot_kernel_f64)(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil
 
 cdef enum:
     APART = 4  # vectors of a tile that may lie anywhere
 
 
-cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -61,13 +63,16 @@ cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
 
 
-cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -84,7 +89,7 @@ cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
 
 
-cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -92,6 +97,10 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -110,7 +119,7 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
 
 
-cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -119,6 +128,11 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -139,7 +153,7 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0
 
 
-cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -149,6 +163,12 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -171,7 +191,7 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 4*ym + place[0]))[0] = c4_0
 
 
-cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -182,6 +202,13 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -206,13 +233,15 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 5*ym + place[0]))[0] = c5_0
 
 
-cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef const float* b1 = b + pos[1]
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -227,7 +256,7 @@ cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
 
 
-cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -235,6 +264,9 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -251,7 +283,7 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
 
 
-cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -260,6 +292,10 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -278,7 +314,7 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
 
 
-cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -288,6 +324,11 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -308,7 +349,7 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[1]))[0] = c3_1
 
 
-cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -316,6 +357,8 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef const float* b2 = b + pos[2]
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -330,7 +373,7 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
 
 
-cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -339,6 +382,9 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -355,7 +401,7 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
 
 
-cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -364,6 +410,8 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef const float* b3 = b + pos[3]
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -378,7 +426,7 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
 
 
-cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -388,6 +436,9 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -404,12 +455,14 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
 
 
-cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -424,12 +477,14 @@ cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
 
 
-cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -444,12 +499,14 @@ cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
 
 
-cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -464,12 +521,14 @@ cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
 
 
-cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -919,12 +978,14 @@ def peak_f32(float[:, ::1] rooms not None, Py_ssize_t count):
     return 2*count*threads*8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
 
 
-cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -939,13 +1000,16 @@ cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
 
 
-cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -962,7 +1026,7 @@ cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
 
 
-cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -970,6 +1034,10 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -988,7 +1056,7 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
 
 
-cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -997,6 +1065,11 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1017,7 +1090,7 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0
 
 
-cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1027,6 +1100,12 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1049,7 +1128,7 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 4*ym + place[0]))[0] = c4_0
 
 
-cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1060,6 +1139,13 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1084,13 +1170,15 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 5*ym + place[0]))[0] = c5_0
 
 
-cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef const double* b1 = b + pos[1]
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1105,7 +1193,7 @@ cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
 
 
-cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1113,6 +1201,9 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1129,7 +1220,7 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
 
 
-cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1138,6 +1229,10 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1156,7 +1251,7 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
 
 
-cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1166,6 +1261,11 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1186,7 +1286,7 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[1]))[0] = c3_1
 
 
-cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1194,6 +1294,8 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef const double* b2 = b + pos[2]
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1208,7 +1310,7 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
 
 
-cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1217,6 +1319,9 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1233,7 +1338,7 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
 
 
-cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1242,6 +1347,8 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef const double* b3 = b + pos[3]
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1256,7 +1363,7 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
 
 
-cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1266,6 +1373,9 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1282,12 +1392,14 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
 
 
-cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1302,12 +1414,14 @@ cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
 
 
-cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1322,12 +1436,14 @@ cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
 
 
-cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1342,12 +1458,14 @@ cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
 
 
-cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]

@@ -32,21 +32,23 @@ cdef extern from *:
     const lanes_f64 zero_f64
     void hold_f64 "hold"(lanes_f64 x) noexcept nogil
 
-ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
+ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil
 ctypedef void (*dot_kernel_f32)(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil
-ctypedef void (*tile_kernel_f64)(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
+ctypedef void (*tile_kernel_f64)(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil
 ctypedef void (*dot_kernel_f64)(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil
 
 cdef enum:
     APART = 4  # vectors of a tile that may lie anywhere
 
 
-cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -61,13 +63,16 @@ cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
 
 
-cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -84,7 +89,7 @@ cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
 
 
-cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -92,6 +97,10 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -110,7 +119,7 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
 
 
-cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -119,6 +128,11 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -139,7 +153,7 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0
 
 
-cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -149,6 +163,12 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -171,7 +191,7 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 4*ym + place[0]))[0] = c4_0
 
 
-cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -182,6 +202,13 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -206,7 +233,7 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 5*ym + place[0]))[0] = c5_0
 
 
-cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -218,6 +245,14 @@ cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -244,7 +279,7 @@ cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 6*ym + place[0]))[0] = c6_0
 
 
-cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -257,6 +292,15 @@ cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym + place[0]))[0]
+        c7_0 = (<lanes_f32*>(y + 7*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -285,13 +329,15 @@ cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 7*ym + place[0]))[0] = c7_0
 
 
-cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef const float* b1 = b + pos[1]
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -306,7 +352,7 @@ cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
 
 
-cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -314,6 +360,9 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -330,7 +379,7 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
 
 
-cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -339,6 +388,10 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -357,7 +410,7 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
 
 
-cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -367,6 +420,11 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -387,7 +445,7 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[1]))[0] = c3_1
 
 
-cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -398,6 +456,12 @@ cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -420,7 +484,7 @@ cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 4*ym + place[0]))[0] = c4_0; (<lanes_f32*>(y + 4*ym + place[1]))[0] = c4_1
 
 
-cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -432,6 +496,13 @@ cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f32*>(y + 5*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -456,7 +527,7 @@ cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f32*>(y + 5*ym + place[1]))[0] = c5_1
 
 
-cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -464,6 +535,8 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef const float* b2 = b + pos[2]
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -478,7 +551,7 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
 
 
-cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -487,6 +560,9 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -503,7 +579,7 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
 
 
-cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -513,6 +589,10 @@ cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -531,7 +611,7 @@ cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
 
 
-cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -542,6 +622,11 @@ cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -562,7 +647,7 @@ cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[1]))[0] = c3_1; (<lanes_f32*>(y + 3*ym + place[2]))[0] = c3_2
 
 
-cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -571,6 +656,8 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef const float* b3 = b + pos[3]
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -585,7 +672,7 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
 
 
-cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -595,6 +682,9 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -611,12 +701,14 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
 
 
-cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -631,13 +723,16 @@ cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
 
 
-cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -654,12 +749,14 @@ cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
 
 
-cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -674,13 +771,16 @@ cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
 
 
-cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -697,12 +797,14 @@ cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
 
 
-cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -717,12 +819,14 @@ cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
 
 
-cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -737,12 +841,14 @@ cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
 
 
-cdef void tile_f32_1x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_9 = (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1447,12 +1553,14 @@ def peak_f32(float[:, ::1] rooms not None, Py_ssize_t count):
     return 2*count*threads*12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
 
 
-cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1467,13 +1575,16 @@ cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
 
 
-cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1490,7 +1601,7 @@ cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
 
 
-cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1498,6 +1609,10 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1516,7 +1631,7 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
 
 
-cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1525,6 +1640,11 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1545,7 +1665,7 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0
 
 
-cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1555,6 +1675,12 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1577,7 +1703,7 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 4*ym + place[0]))[0] = c4_0
 
 
-cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1588,6 +1714,13 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1612,7 +1745,7 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 5*ym + place[0]))[0] = c5_0
 
 
-cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1624,6 +1757,14 @@ cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1650,7 +1791,7 @@ cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 6*ym + place[0]))[0] = c6_0
 
 
-cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1663,6 +1804,15 @@ cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym + place[0]))[0]
+        c7_0 = (<lanes_f64*>(y + 7*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1691,13 +1841,15 @@ cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 7*ym + place[0]))[0] = c7_0
 
 
-cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef const double* b1 = b + pos[1]
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1712,7 +1864,7 @@ cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
 
 
-cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1720,6 +1872,9 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1736,7 +1891,7 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
 
 
-cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1745,6 +1900,10 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1763,7 +1922,7 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
 
 
-cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1773,6 +1932,11 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1793,7 +1957,7 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[1]))[0] = c3_1
 
 
-cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1804,6 +1968,12 @@ cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1826,7 +1996,7 @@ cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 4*ym + place[0]))[0] = c4_0; (<lanes_f64*>(y + 4*ym + place[1]))[0] = c4_1
 
 
-cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1838,6 +2008,13 @@ cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f64*>(y + 5*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1862,7 +2039,7 @@ cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f64*>(y + 5*ym + place[1]))[0] = c5_1
 
 
-cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1870,6 +2047,8 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef const double* b2 = b + pos[2]
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1884,7 +2063,7 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
 
 
-cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1893,6 +2072,9 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1909,7 +2091,7 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
 
 
-cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1919,6 +2101,10 @@ cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1937,7 +2123,7 @@ cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
 
 
-cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1948,6 +2134,11 @@ cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1968,7 +2159,7 @@ cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[1]))[0] = c3_1; (<lanes_f64*>(y + 3*ym + place[2]))[0] = c3_2
 
 
-cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -1977,6 +2168,8 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef const double* b3 = b + pos[3]
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1991,7 +2184,7 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
 
 
-cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -2001,6 +2194,9 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2017,12 +2213,14 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
 
 
-cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2037,13 +2235,16 @@ cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
 
 
-cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2060,12 +2261,14 @@ cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
 
 
-cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2080,13 +2283,16 @@ cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
 
 
-cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2103,12 +2309,14 @@ cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
 
 
-cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2123,12 +2331,14 @@ cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
 
 
-cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2143,12 +2353,14 @@ cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
 
 
-cdef void tile_f64_1x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_9 = (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]

@@ -32,21 +32,23 @@ cdef extern from *:
     const lanes_f64 zero_f64
     void hold_f64 "hold"(lanes_f64 x) noexcept nogil
 
-ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
+ctypedef void (*tile_kernel_f32)(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil
 ctypedef void (*dot_kernel_f32)(Py_ssize_t lines, Py_ssize_t vectors, const float* a, Py_ssize_t am, Py_ssize_t al, const float* b, Py_ssize_t bl, const Py_ssize_t* boff, float* d) noexcept nogil
-ctypedef void (*tile_kernel_f64)(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil
+ctypedef void (*tile_kernel_f64)(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil
 ctypedef void (*dot_kernel_f64)(Py_ssize_t lines, Py_ssize_t vectors, const double* a, Py_ssize_t am, Py_ssize_t al, const double* b, Py_ssize_t bl, const Py_ssize_t* boff, double* d) noexcept nogil
 
 cdef enum:
     APART = 4  # vectors of a tile that may lie anywhere
 
 
-cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -61,13 +63,16 @@ cdef void tile_f32_1x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0
 
 
-cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -84,7 +89,7 @@ cdef void tile_f32_2x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0
 
 
-cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -92,6 +97,10 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -110,7 +119,7 @@ cdef void tile_f32_3x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0
 
 
-cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -119,6 +128,11 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -139,7 +153,7 @@ cdef void tile_f32_4x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0
 
 
-cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -149,6 +163,12 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -171,7 +191,7 @@ cdef void tile_f32_5x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 4*ym + place[0]))[0] = c4_0
 
 
-cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -182,6 +202,13 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -206,7 +233,7 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 5*ym + place[0]))[0] = c5_0
 
 
-cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -218,6 +245,14 @@ cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -244,7 +279,7 @@ cdef void tile_f32_7x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 6*ym + place[0]))[0] = c6_0
 
 
-cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -257,6 +292,15 @@ cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym + place[0]))[0]
+        c7_0 = (<lanes_f32*>(y + 7*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -285,13 +329,15 @@ cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 7*ym + place[0]))[0] = c7_0
 
 
-cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef const float* b1 = b + pos[1]
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -306,7 +352,7 @@ cdef void tile_f32_1x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1
 
 
-cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -314,6 +360,9 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -330,7 +379,7 @@ cdef void tile_f32_2x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1
 
 
-cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -339,6 +388,10 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -357,7 +410,7 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1
 
 
-cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -367,6 +420,11 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -387,7 +445,7 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[1]))[0] = c3_1
 
 
-cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -398,6 +456,12 @@ cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -420,7 +484,7 @@ cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 4*ym + place[0]))[0] = c4_0; (<lanes_f32*>(y + 4*ym + place[1]))[0] = c4_1
 
 
-cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -432,6 +496,13 @@ cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f32*>(y + 5*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -456,7 +527,7 @@ cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f32*>(y + 5*ym + place[1]))[0] = c5_1
 
 
-cdef void tile_f32_7x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_7x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -469,6 +540,14 @@ cdef void tile_f32_7x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f32*>(y + 5*ym + place[1]))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym + place[0]))[0]; c6_1 = (<lanes_f32*>(y + 6*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -495,7 +574,7 @@ cdef void tile_f32_7x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 6*ym + place[0]))[0] = c6_0; (<lanes_f32*>(y + 6*ym + place[1]))[0] = c6_1
 
 
-cdef void tile_f32_8x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_8x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -509,6 +588,15 @@ cdef void tile_f32_8x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f32*>(y + 5*ym + place[1]))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym + place[0]))[0]; c6_1 = (<lanes_f32*>(y + 6*ym + place[1]))[0]
+        c7_0 = (<lanes_f32*>(y + 7*ym + place[0]))[0]; c7_1 = (<lanes_f32*>(y + 7*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -539,7 +627,7 @@ cdef void tile_f32_8x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 7*ym + place[0]))[0] = c7_0; (<lanes_f32*>(y + 7*ym + place[1]))[0] = c7_1
 
 
-cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -547,6 +635,8 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef const float* b2 = b + pos[2]
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -561,7 +651,7 @@ cdef void tile_f32_1x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2
 
 
-cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -570,6 +660,9 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -586,7 +679,7 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2
 
 
-cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -596,6 +689,10 @@ cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -614,7 +711,7 @@ cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2
 
 
-cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -625,6 +722,11 @@ cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -645,7 +747,7 @@ cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[1]))[0] = c3_1; (<lanes_f32*>(y + 3*ym + place[2]))[0] = c3_2
 
 
-cdef void tile_f32_5x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_5x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -657,6 +759,12 @@ cdef void tile_f32_5x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f32*>(y + 4*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -679,7 +787,7 @@ cdef void tile_f32_5x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 4*ym + place[0]))[0] = c4_0; (<lanes_f32*>(y + 4*ym + place[1]))[0] = c4_1; (<lanes_f32*>(y + 4*ym + place[2]))[0] = c4_2
 
 
-cdef void tile_f32_6x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_6x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -692,6 +800,13 @@ cdef void tile_f32_6x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f32*>(y + 4*ym + place[2]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f32*>(y + 5*ym + place[1]))[0]; c5_2 = (<lanes_f32*>(y + 5*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -718,7 +833,7 @@ cdef void tile_f32_6x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f32*>(y + 5*ym + place[1]))[0] = c5_1; (<lanes_f32*>(y + 5*ym + place[2]))[0] = c5_2
 
 
-cdef void tile_f32_7x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_7x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -732,6 +847,14 @@ cdef void tile_f32_7x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f32*>(y + 4*ym + place[2]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f32*>(y + 5*ym + place[1]))[0]; c5_2 = (<lanes_f32*>(y + 5*ym + place[2]))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym + place[0]))[0]; c6_1 = (<lanes_f32*>(y + 6*ym + place[1]))[0]; c6_2 = (<lanes_f32*>(y + 6*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -760,7 +883,7 @@ cdef void tile_f32_7x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 6*ym + place[0]))[0] = c6_0; (<lanes_f32*>(y + 6*ym + place[1]))[0] = c6_1; (<lanes_f32*>(y + 6*ym + place[2]))[0] = c6_2
 
 
-cdef void tile_f32_8x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_8x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -775,6 +898,15 @@ cdef void tile_f32_8x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32, c7_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f32*>(y + 4*ym + place[2]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f32*>(y + 5*ym + place[1]))[0]; c5_2 = (<lanes_f32*>(y + 5*ym + place[2]))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym + place[0]))[0]; c6_1 = (<lanes_f32*>(y + 6*ym + place[1]))[0]; c6_2 = (<lanes_f32*>(y + 6*ym + place[2]))[0]
+        c7_0 = (<lanes_f32*>(y + 7*ym + place[0]))[0]; c7_1 = (<lanes_f32*>(y + 7*ym + place[1]))[0]; c7_2 = (<lanes_f32*>(y + 7*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -805,7 +937,7 @@ cdef void tile_f32_8x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 7*ym + place[0]))[0] = c7_0; (<lanes_f32*>(y + 7*ym + place[1]))[0] = c7_1; (<lanes_f32*>(y + 7*ym + place[2]))[0] = c7_2
 
 
-cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -814,6 +946,8 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef const float* b3 = b + pos[3]
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -828,7 +962,7 @@ cdef void tile_f32_1x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[3]))[0] = c0_3
 
 
-cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -838,6 +972,9 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -854,7 +991,7 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[3]))[0] = c1_3
 
 
-cdef void tile_f32_3x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -865,6 +1002,10 @@ cdef void tile_f32_3x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[3]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -883,7 +1024,7 @@ cdef void tile_f32_3x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[3]))[0] = c2_3
 
 
-cdef void tile_f32_4x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -895,6 +1036,11 @@ cdef void tile_f32_4x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[3]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[3]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]; c3_3 = (<lanes_f32*>(y + 3*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -917,7 +1063,7 @@ cdef void tile_f32_4x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[1]))[0] = c3_1; (<lanes_f32*>(y + 3*ym + place[2]))[0] = c3_2; (<lanes_f32*>(y + 3*ym + place[3]))[0] = c3_3
 
 
-cdef void tile_f32_5x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_5x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -930,6 +1076,12 @@ cdef void tile_f32_5x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[3]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[3]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]; c3_3 = (<lanes_f32*>(y + 3*ym + place[3]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f32*>(y + 4*ym + place[2]))[0]; c4_3 = (<lanes_f32*>(y + 4*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -954,7 +1106,7 @@ cdef void tile_f32_5x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 4*ym + place[0]))[0] = c4_0; (<lanes_f32*>(y + 4*ym + place[1]))[0] = c4_1; (<lanes_f32*>(y + 4*ym + place[2]))[0] = c4_2; (<lanes_f32*>(y + 4*ym + place[3]))[0] = c4_3
 
 
-cdef void tile_f32_6x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_6x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -968,6 +1120,13 @@ cdef void tile_f32_6x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32, c5_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[3]))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[2]))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[3]))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[2]))[0]; c3_3 = (<lanes_f32*>(y + 3*ym + place[3]))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f32*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f32*>(y + 4*ym + place[2]))[0]; c4_3 = (<lanes_f32*>(y + 4*ym + place[3]))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f32*>(y + 5*ym + place[1]))[0]; c5_2 = (<lanes_f32*>(y + 5*ym + place[2]))[0]; c5_3 = (<lanes_f32*>(y + 5*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -994,12 +1153,14 @@ cdef void tile_f32_6x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f32*>(y + 5*ym + place[1]))[0] = c5_1; (<lanes_f32*>(y + 5*ym + place[2]))[0] = c5_2; (<lanes_f32*>(y + 5*ym + place[3]))[0] = c5_3
 
 
-cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1014,13 +1175,16 @@ cdef void tile_f32_1x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4
 
 
-cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1037,7 +1201,7 @@ cdef void tile_f32_2x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4
 
 
-cdef void tile_f32_3x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -1045,6 +1209,10 @@ cdef void tile_f32_3x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_4 = (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1063,7 +1231,7 @@ cdef void tile_f32_3x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4
 
 
-cdef void tile_f32_4x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -1072,6 +1240,11 @@ cdef void tile_f32_4x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32, c3_4 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_4 = (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c3_3 = (<lanes_f32*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c3_4 = (<lanes_f32*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1092,12 +1265,14 @@ cdef void tile_f32_4x5(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_1; (<lanes_f32*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_2; (<lanes_f32*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_3; (<lanes_f32*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_4
 
 
-cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1112,13 +1287,16 @@ cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
 
 
-cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1135,7 +1313,7 @@ cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
 
 
-cdef void tile_f32_3x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -1143,6 +1321,10 @@ cdef void tile_f32_3x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_4 = (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_5 = (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1161,7 +1343,7 @@ cdef void tile_f32_3x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5
 
 
-cdef void tile_f32_4x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_4x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -1170,6 +1352,11 @@ cdef void tile_f32_4x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32, c3_4 = zero_f32, c3_5 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_4 = (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_5 = (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f32*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c3_2 = (<lanes_f32*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c3_3 = (<lanes_f32*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c3_4 = (<lanes_f32*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c3_5 = (<lanes_f32*>(y + 3*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1190,12 +1377,14 @@ cdef void tile_f32_4x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f32*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_1; (<lanes_f32*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_2; (<lanes_f32*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_3; (<lanes_f32*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_4; (<lanes_f32*>(y + 3*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c3_5
 
 
-cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1210,13 +1399,16 @@ cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6
 
 
-cdef void tile_f32_2x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_6 = (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1233,7 +1425,7 @@ cdef void tile_f32_2x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6
 
 
-cdef void tile_f32_3x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -1241,6 +1433,10 @@ cdef void tile_f32_3x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32, c2_6 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_6 = (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_4 = (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_5 = (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_6 = (<lanes_f32*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1259,12 +1455,14 @@ cdef void tile_f32_3x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5; (<lanes_f32*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_6
 
 
-cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1279,13 +1477,16 @@ cdef void tile_f32_1x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7
 
 
-cdef void tile_f32_2x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_6 = (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_7 = (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1302,7 +1503,7 @@ cdef void tile_f32_2x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7
 
 
-cdef void tile_f32_3x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_3x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
@@ -1310,6 +1511,10 @@ cdef void tile_f32_3x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32, c2_4 = zero_f32, c2_5 = zero_f32, c2_6 = zero_f32, c2_7 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_6 = (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_7 = (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_2 = (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_3 = (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_4 = (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_5 = (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_6 = (<lanes_f32*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c2_7 = (<lanes_f32*>(y + 2*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1328,12 +1533,14 @@ cdef void tile_f32_3x8(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f32*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_1; (<lanes_f32*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_2; (<lanes_f32*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_3; (<lanes_f32*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_4; (<lanes_f32*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_5; (<lanes_f32*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_6; (<lanes_f32*>(y + 2*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c2_7
 
 
-cdef void tile_f32_1x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1348,13 +1555,16 @@ cdef void tile_f32_1x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8
 
 
-cdef void tile_f32_2x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32, c1_8 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_6 = (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_7 = (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_8 = (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1371,12 +1581,14 @@ cdef void tile_f32_2x9(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8
 
 
-cdef void tile_f32_1x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_9 = (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1391,13 +1603,16 @@ cdef void tile_f32_1x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9
 
 
-cdef void tile_f32_2x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32, c1_8 = zero_f32, c1_9 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_9 = (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_6 = (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_7 = (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_8 = (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_9 = (<lanes_f32*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1414,12 +1629,14 @@ cdef void tile_f32_2x10(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8; (<lanes_f32*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_9
 
 
-cdef void tile_f32_1x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_9 = (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_10 = (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_11 = (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1434,13 +1651,16 @@ cdef void tile_f32_1x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11
 
 
-cdef void tile_f32_2x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_2x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32, c1_6 = zero_f32, c1_7 = zero_f32, c1_8 = zero_f32, c1_9 = zero_f32, c1_10 = zero_f32, c1_11 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_9 = (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_10 = (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_11 = (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_6 = (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_7 = (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_8 = (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_9 = (<lanes_f32*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_10 = (<lanes_f32*>(y + 1*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_11 = (<lanes_f32*>(y + 1*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1457,12 +1677,14 @@ cdef void tile_f32_2x12(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
     (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5; (<lanes_f32*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_6; (<lanes_f32*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_7; (<lanes_f32*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_8; (<lanes_f32*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_9; (<lanes_f32*>(y + 1*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_10; (<lanes_f32*>(y + 1*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_11
 
 
-cdef void tile_f32_1x14(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x14(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32, c0_12 = zero_f32, c0_13 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_9 = (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_10 = (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_11 = (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_12 = (<lanes_f32*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_13 = (<lanes_f32*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -1477,12 +1699,14 @@ cdef void tile_f32_1x14(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5; (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_6; (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_7; (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_8; (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_9; (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_10; (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_11; (<lanes_f32*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_12; (<lanes_f32*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_13
 
 
-cdef void tile_f32_1x16(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f32_1x16(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const float* p
     cdef const float* b0 = b + pos[0]
     cdef lanes_f32 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32, c0_6 = zero_f32, c0_7 = zero_f32, c0_8 = zero_f32, c0_9 = zero_f32, c0_10 = zero_f32, c0_11 = zero_f32, c0_12 = zero_f32, c0_13 = zero_f32, c0_14 = zero_f32, c0_15 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_6 = (<lanes_f32*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_7 = (<lanes_f32*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_8 = (<lanes_f32*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_9 = (<lanes_f32*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_10 = (<lanes_f32*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_11 = (<lanes_f32*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_12 = (<lanes_f32*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_13 = (<lanes_f32*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_14 = (<lanes_f32*>(y + 0*ym + place[0] + 14*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_15 = (<lanes_f32*>(y + 0*ym + place[0] + 15*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2790,12 +3014,14 @@ def peak_f32(float[:, ::1] rooms not None, Py_ssize_t count):
     return 2*count*threads*24*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))
 
 
-cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2810,13 +3036,16 @@ cdef void tile_f64_1x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0
 
 
-cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2833,7 +3062,7 @@ cdef void tile_f64_2x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0
 
 
-cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -2841,6 +3070,10 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2859,7 +3092,7 @@ cdef void tile_f64_3x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0
 
 
-cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -2868,6 +3101,11 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2888,7 +3126,7 @@ cdef void tile_f64_4x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0
 
 
-cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -2898,6 +3136,12 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2920,7 +3164,7 @@ cdef void tile_f64_5x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 4*ym + place[0]))[0] = c4_0
 
 
-cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -2931,6 +3175,13 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2955,7 +3206,7 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 5*ym + place[0]))[0] = c5_0
 
 
-cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -2967,6 +3218,14 @@ cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -2993,7 +3252,7 @@ cdef void tile_f64_7x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 6*ym + place[0]))[0] = c6_0
 
 
-cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3006,6 +3265,15 @@ cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym + place[0]))[0]
+        c7_0 = (<lanes_f64*>(y + 7*ym + place[0]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3034,13 +3302,15 @@ cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 7*ym + place[0]))[0] = c7_0
 
 
-cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef const double* b1 = b + pos[1]
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3055,7 +3325,7 @@ cdef void tile_f64_1x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1
 
 
-cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3063,6 +3333,9 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3079,7 +3352,7 @@ cdef void tile_f64_2x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1
 
 
-cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3088,6 +3361,10 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3106,7 +3383,7 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1
 
 
-cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3116,6 +3393,11 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3136,7 +3418,7 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[1]))[0] = c3_1
 
 
-cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3147,6 +3429,12 @@ cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3169,7 +3457,7 @@ cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 4*ym + place[0]))[0] = c4_0; (<lanes_f64*>(y + 4*ym + place[1]))[0] = c4_1
 
 
-cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3181,6 +3469,13 @@ cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f64*>(y + 5*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3205,7 +3500,7 @@ cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f64*>(y + 5*ym + place[1]))[0] = c5_1
 
 
-cdef void tile_f64_7x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_7x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3218,6 +3513,14 @@ cdef void tile_f64_7x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f64*>(y + 5*ym + place[1]))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym + place[0]))[0]; c6_1 = (<lanes_f64*>(y + 6*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3244,7 +3547,7 @@ cdef void tile_f64_7x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 6*ym + place[0]))[0] = c6_0; (<lanes_f64*>(y + 6*ym + place[1]))[0] = c6_1
 
 
-cdef void tile_f64_8x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_8x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3258,6 +3561,15 @@ cdef void tile_f64_8x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f64*>(y + 5*ym + place[1]))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym + place[0]))[0]; c6_1 = (<lanes_f64*>(y + 6*ym + place[1]))[0]
+        c7_0 = (<lanes_f64*>(y + 7*ym + place[0]))[0]; c7_1 = (<lanes_f64*>(y + 7*ym + place[1]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3288,7 +3600,7 @@ cdef void tile_f64_8x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 7*ym + place[0]))[0] = c7_0; (<lanes_f64*>(y + 7*ym + place[1]))[0] = c7_1
 
 
-cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3296,6 +3608,8 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef const double* b2 = b + pos[2]
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3310,7 +3624,7 @@ cdef void tile_f64_1x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2
 
 
-cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3319,6 +3633,9 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3335,7 +3652,7 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2
 
 
-cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3345,6 +3662,10 @@ cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3363,7 +3684,7 @@ cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2
 
 
-cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3374,6 +3695,11 @@ cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3394,7 +3720,7 @@ cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[1]))[0] = c3_1; (<lanes_f64*>(y + 3*ym + place[2]))[0] = c3_2
 
 
-cdef void tile_f64_5x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_5x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3406,6 +3732,12 @@ cdef void tile_f64_5x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f64*>(y + 4*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3428,7 +3760,7 @@ cdef void tile_f64_5x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 4*ym + place[0]))[0] = c4_0; (<lanes_f64*>(y + 4*ym + place[1]))[0] = c4_1; (<lanes_f64*>(y + 4*ym + place[2]))[0] = c4_2
 
 
-cdef void tile_f64_6x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_6x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3441,6 +3773,13 @@ cdef void tile_f64_6x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f64*>(y + 4*ym + place[2]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f64*>(y + 5*ym + place[1]))[0]; c5_2 = (<lanes_f64*>(y + 5*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3467,7 +3806,7 @@ cdef void tile_f64_6x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f64*>(y + 5*ym + place[1]))[0] = c5_1; (<lanes_f64*>(y + 5*ym + place[2]))[0] = c5_2
 
 
-cdef void tile_f64_7x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_7x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3481,6 +3820,14 @@ cdef void tile_f64_7x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f64*>(y + 4*ym + place[2]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f64*>(y + 5*ym + place[1]))[0]; c5_2 = (<lanes_f64*>(y + 5*ym + place[2]))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym + place[0]))[0]; c6_1 = (<lanes_f64*>(y + 6*ym + place[1]))[0]; c6_2 = (<lanes_f64*>(y + 6*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3509,7 +3856,7 @@ cdef void tile_f64_7x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 6*ym + place[0]))[0] = c6_0; (<lanes_f64*>(y + 6*ym + place[1]))[0] = c6_1; (<lanes_f64*>(y + 6*ym + place[2]))[0] = c6_2
 
 
-cdef void tile_f64_8x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_8x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3524,6 +3871,15 @@ cdef void tile_f64_8x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64, c7_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f64*>(y + 4*ym + place[2]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f64*>(y + 5*ym + place[1]))[0]; c5_2 = (<lanes_f64*>(y + 5*ym + place[2]))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym + place[0]))[0]; c6_1 = (<lanes_f64*>(y + 6*ym + place[1]))[0]; c6_2 = (<lanes_f64*>(y + 6*ym + place[2]))[0]
+        c7_0 = (<lanes_f64*>(y + 7*ym + place[0]))[0]; c7_1 = (<lanes_f64*>(y + 7*ym + place[1]))[0]; c7_2 = (<lanes_f64*>(y + 7*ym + place[2]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3554,7 +3910,7 @@ cdef void tile_f64_8x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 7*ym + place[0]))[0] = c7_0; (<lanes_f64*>(y + 7*ym + place[1]))[0] = c7_1; (<lanes_f64*>(y + 7*ym + place[2]))[0] = c7_2
 
 
-cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3563,6 +3919,8 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef const double* b3 = b + pos[3]
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3577,7 +3935,7 @@ cdef void tile_f64_1x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[1]))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[2]))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[3]))[0] = c0_3
 
 
-cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3587,6 +3945,9 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3603,7 +3964,7 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[1]))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[2]))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[3]))[0] = c1_3
 
 
-cdef void tile_f64_3x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3614,6 +3975,10 @@ cdef void tile_f64_3x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[3]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3632,7 +3997,7 @@ cdef void tile_f64_3x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[1]))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[2]))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[3]))[0] = c2_3
 
 
-cdef void tile_f64_4x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3644,6 +4009,11 @@ cdef void tile_f64_4x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[3]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[3]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]; c3_3 = (<lanes_f64*>(y + 3*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3666,7 +4036,7 @@ cdef void tile_f64_4x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[1]))[0] = c3_1; (<lanes_f64*>(y + 3*ym + place[2]))[0] = c3_2; (<lanes_f64*>(y + 3*ym + place[3]))[0] = c3_3
 
 
-cdef void tile_f64_5x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_5x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3679,6 +4049,12 @@ cdef void tile_f64_5x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[3]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[3]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]; c3_3 = (<lanes_f64*>(y + 3*ym + place[3]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f64*>(y + 4*ym + place[2]))[0]; c4_3 = (<lanes_f64*>(y + 4*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3703,7 +4079,7 @@ cdef void tile_f64_5x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 4*ym + place[0]))[0] = c4_0; (<lanes_f64*>(y + 4*ym + place[1]))[0] = c4_1; (<lanes_f64*>(y + 4*ym + place[2]))[0] = c4_2; (<lanes_f64*>(y + 4*ym + place[3]))[0] = c4_3
 
 
-cdef void tile_f64_6x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_6x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3717,6 +4093,13 @@ cdef void tile_f64_6x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64, c5_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[1]))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[2]))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[3]))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[1]))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[2]))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[3]))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[1]))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[2]))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[3]))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[1]))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[2]))[0]; c3_3 = (<lanes_f64*>(y + 3*ym + place[3]))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym + place[0]))[0]; c4_1 = (<lanes_f64*>(y + 4*ym + place[1]))[0]; c4_2 = (<lanes_f64*>(y + 4*ym + place[2]))[0]; c4_3 = (<lanes_f64*>(y + 4*ym + place[3]))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym + place[0]))[0]; c5_1 = (<lanes_f64*>(y + 5*ym + place[1]))[0]; c5_2 = (<lanes_f64*>(y + 5*ym + place[2]))[0]; c5_3 = (<lanes_f64*>(y + 5*ym + place[3]))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3743,12 +4126,14 @@ cdef void tile_f64_6x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 5*ym + place[0]))[0] = c5_0; (<lanes_f64*>(y + 5*ym + place[1]))[0] = c5_1; (<lanes_f64*>(y + 5*ym + place[2]))[0] = c5_2; (<lanes_f64*>(y + 5*ym + place[3]))[0] = c5_3
 
 
-cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3763,13 +4148,16 @@ cdef void tile_f64_1x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4
 
 
-cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3786,7 +4174,7 @@ cdef void tile_f64_2x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4
 
 
-cdef void tile_f64_3x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3794,6 +4182,10 @@ cdef void tile_f64_3x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_4 = (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3812,7 +4204,7 @@ cdef void tile_f64_3x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4
 
 
-cdef void tile_f64_4x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3821,6 +4213,11 @@ cdef void tile_f64_4x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64, c3_4 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_4 = (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c3_3 = (<lanes_f64*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c3_4 = (<lanes_f64*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3841,12 +4238,14 @@ cdef void tile_f64_4x5(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_1; (<lanes_f64*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_2; (<lanes_f64*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_3; (<lanes_f64*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_4
 
 
-cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3861,13 +4260,16 @@ cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
 
 
-cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3884,7 +4286,7 @@ cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
 
 
-cdef void tile_f64_3x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3892,6 +4294,10 @@ cdef void tile_f64_3x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_4 = (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_5 = (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3910,7 +4316,7 @@ cdef void tile_f64_3x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5
 
 
-cdef void tile_f64_4x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_4x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3919,6 +4325,11 @@ cdef void tile_f64_4x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64, c3_4 = zero_f64, c3_5 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_4 = (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_5 = (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym + place[0]))[0]; c3_1 = (<lanes_f64*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c3_2 = (<lanes_f64*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c3_3 = (<lanes_f64*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c3_4 = (<lanes_f64*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c3_5 = (<lanes_f64*>(y + 3*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3939,12 +4350,14 @@ cdef void tile_f64_4x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 3*ym + place[0]))[0] = c3_0; (<lanes_f64*>(y + 3*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_1; (<lanes_f64*>(y + 3*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_2; (<lanes_f64*>(y + 3*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_3; (<lanes_f64*>(y + 3*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_4; (<lanes_f64*>(y + 3*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c3_5
 
 
-cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3959,13 +4372,16 @@ cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6
 
 
-cdef void tile_f64_2x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_6 = (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -3982,7 +4398,7 @@ cdef void tile_f64_2x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6
 
 
-cdef void tile_f64_3x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -3990,6 +4406,10 @@ cdef void tile_f64_3x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64, c2_6 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_6 = (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_4 = (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_5 = (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_6 = (<lanes_f64*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4008,12 +4428,14 @@ cdef void tile_f64_3x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5; (<lanes_f64*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_6
 
 
-cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4028,13 +4450,16 @@ cdef void tile_f64_1x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7
 
 
-cdef void tile_f64_2x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_6 = (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_7 = (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4051,7 +4476,7 @@ cdef void tile_f64_2x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7
 
 
-cdef void tile_f64_3x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_3x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
@@ -4059,6 +4484,10 @@ cdef void tile_f64_3x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64, c2_4 = zero_f64, c2_5 = zero_f64, c2_6 = zero_f64, c2_7 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_6 = (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_7 = (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym + place[0]))[0]; c2_1 = (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_2 = (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_3 = (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_4 = (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_5 = (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_6 = (<lanes_f64*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c2_7 = (<lanes_f64*>(y + 2*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4077,12 +4506,14 @@ cdef void tile_f64_3x8(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 2*ym + place[0]))[0] = c2_0; (<lanes_f64*>(y + 2*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_1; (<lanes_f64*>(y + 2*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_2; (<lanes_f64*>(y + 2*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_3; (<lanes_f64*>(y + 2*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_4; (<lanes_f64*>(y + 2*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_5; (<lanes_f64*>(y + 2*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_6; (<lanes_f64*>(y + 2*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c2_7
 
 
-cdef void tile_f64_1x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4097,13 +4528,16 @@ cdef void tile_f64_1x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8
 
 
-cdef void tile_f64_2x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64, c1_8 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_6 = (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_7 = (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_8 = (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4120,12 +4554,14 @@ cdef void tile_f64_2x9(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8
 
 
-cdef void tile_f64_1x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_9 = (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4140,13 +4576,16 @@ cdef void tile_f64_1x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9
 
 
-cdef void tile_f64_2x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64, c1_8 = zero_f64, c1_9 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_9 = (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_6 = (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_7 = (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_8 = (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_9 = (<lanes_f64*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4163,12 +4602,14 @@ cdef void tile_f64_2x10(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8; (<lanes_f64*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_9
 
 
-cdef void tile_f64_1x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_9 = (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_10 = (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_11 = (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4183,13 +4624,16 @@ cdef void tile_f64_1x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11
 
 
-cdef void tile_f64_2x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_2x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64, c1_6 = zero_f64, c1_7 = zero_f64, c1_8 = zero_f64, c1_9 = zero_f64, c1_10 = zero_f64, c1_11 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_9 = (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_10 = (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_11 = (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_6 = (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_7 = (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_8 = (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_9 = (<lanes_f64*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_10 = (<lanes_f64*>(y + 1*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_11 = (<lanes_f64*>(y + 1*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4206,12 +4650,14 @@ cdef void tile_f64_2x12(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
     (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5; (<lanes_f64*>(y + 1*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_6; (<lanes_f64*>(y + 1*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_7; (<lanes_f64*>(y + 1*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_8; (<lanes_f64*>(y + 1*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_9; (<lanes_f64*>(y + 1*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_10; (<lanes_f64*>(y + 1*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_11
 
 
-cdef void tile_f64_1x14(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x14(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64, c0_12 = zero_f64, c0_13 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_9 = (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_10 = (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_11 = (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_12 = (<lanes_f64*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_13 = (<lanes_f64*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
@@ -4226,12 +4672,14 @@ cdef void tile_f64_1x14(Py_ssize_t channels, Py_ssize_t taps, const double* a, P
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5; (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_6; (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_7; (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_8; (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_9; (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_10; (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_11; (<lanes_f64*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_12; (<lanes_f64*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_13
 
 
-cdef void tile_f64_1x16(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place) noexcept nogil:
+cdef void tile_f64_1x16(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
     cdef Py_ssize_t c, t, i
     cdef const double* p
     cdef const double* b0 = b + pos[0]
     cdef lanes_f64 x0, x1, x2, x3, x4, x5, x6, x7, x8, x9, x10, x11, x12, x13, x14, x15
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64, c0_6 = zero_f64, c0_7 = zero_f64, c0_8 = zero_f64, c0_9 = zero_f64, c0_10 = zero_f64, c0_11 = zero_f64, c0_12 = zero_f64, c0_13 = zero_f64, c0_14 = zero_f64, c0_15 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_6 = (<lanes_f64*>(y + 0*ym + place[0] + 6*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_7 = (<lanes_f64*>(y + 0*ym + place[0] + 7*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_8 = (<lanes_f64*>(y + 0*ym + place[0] + 8*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_9 = (<lanes_f64*>(y + 0*ym + place[0] + 9*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_10 = (<lanes_f64*>(y + 0*ym + place[0] + 10*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_11 = (<lanes_f64*>(y + 0*ym + place[0] + 11*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_12 = (<lanes_f64*>(y + 0*ym + place[0] + 12*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_13 = (<lanes_f64*>(y + 0*ym + place[0] + 13*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_14 = (<lanes_f64*>(y + 0*ym + place[0] + 14*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_15 = (<lanes_f64*>(y + 0*ym + place[0] + 15*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
     for c in range(channels):
         for t in range(taps):
             i = boff[t]
