@@ -16,7 +16,7 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels.tables import Course, Driver, Step
 from convsym.strips import STRIP, Span, even
-from convsym.sweeps import Piece, Sweep, apart_of, classes_of, fill_of, image_of, sweep_of, weights_of
+from convsym.sweeps import Piece, Sweep, apart_of, classes_of, cut_axis, fill_of, image_of, sweep_of, weights_of
 from convsym.taps import PATTERN, Image, has_gaps
 
 # What makes the driver that fills images: of channels, an image, the elements of a channel, and channels among which.
@@ -25,13 +25,15 @@ Fill = Callable[[int, Image, int, int], Driver]
 # Elements of the images of a block of channels where those of all channels are too many for the second cache: weights
 # are there too.
 DEEP = 2**17
+# Vectors of a row that strips are cut to, at least.
+VECTORS = 4
 # Multiply-adds beside which filling one place of an image a second time is nothing.
 FILLING = 640
 
 
 @dataclass(frozen=True)
 class Strip:
-    """A range of the result along its first axis.
+    """A range of the result along the axis that is cut.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class Cut:
     Attributes
     ----------
     spans : tuple
-        Results along the first axis.
+        Results along the axis that is cut.
     image : int
         Elements of the image of one sample; 0 where the array itself is the image.
     samples : int
@@ -85,13 +87,13 @@ class Cut:
 def cut(geometry: Geometry, result: str, lanes: int, limit: int | None = None) -> Cut:
     """How the rule y or dx is cut, for any batch; with a limit for the elements of an image no array serves as one."""
     classes, channels = classes_of(geometry, result), geometry.channels[result == "dx"]
-    height = max(one.sizes[0] for one in classes)
-    whole = image_of(geometry, result, (0, height))
+    height = max(one.sizes[cut_axis(geometry)] for one in classes)
+    whole = image_of(geometry, result)
     gaps = result == "dx" and has_gaps(geometry)
     filled = all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes)
     if whole.whole and filled and limit is None:
         return Cut(((0, height),), 0, 2**62, gaps, channels, channels)  # no vector reaches beyond a channel
-    spans = _spans(geometry, result, height, whole)
+    spans = _spans(geometry, result, height, whole, lanes)
     largest = max(image_of(geometry, result, span).size for span in (spans[0], spans[-1], spans[len(spans) // 2]))
     each, deep = geometry.groups * channels * largest, channels
     rows_fit_a_pattern = max(one.sizes[-1] for one in classes) <= PATTERN * lanes
@@ -101,15 +103,19 @@ def cut(geometry: Geometry, result: str, lanes: int, limit: int | None = None) -
     return Cut(spans, each, max(1, STRIP // each), gaps, channels, deep)
 
 
-def _spans(geometry: Geometry, result: str, height: int, whole: Image) -> tuple[Span, ...]:
-    """Spans of the result along its first axis, so that what each reads fits into the second cache.
+def _spans(geometry: Geometry, result: str, height: int, whole: Image, lanes: int) -> tuple[Span, ...]:
+    """Spans of the result along the axis that is cut, so that what each reads fits into the second cache.
 
     Neighbors fill what both of them read, which is little beside what many rows of a result do with it. Where that is
     not enough and channels will be done block by block, least is moved.
     """
-    halo = whole.axes[0].length - height
+    axis = cut_axis(geometry)
+    halo = whole.axes[axis].length - height
     into, out = (geometry.groups * size for size in geometry.channels)
     read, made = (into, out) if result == "y" else (out, into)
+    if axis:  # neighbors share nothing, and lie in rows of vectors
+        size = max(STRIP * height // (read * whole.size * lanes), VECTORS) * lanes
+        return tuple((begin, min(begin + size, height)) for begin in range(0, height, size))
     count = min(ceil(read * whole.size / STRIP), height // max(4 * halo, 1))
     if read * whole.size > count * STRIP:
         positions = prod(geometry.outputs if result == "y" else geometry.inputs)

@@ -68,8 +68,7 @@ def cutting(geometry: Geometry, result: str, lanes: int) -> Cutting:
 
 def _limit(geometry: Geometry, result: str) -> int:
     """Elements of memory that the rule may take: those of a padded operand."""
-    whole = image_of(geometry, result, (0, geometry.outputs[0] if result == "y" else geometry.inputs[0]))
-    read = geometry.batch * geometry.groups * direct.channels_of(geometry, result)[0] * whole.size
+    read = geometry.batch * geometry.groups * direct.channels_of(geometry, result)[0] * image_of(geometry, result).size
     return max(read, prod(geometry.on_padded().shapes["x"]))
 
 

@@ -7,6 +7,7 @@ no term at all (a gradient's reads outside of dy), such a factor must leave noth
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import lru_cache, partial
+from itertools import pairwise
 from math import isfinite, prod
 from types import ModuleType
 
@@ -14,10 +15,10 @@ import numpy as np
 
 from convsym import depthwise, direct, interleaved, kernels, pointwise, reduction
 from convsym.gate import Array
-from convsym.geometry import Geometry
+from convsym.geometry import Geometry, Shape
 from convsym.kernels._generated.rules import KERNELS
 from convsym.kernels.tables import Course
-from convsym.taps import taps_of
+from convsym.taps import is_still, taps_of
 
 # Multiply-adds of a group of a sample from which tables and an image pay.
 TILED_WORK = 2**10
@@ -25,7 +26,7 @@ TILED_WORK = 2**10
 WATCHED = 2**16
 # Residue classes of a gradient that tiles are swept for, at most: each is a sweep of its own.
 CLASSES = 64
-# Ways that take kernels of one tap, which read every element where it lies, along one axis.
+# Ways that take neighboring axes along which no tap moves as one.
 FLAT = direct, interleaved, reduction
 # Taps of a table, at most: more are a matter of another algorithm.
 TAPS = 2**16
@@ -126,13 +127,24 @@ def _nest_rounds_so(geometry: Geometry) -> bool:
 
 @lru_cache(maxsize=1024)
 def _flat(geometry: Geometry) -> Geometry:
-    """Kernels of one tap that read every element where it lies: all spatial axes are one."""
-    in_place = geometry.inputs == geometry.outputs and not any(map(any, geometry.padding))
-    if geometry.rank == 1 or set(geometry.kernel + geometry.stride) != {1} or not in_place:
+    """The same with neighboring axes as one, where no tap moves along them: elements are read where they lie."""
+    still = [is_still(geometry, axis) for axis in range(geometry.rank)]
+    if not any(map(all, pairwise(still))):
         return geometry
-    size, one = (prod(geometry.inputs),), (1,)
+    starts = [axis for axis in range(geometry.rank) if not (axis and still[axis - 1] and still[axis])]
+
+    def joined(sizes: Shape) -> Shape:
+        return tuple(prod(sizes[begin:end]) for begin, end in pairwise([*starts, geometry.rank]))
+
     return replace(
-        geometry, inputs=size, outputs=size, kernel=one, stride=one, dilation=one, padding=((0, 0),), input_dilation=one
+        geometry,
+        inputs=joined(geometry.inputs),
+        outputs=joined(geometry.outputs),
+        kernel=joined(geometry.kernel),
+        stride=joined(geometry.stride),
+        dilation=tuple(geometry.dilation[axis] for axis in starts),
+        padding=tuple(geometry.padding[axis] for axis in starts),
+        input_dilation=joined(geometry.input_dilation),
     )
 
 

@@ -15,12 +15,14 @@ from convsym.geometry import Geometry
 from convsym.kernels._generated import rules
 from convsym.kernels.tables import Driver, Shapes, driver
 from convsym.strips import STRIP, Span
-from convsym.taps import Axis, Image, Integers, Vectors, all_sums, pitches_of, taps_of, vectors_of
+from convsym.taps import Axis, Image, Integers, Vectors, all_sums, is_still, pitches_of, taps_of, vectors_of
 
 # What becomes of the sums of a tile, as the driver has it: the result, or they go on from it.
 MADE, BEGUN = 0, 2
 # Elements of an image that one job of its filling takes at most.
 FILLED = 2**12
+# Elements of an axis that strips are cut along instead of the first one, at least.
+LONG = 128
 # Vectors of a tile from which on they must follow each other, and vectors that one job takes at least then.
 APART, BLOCK = 4, 32
 
@@ -41,7 +43,7 @@ class Piece:
     Attributes
     ----------
     span : tuple
-        Results along the first axis.
+        Results along the axis that is cut.
     deep, made : tuple
         Channels of a group that are read, and that are made.
     """
@@ -117,11 +119,19 @@ def classes_of(geometry: Geometry, result: str) -> tuple[ResidueClass, ...]:
     return tuple(found)
 
 
-def image_of(geometry: Geometry, result: str, span: Span) -> Image:
-    """The image that results of a span along the first axis, and all along the others, read."""
-    classes, axes = classes_of(geometry, result), []
+@lru_cache(maxsize=1024)
+def cut_axis(geometry: Geometry) -> int:
+    """The axis along which strips are cut: the first, or the last where neighbors along it read nothing in common."""
+    last = geometry.rank - 1
+    is_apart = is_still(geometry, last) and not is_still(geometry, 0) and geometry.outputs[-1] >= LONG
+    return last if is_apart else 0
+
+
+def image_of(geometry: Geometry, result: str, span: Span | None = None) -> Image:
+    """The image that results of a span along the axis that is cut, or all, and all along the others, read."""
+    classes, axes, cut = classes_of(geometry, result), [], cut_axis(geometry)
     for number, axis in enumerate(taps_of(geometry)):
-        low, high = span if number == 0 else (0, max(one.sizes[number] for one in classes))
+        low, high = span if span and number == cut else (0, max(one.sizes[number] for one in classes))
         moved = axis.shift if result == "y" else [-shift for shift in axis.shift]
         first, length = low + min(moved), high - low + max(moved) - min(moved)
         if result == "y":
@@ -141,7 +151,8 @@ def sweep_of(
     shapes: Shapes,
 ) -> Sweep | None:
     """The sweep over a class; None where the piece has none of it."""
-    (begin, end), forward, deep = (piece.span[0], min(piece.span[1], one.sizes[0])), result == "y", piece.deep
+    forward, deep, cut = result == "y", piece.deep, cut_axis(geometry)
+    begin, end = piece.span[0], min(piece.span[1], one.sizes[cut])
     if end <= begin:
         return None
     into, out = geometry.channels
@@ -151,7 +162,7 @@ def sweep_of(
     steps = [1 if forward else axis.step for axis in taps_of(geometry)]
     places = [step * pitch for step, pitch in zip(steps, pitches, strict=True)]
     aoff, boff = _tables(geometry, forward, begin, one, image)
-    box, summed = (end - begin, *one.sizes[1:]), channels * len(aoff)
+    box, summed = (*one.sizes[:cut], end - begin, *one.sizes[cut + 1 :]), channels * len(aoff)
     vectors = vectors_of(box, image.pitches, places, shapes.lanes[char], summed, deep[0] > 0)
     row_blocks, vector_blocks, widest = tiling(rows, vectors.number, summed, shapes)
     block = len(vectors.pos) * ceil(BLOCK / len(vectors.pos)) if widest > APART else 0
@@ -190,7 +201,7 @@ def sweep_of(
         repeat_a=[0],
         repeat_b=[0],
     )
-    start = begin * places[0] + sum(residue * pitch for residue, pitch in zip(one.residues, pitches, strict=True))
+    start = begin * places[cut] + sum(residue * pitch for residue, pitch in zip(one.residues, pitches, strict=True))
     cycles = geometry.groups * time(rows, vectors.number, summed, shapes)
     return Sweep(made, start, geometry.groups * rows * prod(box) * summed, cycles)
 
@@ -214,12 +225,12 @@ def _tables(
     geometry: Geometry, forward: bool, begin: int, one: ResidueClass, image: Image
 ) -> tuple[Integers, Integers]:
     """Offsets of the taps of a class, in the weights and in the image."""
-    aoff, boff = [], []
+    aoff, boff, cut = [], [], cut_axis(geometry)
     for number, (axis, chosen) in enumerate(zip(taps_of(geometry), one.taps, strict=True)):
         tap = np.array(chosen)
         aoff.append(tap * prod(geometry.kernel[number + 1 :]))
         shift = np.array(axis.shift)[tap] * (1 if forward else -1)
-        place = (begin if number == 0 else 0) + shift - image.axes[number].first
+        place = (begin if number == cut else 0) + shift - image.axes[number].first
         classes = image.classes(number, np.array(axis.residue)[tap]) if forward else 0
         boff.append(place * image.pitches[number] + classes)
     return all_sums(aoff), all_sums(boff)

@@ -63,6 +63,12 @@ def _taps(geometry: Geometry, axis: int) -> Taps:
     return Taps(step, tuple(first.tolist()), tuple(shift.tolist()), tuple(residue.tolist()))
 
 
+def is_still(geometry: Geometry, axis: int) -> bool:
+    """Whether an axis has one tap, which reads every element where it lies."""
+    own = taps_of(geometry)[axis]
+    return (own.step, own.first) == (1, (0,)) and geometry.inputs[axis] == geometry.outputs[axis]
+
+
 def has_gaps(geometry: Geometry) -> bool:
     """Whether some elements of x lie in residue classes that no tap reads."""
     return any(len(axis.classes) < axis.step for axis in taps_of(geometry))

@@ -111,8 +111,7 @@ def test_wide_rows_and_single_samples_are_done_as_before():
 def too_much(geometry, result, threads):
     """Elements that they take beyond those of the padded input, or of what is read, padded."""
     x = prod(geometry.on_padded().shapes["x"])
-    span = (0, (geometry.outputs if result == "y" else geometry.inputs)[0])
-    read = geometry.batch * direct.channels_of(geometry, result)[0] * sweeps.image_of(geometry, result, span).size
+    read = geometry.batch * direct.channels_of(geometry, result)[0] * sweeps.image_of(geometry, result).size
     return interleaved._course(geometry, result, "f", "v4", threads).room - max(x, read)
 
 

@@ -264,6 +264,8 @@ STRIPPED = [
     geometry_of((30, 6, 9), (3, 3, 2), (1, 2, 1), 1, channels=(2, 9), batch=2),
     geometry_of((33, 20), (3, 3), 1, 1, 1, 6, (1, 1), 2),
     geometry_of((50, 21), (1, 1), 1, channels=(4, 20), batch=1),
+    geometry_of((6, 300), (3, 1), 1, ((1, 1), (0, 0)), channels=(3, 9)),  # cut along the last axis
+    geometry_of((9, 160), (4, 1), (2, 1), ((2, 1), (0, 0)), channels=(11, 6)),
     geometry_of((9, 9), (3, 3), 1, 4, 4, channels=(13, 14)),
     geometry_of((4, 11, 10), (3, 3, 3), 1, 1, channels=(9, 8)),
     geometry_of((15, 34), (5, 5), 2, 2, channels=(11, 13), batch=1),
@@ -275,11 +277,44 @@ DEEP = STRIPPED[-3:]  # whose channels are done block by block
 @pytest.mark.parametrize("geometry", STRIPPED, ids=lambda geometry: f"{geometry.inputs}")
 def test_strips_change_no_bit_of_exact_sums(geometry, result, small_strips):
     number = strips.spans(geometry, True) if result == "dw" else direct.cut(geometry, result, LANES["f"]).spans
-    assert len(number) > 1 or geometry.kernel == (1, 1) or geometry in DEEP
+    short = geometry.kernel == (1, 1) or (result == "dw" and geometry.kernel[-1] == 1)  # along the first axis
+    assert len(number) > 1 or short or geometry in DEEP
     for dtype, level in product("fd", levels.usable()):
         operands = data(geometry, result, dtype)
         with kernels.using(level):
             assert bits(by_tiles(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
+STILL = {
+    "volume, first axis": (geometry_of((6, 9, 20), (3, 1, 1), 1, ((1, 1), (0, 0), (0, 0)), channels=(9, 10)), 2),
+    "volume, first axis, stride": (geometry_of((9, 9, 20), (3, 1, 1), (2, 1, 1), channels=(9, 10)), 2),
+    "volume, last axis": (geometry_of((5, 4, 30), (1, 1, 5), 1, ((0, 0), (0, 0), (2, 2)), channels=(9, 10)), 2),
+    "one tap": (geometry_of((5, 4, 30), (1, 1, 1), channels=(5, 10)), 1),
+    "a plane's": (geometry_of((5, 14, 20), (1, 3, 3), 1, ((0, 0), (1, 1), (1, 1)), channels=(9, 10)), 3),
+    "stride of one tap": (geometry_of((6, 9, 20), (3, 1, 1), (1, 2, 1), channels=(9, 10)), 3),
+    "padding of one tap": (geometry_of((6, 9, 20), (3, 1, 1), 1, ((1, 1), (1, 0), (0, 0)), channels=(9, 10)), 3),
+}
+
+
+@pytest.mark.parametrize("result", OPERANDS)
+@pytest.mark.parametrize("name", STILL)
+def test_axes_along_which_no_tap_moves_are_one(name, result):
+    geometry, rank = STILL[name]
+    assert sums._flat(geometry).rank == rank
+    operands = data(geometry, result)
+    assert bits(by_sums(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
+@pytest.mark.parametrize("name", ["stride of one tap", "padding of one tap"])
+def test_an_axis_that_is_taken_as_still_and_is_not_is_found(name, monkeypatch):
+    monkeypatch.setattr(sums, "is_still", lambda geometry, axis: geometry.kernel[axis] == 1)
+    forget()
+    geometry, _ = STILL[name]
+    operands = data(geometry, "y")
+    with pytest.raises((ValueError, AssertionError)):
+        assert bits(by_sums(geometry, "y", operands), by_nest(geometry, "y", operands)) == 0
+    monkeypatch.undo()
+    forget()
 
 
 # Several samples of some of the groups at a time, of which x, dy or both serve as they lie.
