@@ -31,7 +31,7 @@ def serves(geometry: Geometry, result: str) -> bool:
     """Whether a rule is a product of matrices, with rows and a sum that are worth laying anew what is read."""
     if prod(geometry.kernel) > 1 or any(map(any, geometry.padding)) or geometry.is_dilated:
         return False
-    if result != "y" and geometry.inputs != geometry.outputs:
+    if result == "dx" and geometry.inputs != geometry.outputs:
         return False  # with strides
     return min(geometry.channels) >= 8
 

@@ -1,7 +1,8 @@
-"""A block of as many rows as lanes, transposed in registers: the step between channels first and channels last.
+"""What is done with vectors of lanes in registers: transposed blocks, and every other element.
 
-Rows i and i + d, for d = 1, 2, 4, …, change places in halves: of every 2·d lanes the one row keeps its first d and
-takes the first d of the other in place of its last, the other keeps its last d and takes the last of the one.
+A block of as many rows as lanes, transposed, is the step between channels first and channels last. Rows i and i + d,
+for d = 1, 2, 4, …, change places in halves: of every 2·d lanes the one row keeps its first d and takes the first d of
+the other in place of its last, the other keeps its last d and takes the last of the one.
 """
 
 from convsym.codegen.cython import HEADER
@@ -12,9 +13,10 @@ _SIZES = {"f32": 4, "f64": 8}
 
 
 def transposes_text(level: str) -> str:
-    """Text of the functions ``transpose_f32`` and ``transpose_f64``: ``out[j*along + i] = x[i*xalong + j]``.
+    """Text of the functions ``transpose_f32`` and ``transpose_f64``, and of ``alternate_f32`` and ``alternate_f64``.
 
-    Rows are written one after the other, so rows of `out` may overlap: what is written later stays.
+    The former make ``out[j*along + i] = x[i*xalong + j]``. Rows are written one after the other, so rows of `out` may
+    overlap: what is written later stays. The latter make a vector ``out[i] = x[2*i]`` and read no element beyond that.
 
     Parameters
     ----------
@@ -30,9 +32,12 @@ def transposes_text(level: str) -> str:
         *("    #define CONVSYM_SHUFFLES", "    #endif", "    #endif"),
     ]
     for dtype in DTYPES:
-        lines += [f"    {line}" for line in _block(dtype, LEVELS[level].vector // _SIZES[dtype])]
+        lanes = LEVELS[level].vector // _SIZES[dtype]
+        lines += [f"    {line}" for line in (*_block(dtype, lanes), *_alternate(dtype, lanes))]
     lines.append('    """')
     lines += [f"    void transpose_{dtype}({_arguments(real)}) noexcept nogil" for dtype, real in DTYPES.items()]
+    for dtype, real in DTYPES.items():
+        lines.append(f"    void alternate_{dtype}({real}* out, const {real}* x) noexcept nogil")
     return f"{HEADER}\n" + "\n".join(lines) + "\n"
 
 
@@ -63,3 +68,18 @@ def _block(dtype: str, lanes: int) -> list[str]:
         *("        for (i = 0; i < lanes; i++)", "            out[j*along + i] = x[i*xalong + j];", "#endif", "}"),
     ]
     return lines
+
+
+def _alternate(dtype: str, lanes: int) -> list[str]:
+    """Every other element: even lanes of the first vector, odd lanes of one that begins an element before its end."""
+    vector, real = f"lanes_{dtype}", DTYPES[dtype]
+    order = ", ".join(map(str, [*range(0, lanes, 2), *range(lanes + 1, 2 * lanes, 2)]))
+    return [
+        f"static inline void alternate_{dtype}({real}* out, const {real}* x) {{",
+        "#ifdef CONVSYM_SHUFFLES",
+        f"    {vector} a = *(const {vector}*)x, b = *(const {vector}*)(x + {lanes - 1});",
+        f"    *({vector}*)out = __builtin_shufflevector(a, b, {order});",
+        "#else",
+        f"    int i, lanes = sizeof({vector})/sizeof({real});",
+        *("    for (i = 0; i < lanes; i++)", "        out[i] = x[2*i];", "#endif", "}"),
+    ]

@@ -183,6 +183,17 @@ cdef void lay_turned(real* room, const real* b, Py_ssize_t apart, Py_ssize_t cha
         k += lanes
 
 
+cdef void lay_gathered(real* room, const real* b, Py_ssize_t apart, const Py_ssize_t* where, Py_ssize_t channels, Py_ssize_t width, Py_ssize_t count) noexcept nogil:
+    """The same of positions that lie apart."""
+    cdef Py_ssize_t k, i
+    for k in range(channels):
+        for i in range(count):
+            room[i*width + k] = b[k*apart + where[i]]
+    for k in range(channels, width):
+        for i in range(count):
+            room[i*width + k] = 0
+
+
 cdef void pointwise_pairs(real* dw, real* room, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
     """The weight gradient: a part of the rows, of a block of columns, of a group; the sum goes over all positions."""
     cdef const Pointwise* p = <const Pointwise*>s
@@ -193,14 +204,17 @@ cdef void pointwise_pairs(real* dw, real* room, const real* a, const real* b, co
     cdef Job own = pointwise_part(p, job, lanes)
     cdef Py_ssize_t width = own.vectors*lanes, most = s[p.tile_rows + own.vectors]
     a += own.group*p.group_a
-    b += own.group*p.group_b + own.first*p.positions
+    b += own.group*p.group_b + own.first*p.channel_b
     dw += own.group*p.group_y + own.first
     run.place, run.made, run.count = 0, 0, min(width, p.columns - own.first)
     for n in range(p.samples):
         c = 0
         while c < p.positions:
             depth = min(p.depth, p.positions - c)
-            lay_turned(room, b + n*p.image_b + c, p.positions, run.count, width, depth)
+            if p.gathered:
+                lay_gathered(room, b + n*p.image_b, p.channel_b, s + p.where + c, run.count, width, depth)
+            else:
+                lay_turned(room, b + n*p.image_b + c, p.channel_b, run.count, width, depth)
             m = own.row
             while m < own.end:
                 rows = min(most, own.end - m)

@@ -88,6 +88,22 @@ cdef inline void copy(real* out, const real* x, Py_ssize_t count) noexcept nogil
         copy_vector(out + count - lanes, x + count - lanes)
 
 
+cdef inline void copy_alternate(real* out, const real* x, Py_ssize_t count) noexcept nogil:
+    """Copy so many elements, every other one; the last vector begins earlier, so that it ends with them."""
+    cdef Py_ssize_t lanes = lanes_of(out), i = 0
+    if count < lanes:
+        for i in range(count):
+            out[i] = x[2*i]
+        return
+    while i < count:
+        i = min(i, count - lanes)
+        if real is float:
+            alternate_f32(out + i, x + 2*i)
+        else:
+            alternate_f64(out + i, x + 2*i)
+        i += lanes
+
+
 cdef inline void clear_places(real* out, Py_ssize_t begin, Py_ssize_t end, Py_ssize_t length) noexcept nogil:
     """Zeros at places begin … end of a row, and perhaps around them."""
     cdef Py_ssize_t lanes = lanes_of(out)
@@ -122,8 +138,7 @@ cdef void fill_rows(real* out, const real* x, const Py_ssize_t* s, Py_ssize_t jo
         if step == 1:
             copy(out + lead, here, count)
         elif step == 2:
-            for i in range(count):
-                out[lead + i] = here[2*i]
+            copy_alternate(out + lead, here, count)
         else:
             for i in range(count):
                 out[lead + i] = here[step*i]

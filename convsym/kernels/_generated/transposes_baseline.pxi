@@ -32,6 +32,16 @@ cdef extern from *:
                 out[j*along + i] = x[i*xalong + j];
     #endif
     }
+    static inline void alternate_f32(float* out, const float* x) {
+    #ifdef CONVSYM_SHUFFLES
+        lanes_f32 a = *(const lanes_f32*)x, b = *(const lanes_f32*)(x + 3);
+        *(lanes_f32*)out = __builtin_shufflevector(a, b, 0, 2, 5, 7);
+    #else
+        int i, lanes = sizeof(lanes_f32)/sizeof(float);
+        for (i = 0; i < lanes; i++)
+            out[i] = x[2*i];
+    #endif
+    }
     static inline void transpose_f64(double* out, Py_ssize_t along, const double* x, Py_ssize_t xalong) {
     #ifdef CONVSYM_SHUFFLES
         lanes_f64 r0 = *(const lanes_f64*)(x + 0*xalong);
@@ -47,6 +57,18 @@ cdef extern from *:
                 out[j*along + i] = x[i*xalong + j];
     #endif
     }
+    static inline void alternate_f64(double* out, const double* x) {
+    #ifdef CONVSYM_SHUFFLES
+        lanes_f64 a = *(const lanes_f64*)x, b = *(const lanes_f64*)(x + 1);
+        *(lanes_f64*)out = __builtin_shufflevector(a, b, 0, 3);
+    #else
+        int i, lanes = sizeof(lanes_f64)/sizeof(double);
+        for (i = 0; i < lanes; i++)
+            out[i] = x[2*i];
+    #endif
+    }
     """
     void transpose_f32(float* out, Py_ssize_t along, const float* x, Py_ssize_t xalong) noexcept nogil
     void transpose_f64(double* out, Py_ssize_t along, const double* x, Py_ssize_t xalong) noexcept nogil
+    void alternate_f32(float* out, const float* x) noexcept nogil
+    void alternate_f64(double* out, const double* x) noexcept nogil
