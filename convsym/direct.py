@@ -1,262 +1,139 @@
 """The direct sum by register tiles: forward and input gradient as one gather, over strips of the result.
 
-A strip is filled into an image (padded, in residue classes), which stays in the cache while tiles sweep over it.
+A thread does a strip alone, from filling its image to the last sweep, where there are enough of them; where there are
+not, threads do every step together.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache, partial
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from math import ceil, prod
 
 import numpy as np
 
-from convsym import kernels, scratch
+from convsym import kernels, rooms, scratch
 from convsym.gate import Array
 from convsym.geometry import Geometry
-from convsym.kernels.tables import Course, Driver, Step
-from convsym.strips import STRIP, Span, even
-from convsym.sweeps import Piece, Sweep, apart_of, classes_of, cut_axis, fill_of, image_of, sweep_of, weights_of
-from convsym.taps import PATTERN, Image, has_gaps
+from convsym.kernels.tables import Course, Driver, Step, driver
+from convsym.pieces import Cut, cut, is_deep, letter_of, padded, strips
+from convsym.sweeps import fill_of
+from convsym.taps import Integers
 
-# What makes the driver that fills images: of channels, an image, the elements of a channel, and channels among which.
-Fill = Callable[[int, Image, int, int], Driver]
-
-# Elements of the images of a block of channels where those of all channels are too many for the second cache: weights
-# are there too.
-DEEP = 2**17
-# Vectors of a row that strips are cut to, at least.
-VECTORS = 4
-# Multiply-adds beside which filling one place of an image a second time is nothing.
-FILLING = 640
+# How much longer than on average the busiest thread may take when each does strips alone, and strips that are cut for
+# each where there were too few.
+UNEVEN, PARTS = 1.15, 2
 
 
-@dataclass(frozen=True)
-class Strip:
-    """A range of the result along the axis that is cut.
-
-    Attributes
-    ----------
-    fill : Driver or None
-        None where the array itself is the image.
-    sweeps : tuple of Sweep
-    """
-
-    fill: Driver | None
-    sweeps: tuple[Sweep, ...]
-
-    @cached_property
-    def work(self) -> int:
-        """Multiply-adds for each sample."""
-        return sum(sweep.work for sweep in self.sweeps)
-
-
-@dataclass(frozen=True)
-class Cut:
-    """How the rule y or dx is cut.
-
-    Attributes
-    ----------
-    spans : tuple
-        Results along the axis that is cut.
-    image : int
-        Elements of the image of one sample; 0 where the array itself is the image.
-    samples : int
-        How many samples a thread does at a time.
-    gaps : bool
-        Whether some of the result belongs to no class.
-    channels, deep : int
-        How many channels are read, and how many of them at a time, one block added to the other: all, where their
-        images fit.
-    """
-
-    spans: tuple[Span, ...]
-    image: int
-    samples: int
-    gaps: bool
-    channels: int
-    deep: int
-
-    @property
-    def blocks(self) -> Iterator[Span]:
-        """Spans of the channels that are read."""
-        return ((first, min(first + self.deep, self.channels)) for first in range(0, self.channels, self.deep))
-
-
-@lru_cache(maxsize=1024)
-def cut(geometry: Geometry, result: str, lanes: int, limit: int | None = None) -> Cut:
-    """How the rule y or dx is cut, for any batch; with a limit for the elements of an image no array serves as one."""
-    classes, channels = classes_of(geometry, result), geometry.channels[result == "dx"]
-    height = max(one.sizes[cut_axis(geometry)] for one in classes)
-    whole = image_of(geometry, result)
-    gaps = result == "dx" and has_gaps(geometry)
-    filled = all(one.sizes[-1] >= lanes or prod(one.sizes[-2:]) >= lanes for one in classes)
-    if whole.whole and filled and limit is None:
-        return Cut(((0, height),), 0, 2**62, gaps, channels, channels)  # no vector reaches beyond a channel
-    spans = _spans(geometry, result, height, whole, lanes)
-    largest = max(image_of(geometry, result, span).size for span in (spans[0], spans[-1], spans[len(spans) // 2]))
-    each, deep = geometry.groups * channels * largest, channels
-    rows_fit_a_pattern = max(one.sizes[-1] for one in classes) <= PATTERN * lanes
-    if each > min(STRIP, limit or STRIP) and geometry.groups == 1 and rows_fit_a_pattern:
-        deep = ceil(channels / min(ceil(each / min(DEEP, limit or DEEP)), channels))
-        each = largest * deep
-    return Cut(spans, each, max(1, STRIP // each), gaps, channels, deep)
-
-
-def _spans(geometry: Geometry, result: str, height: int, whole: Image, lanes: int) -> tuple[Span, ...]:
-    """Spans of the result along the axis that is cut, so that what each reads fits into the second cache.
-
-    Neighbors fill what both of them read, which is little beside what many rows of a result do with it. Where that is
-    not enough and channels will be done block by block, least is moved.
-    """
-    axis = cut_axis(geometry)
-    halo = whole.axes[axis].length - height
-    into, out = (geometry.groups * size for size in geometry.channels)
-    read, made = (into, out) if result == "y" else (out, into)
-    if axis:  # neighbors share nothing, and lie in rows of vectors
-        size = max(STRIP * height // (read * whole.size * lanes), VECTORS) * lanes
-        return tuple((begin, min(begin + size, height)) for begin in range(0, height, size))
-    count = min(ceil(read * whole.size / STRIP), height // max(4 * halo, 1))
-    if read * whole.size > count * STRIP:
-        positions = prod(geometry.outputs if result == "y" else geometry.inputs)
-        least = min(ceil(halo * FILLING / (made // geometry.groups * prod(geometry.kernel))), 4 * halo)
-
-        def moved(spans: int) -> int:
-            """Elements of weights, once for each span, and of results, twice for each block of channels."""
-            blocks = ceil(read * whole.size * (ceil(height / spans) + halo) / ((height + halo) * DEEP))
-            return spans * made * read * prod(geometry.kernel) // geometry.groups + 2 * blocks * made * positions
-
-        count = min(range(max(count, 1), max(height // max(least, 1), count, 1) + 1), key=moved)
-    count = max(count, 1)
-    return even(height, count)
-
-
-@lru_cache(maxsize=4096)
-def strip(geometry: Geometry, result: str, piece: Piece, fill: Fill | None, char: str, level: str) -> Strip:
-    """A piece of the rule y or dx, done with the tiles of a level, for any batch."""
-    shapes, image = kernels.tables.shapes(level), image_of(geometry, result, piece.span)
-    channels, among = piece.deep[1] - piece.deep[0], geometry.groups * channels_of(geometry, result)[0]
-    plane = prod(geometry.inputs if result == "y" else geometry.outputs)
-    found = [sweep_of(geometry, result, piece, one, image, char, shapes) for one in classes_of(geometry, result)]
-    filled = None if fill is None else fill(geometry.groups * channels, image, plane, among)
-    return Strip(filled, tuple(sweep for sweep in found if sweep is not None))
-
-
-@lru_cache(maxsize=1024)
-def is_deep(geometry: Geometry, result: str, lanes: int) -> bool:
-    """Whether the channels of a group are added block by block, so that groups are done one after the other."""
-    made = cut(replace(geometry, groups=1), result, lanes)
-    return made.deep < made.channels
-
-
-def room(geometry: Geometry, result: str, lanes: int) -> int:
+def room(geometry: Geometry, result: str, char: str, level: str) -> int:
     """Elements of the images of the rule y or dx."""
-    if geometry.groups > 1 and is_deep(geometry, result, lanes):
-        geometry = replace(geometry, groups=1)
-    return _together(geometry, cut(geometry, result, lanes), lanes)[1]
+    made = course(geometry, result, char, level)
+    return made.room + made.each * kernels.get_num_threads()
 
 
-def _together(geometry: Geometry, made: Cut, lanes: int) -> tuple[int, int]:
-    """Samples done at a time, for each thread as many as fit into its second cache; elements of their images."""
-    samples = min(geometry.batch, made.samples * kernels.get_num_threads())
-    return samples, samples * made.image + lanes if made.image else 0
-
-
-@lru_cache(maxsize=1024)
 def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
     """What writes the rule y or dx into an array."""
-    lanes = kernels.tables.shapes(level).lanes[char]
+
+    def run(operands: Mapping[str, Array], out: Array) -> None:
+        rooms.follow(course(geometry, result, char, level), operands, out)
+
+    return run
+
+
+def course(geometry: Geometry, result: str, char: str, level: str) -> Course:
+    """The rule y or dx as steps of a call, for the threads that there are now."""
+    return _course(geometry, result, char, level, kernels.get_num_threads())
+
+
+@lru_cache(maxsize=1024)
+def _course(geometry: Geometry, result: str, char: str, level: str, threads: int) -> Course:
+    lanes, batch = kernels.tables.shapes(level).lanes[char], geometry.batch
     if geometry.groups > 1 and is_deep(geometry, result, lanes):
-        return partial(_group_by_group, geometry, result, char, level)
-    made = cut(geometry, result, lanes)
-    steps = strips(geometry, result, made, fill_of if made.image else None, char, level)
-    return partial(_run, geometry, letter_of(result), made, steps, lanes)
+        one = _course(replace(geometry, batch=1, groups=1), result, char, level, threads)
+        return _group_by_group(geometry, result, one)
+    work = geometry.batch * geometry.groups * prod((*geometry.channels, *geometry.kernel, *geometry.outputs))
+    for least in (1, PARTS * threads) if work >= kernels.THREADED_WORK * kernels.TILED else (1,):
+        made = cut(geometry, result, lanes, least=least)
+        jobs = batch * len(made.spans)
+        even = ceil(jobs / threads) * threads <= UNEVEN * jobs
+        if made.image and even and threads * made.image <= padded(geometry, result):
+            return _alone(geometry, result, made, char, level)
+    return _together(geometry, result, cut(geometry, result, lanes), char, level, threads)
 
 
-def strips(
-    geometry: Geometry,
-    result: str,
-    cut: Cut,
-    fill: Fill | None,
-    char: str,
-    level: str,
-    made: Span | None = None,
-) -> list[tuple[Strip, int, int]]:
-    """The strips of channels of the result, all or some, each with where what it reads and its weights begin."""
-    plane = prod(geometry.inputs if result == "y" else geometry.outputs)
-    made = made or (0, channels_of(geometry, result)[1])
-    first = made[0] * weights_of(geometry, result)
-    return [
-        (
-            strip(geometry, result, Piece(span, deep, made), fill, char, level),
-            deep[0] * plane,
-            first + deep[0] * apart_of(geometry, result),
-        )
-        for span, deep in product(cut.spans, cut.blocks)
-    ]
+def _alone(geometry: Geometry, result: str, made: Cut, char: str, level: str) -> Course:
+    """A thread does a strip alone."""
+    parts = strips(geometry, result, made, fill_of, char, level)
+    letter, blocks = letter_of(result), len(parts) // len(made.spans)
+    tables: dict[bytes, tuple[int, Integers]] = {}
+    steps: list[tuple[int, ...]] = []
+    first = [0]
 
+    def add(kind: int, own: Driver, read: int, start: int) -> None:
+        """A step, whose table is there once for all strips that it is the same for."""
+        place = sum(table.size for _, table in tables.values())
+        found, _ = tables.setdefault(own.table.tobytes(), (place, own.table))
+        steps.append((kind, found, own.jobs, read, start))
 
-def channels_of(geometry: Geometry, result: str) -> tuple[int, int]:
-    """Channels of a group that are read, and that are made."""
-    into, out = geometry.channels
-    return (into, out) if result == "y" else (out, into)
-
-
-def course(geometry: Geometry, result: str, char: str, level: str) -> Course | None:
-    """The rule y or dx as steps of a call; None where samples are done one after the other."""
-    lanes = kernels.tables.shapes(level).lanes[char]
-    made, batch = cut(geometry, result, lanes), geometry.batch
-    if batch > made.samples or (geometry.groups > 1 and is_deep(geometry, result, lanes)):
-        return None
-    room, steps, letter = batch * made.image + lanes if made.image else 0, [], letter_of(result)
-    for todo, channel, weight in strips(geometry, result, made, fill_of if made.image else None, char, level):
+    for number, (todo, channel, weight) in enumerate(parts):
         if todo.fill is not None:
-            steps.append(Step(todo.fill, batch, kernels.MOVED * room, (("room", 0), (letter, channel))))
+            add(1, todo.fill, channel, 0)
         for sweep in todo.sweeps:
-            image = letter if todo.fill is None else "room"
-            arrays = ("out", sweep.start), ("w", weight), (image, 0)
-            steps.append(Step(sweep.driver, batch, batch * todo.work, arrays))
+            add(0, sweep.driver, weight, sweep.start)
+        if (number + 1) % blocks == 0:
+            first.append(len(steps))
+    room = _room(made, char, level)
+    whole = driver(
+        "strips",
+        len(made.spans),
+        count=len(made.spans),
+        operand=prod(geometry.shapes[letter][1:]),
+        result=prod(geometry.shapes[result][1:]),
+        room=room,
+        image=made.image,
+        first=first,
+        steps=np.array(steps).ravel(),
+        tables=np.concatenate([table for _, table in tables.values()]),
+    )
+    filled = kernels.MOVED * made.image * len(parts)
+    work = geometry.batch * (sum(todo.work for todo, _, _ in parts) + filled)
+    step = Step(whole, geometry.batch, work, (("out", 0), ("room", 0), ("w", 0), (letter, 0)))
+    return Course((step,), each=room, cleared=made.gaps)
+
+
+def _room(made: Cut, char: str, level: str) -> int:
+    """Elements of an image, and of the vector that may be read beyond it."""
+    return scratch.lines(made.image + kernels.tables.shapes(level).lanes[char])
+
+
+def _together(geometry: Geometry, result: str, made: Cut, char: str, level: str, threads: int) -> Course:
+    """Threads do the steps of some samples together, for each thread as many as fit into its second cache."""
+    lanes = kernels.tables.shapes(level).lanes[char]
+    parts = strips(geometry, result, made, fill_of if made.image else None, char, level)
+    letter, batch, steps = letter_of(result), geometry.batch, []
+    each = {name: prod(geometry.shapes[name][1:]) for name in (letter, result)}
+    samples = min(batch, made.samples * threads)
+    room = samples * made.image + lanes if made.image else 0
+    for begin in range(0, batch, samples):
+        count, source, place = min(samples, batch - begin), begin * each[letter], begin * each[result]
+        for todo, channel, weight in parts:
+            image = letter, source
+            if todo.fill is not None:
+                image = "room", 0
+                steps.append(Step(todo.fill, count, kernels.MOVED * room, (image, (letter, source + channel))))
+            for sweep in todo.sweeps:
+                arrays = ("out", place + sweep.start), ("w", weight), image
+                steps.append(Step(sweep.driver, count, count * todo.work, arrays))
     return Course(tuple(steps), room, zeros=lanes if room else 0, cleared=made.gaps)
 
 
-def letter_of(result: str) -> str:
-    """The operand that images are made of."""
-    return "x" if result == "y" else "dy"
-
-
-def _group_by_group(
-    geometry: Geometry, result: str, char: str, level: str, operands: Mapping[str, Array], out: Array
-) -> None:
-    run = bound(replace(geometry, batch=1, groups=1), result, char, level)
+def _group_by_group(geometry: Geometry, result: str, one: Course) -> Course:
+    """The steps of one group of a sample for each of them."""
+    each = {name: prod(geometry.shapes[name][2:]) for name in (letter_of(result), result)}
+    each["out"], weights, steps = each.pop(result), prod(geometry.shapes["w"][1:]), []
     for n, g in product(range(geometry.batch), range(geometry.groups)):
-        place = {"w": slice(g, g + 1)}
-        own = {name: array[place.get(name, np.s_[n : n + 1, g : g + 1])] for name, array in operands.items()}
-        run(own, out[n : n + 1, g : g + 1])
-
-
-def _run(
-    geometry: Geometry,
-    letter: str,
-    made: Cut,
-    steps: list[tuple[Strip, int, int]],
-    lanes: int,
-    operands: Mapping[str, Array],
-    out: Array,
-) -> None:
-    """Do the strips."""
-    batch, char = geometry.batch, out.dtype.char
-    if made.gaps:
-        out[...] = 0
-    read, weights, flat = operands[letter].reshape(-1), operands["w"].reshape(-1), out.reshape(-1)
-    each, source = flat.size // batch, read.size // batch
-    samples, size = _together(geometry, made, lanes)
-    with scratch.borrowed((size,), out.dtype) as (image,):
-        image[-lanes:] = 0
-        for begin in range(0, batch, samples):
-            count, part, results = min(samples, batch - begin), read[begin * source :], flat[begin * each :]
-            for todo, channel, weight in steps:
-                if todo.fill is not None:
-                    kernels.drive(todo.fill, (image, part[channel:]), count, kernels.MOVED * size, char)
-                for sweep in todo.sweeps:
-                    arrays = (results[sweep.start :], weights[weight:], part if todo.fill is None else image)
-                    kernels.drive(sweep.driver, arrays, count, count * todo.work, char)
+        first = {name: (n * geometry.groups + g) * size for name, size in each.items()} | {"w": g * weights}
+        for step in one.steps:
+            arrays = tuple((name, start + first.get(name, 0)) for name, start in step.arrays)
+            steps.append(replace(step, arrays=arrays))
+    return replace(one, steps=tuple(steps))

@@ -252,10 +252,15 @@ def _by_phases(geometry: Geometry, result: str, operands: Operands, name: str, o
     for part, outputs, taps in polyphase.classes(geometry):
         mine, its = (..., *outputs), (..., *taps)
         places: dict[str, Any] = {"y": mine, "dy": mine, "w": its, "dw": its, "x": ..., "dx": ...}
-        slices = {key: gate.layout(array[places[key]]) for key, array in operands.items()}
-        value = np.empty(part.shapes[result], out.dtype)
-        _undilated(part, result, slices, name, value)
-        out[places[result]] += value
+        out[places[result]] += _of_slices(part, result, operands, places, name)
+
+
+def _of_slices(geometry: Geometry, result: str, operands: Operands, places: Mapping[str, Any], name: str) -> Array:
+    """A convolution of slices, which are gone when the next ones are made."""
+    slices = {key: gate.layout(array[places[key]]) for key, array in operands.items()}
+    value = np.empty(geometry.shapes[result], next(iter(slices.values())).dtype)
+    _undilated(geometry, result, slices, name, value)
+    return value
 
 
 def _reference(geometry: Geometry, result: str, operands: Operands, out: Array) -> None:

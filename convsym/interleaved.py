@@ -12,12 +12,12 @@ from math import ceil, prod
 
 import numpy as np
 
-from convsym import direct, kernels, rooms
+from convsym import kernels, pieces, rooms
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels.tables import Course, Driver, Step, driver
 from convsym.strips import Span, even
-from convsym.sweeps import FILLED, fill_of, image_of
+from convsym.sweeps import FILLED, fill_of
 from convsym.taps import Image, Integers, has_gaps, lengths, taps_of
 
 # Samples that are side by side, about; how much faster they must be; channels that are made at a time, at least.
@@ -56,20 +56,14 @@ class Cutting:
 def cutting(geometry: Geometry, result: str, lanes: int) -> Cutting:
     """How the rule y or dx is cut, so that it takes no more memory than a padded operand, if it can."""
     spans = even(geometry.batch, max(1, geometry.batch // TOGETHER))
-    sizes, channels = tuple(end - begin for begin, end in spans), direct.channels_of(geometry, result)[1]
+    sizes, channels = tuple(end - begin for begin, end in spans), pieces.channels_of(geometry, result)[1]
     image = max(_cut(geometry, result, size, lanes).image for size in set(sizes))
     each = max(sizes) * geometry.groups * prod(geometry.shapes[result][3:])
-    limit = _limit(geometry, result) - lanes
+    limit = pieces.padded(geometry, result) - lanes
     blocks = 1 if geometry.groups > 1 else max(1, min(ceil(each * channels / max(limit - image, 1)), channels // ROWS))
     made = even(channels, blocks)
     results = each * max(end - begin for begin, end in made)
     return Cutting(sizes, made, image, results, limit // (image + results))
-
-
-def _limit(geometry: Geometry, result: str) -> int:
-    """Elements of memory that the rule may take: those of a padded operand."""
-    read = geometry.batch * geometry.groups * direct.channels_of(geometry, result)[0] * image_of(geometry, result).size
-    return max(read, prod(geometry.on_padded().shapes["x"]))
 
 
 def serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
@@ -79,7 +73,7 @@ def serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
         return False
     cut = cutting(geometry, result, lanes)
     kinds = geometry, _beside(geometry, max(cut.sizes))
-    if not cut.most or (geometry.groups > 1 and any(direct.is_deep(kind, result, lanes) for kind in kinds)):
+    if not cut.most or (geometry.groups > 1 and any(pieces.is_deep(kind, result, lanes) for kind in kinds)):
         return False
     return _gain(geometry, result, char, level) >= WORTH
 
@@ -102,12 +96,12 @@ def _beside(geometry: Geometry, samples: int) -> Geometry:
 @lru_cache(maxsize=1024)
 def _gain(geometry: Geometry, result: str, char: str, level: str) -> float:
     """Estimated time of samples one by one over that of samples side by side."""
-    lanes, letter = kernels.tables.shapes(level).lanes[char], direct.letter_of(result)
+    lanes, letter = kernels.tables.shapes(level).lanes[char], pieces.letter_of(result)
     each = {name: prod(geometry.shapes[name][1:]) for name in (letter, result)}
-    whole, strided = direct.cut(geometry, result, lanes), taps_of(geometry)[-1].step > 1
+    whole, strided = pieces.cut(geometry, result, lanes), taps_of(geometry)[-1].step > 1
     filled = whole.image * len(whole.spans) * ceil(whole.channels / whole.deep)
     copied, stored = (PICKED if strided and result == "y" else COPIED), SCATTERED * (strided and result == "dx")
-    alone = direct.strips(geometry, result, whole, fill_of if whole.image else None, char, level)
+    alone = pieces.strips(geometry, result, whole, fill_of if whole.image else None, char, level)
     cut = cutting(geometry, result, lanes)
     turned = TURNED if min(cut.sizes) >= lanes else LOOSE
     beside = turned * geometry.batch * (len(cut.made) * each[letter] + each[result])
@@ -116,7 +110,7 @@ def _gain(geometry: Geometry, result: str, char: str, level: str) -> float:
     return geometry.batch * (_time(alone) + filled * copied + each[result] * stored) / beside
 
 
-def _time(strips: list[tuple[direct.Strip, int, int]]) -> float:
+def _time(strips: list[tuple[pieces.Strip, int, int]]) -> float:
     return sum(sweep.time for todo, _, _ in strips for sweep in todo.sweeps)
 
 
@@ -142,7 +136,7 @@ def course(geometry: Geometry, result: str, char: str, level: str) -> Course:
 @lru_cache(maxsize=1024)
 def _course(geometry: Geometry, result: str, char: str, level: str, threads: int) -> Course:
     """The steps; each thread has samples of its own, where there are enough of them, and memory."""
-    lanes, letter = kernels.tables.shapes(level).lanes[char], direct.letter_of(result)
+    lanes, letter = kernels.tables.shapes(level).lanes[char], pieces.letter_of(result)
     each = {name: prod(geometry.shapes[name][1:]) for name in (letter, result)}
     positions, cut = prod(geometry.shapes[result][3:]), cutting(geometry, result, lanes)
     most = max(1, min(threads, len(cut.sizes), cut.most))
@@ -174,15 +168,15 @@ def _runs(sizes: tuple[int, ...], most: int) -> list[tuple[int, int]]:
 
 def _strips(
     geometry: Geometry, result: str, samples: int, made: Span, char: str, level: str
-) -> list[tuple[direct.Strip, int, int]]:
+) -> list[tuple[pieces.Strip, int, int]]:
     """The strips of so many samples side by side."""
     cut = _cut(geometry, result, samples, kernels.tables.shapes(level).lanes[char])
-    return direct.strips(_beside(geometry, samples), result, cut, interleave_of, char, level, made)
+    return pieces.strips(_beside(geometry, samples), result, cut, interleave_of, char, level, made)
 
 
-def _cut(geometry: Geometry, result: str, samples: int, lanes: int) -> direct.Cut:
+def _cut(geometry: Geometry, result: str, samples: int, lanes: int) -> pieces.Cut:
     """The strips of so many samples side by side, half of the memory for images and half for results."""
-    return direct.cut(_beside(geometry, samples), result, lanes, _limit(geometry, result) // 2)
+    return pieces.cut(_beside(geometry, samples), result, lanes, pieces.padded(geometry, result) // 2)
 
 
 def _turned_back(geometry: Geometry, result: str, samples: int, made: Span, lanes: int) -> Driver:

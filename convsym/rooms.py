@@ -9,14 +9,16 @@ from convsym.kernels.tables import Course, Driver, Step
 
 
 def follow(course: Course, operands: Mapping[str, Array], out: Array) -> None:
-    """Do the steps of a call that takes one room, in the threads that there are now."""
-    char = out.dtype.char
+    """Do the steps of a call, in the threads that there are now."""
+    threads, char = kernels.get_num_threads(), out.dtype.char
     arrays = {"out": out.reshape(-1), **{name: array.reshape(-1) for name, array in operands.items()}}
-    with scratch.borrowed((course.room,), out.dtype) as (arrays["room"],):
-        arrays["room"][course.room - course.zeros :] = 0
+    if course.cleared:
+        arrays["out"][...] = 0
+    with scratch.borrowed((course.room + threads * course.each,), out.dtype) as (arrays["room"],):
+        arrays["room"][course.room - course.zeros : course.room] = 0
         for step in course.steps:
             parts = [arrays[name][first:] for name, first in step.arrays]
-            kernels.drive(step.driver, parts, step.samples, step.work, char)
+            kernels.drive(step.driver, parts, step.samples, step.work, char, threads)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ def workspace(geometry: Geometry, result: str, char: str) -> int:
         return sum(reduction.schedule_of(geometry, char, level).rooms)
     if way is interleaved:
         return interleaved.room(geometry, result, char, level)
-    return direct.room(geometry, result, kernels.tables.shapes(level).lanes[char])
+    return direct.room(geometry, result, char, level)
 
 
 def _span(values: tuple[int, ...]) -> int:

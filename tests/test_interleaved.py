@@ -13,7 +13,7 @@ from exact import bits
 from test_tiles import DEEP, HARD, LANES, SMALL, STRIPPED, WIDE, by_nest, by_tiles, data, forget, geometry_of
 
 import convsym
-from convsym import direct, interleaved, kernels, sums, sweeps
+from convsym import interleaved, kernels, pieces, sums, sweeps
 from convsym.kernels import levels, tables
 from convsym.taps import has_gaps
 
@@ -41,8 +41,8 @@ def is_possible(geometry, result):
 @pytest.fixture
 def small_strips(monkeypatch):
     """Strips so short that a small image has many of them, and a thread few channels."""
-    monkeypatch.setattr(direct, "STRIP", 2**9)
-    monkeypatch.setattr(direct, "DEEP", 2**8)
+    monkeypatch.setattr(pieces, "STRIP", 2**9)
+    monkeypatch.setattr(pieces, "DEEP", 2**8)
     forget()
     yield
     monkeypatch.undo()
@@ -111,7 +111,7 @@ def test_wide_rows_and_single_samples_are_done_as_before():
 def too_much(geometry, result, threads):
     """Elements that they take beyond those of the padded input, or of what is read, padded."""
     x = prod(geometry.on_padded().shapes["x"])
-    read = geometry.batch * direct.channels_of(geometry, result)[0] * sweeps.image_of(geometry, result).size
+    read = geometry.batch * pieces.channels_of(geometry, result)[0] * sweeps.image_of(geometry, result).size
     return interleaved._course(geometry, result, "f", "v4", threads).room - max(x, read)
 
 

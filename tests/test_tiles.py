@@ -23,6 +23,7 @@ from convsym import (
     interleaved,
     kernels,
     outer,
+    pieces,
     reduction,
     scratch,
     strips,
@@ -31,13 +32,13 @@ from convsym import (
 )
 from convsym.arguments import Parameters
 from convsym.bench.layers import load, set_names
-from convsym.kernels import levels
+from convsym.kernels import levels, tables
 from convsym.kernels._generated import rules
 from convsym.meaning import resolve
 from convsym.plans import OPERANDS
 from convsym.taps import PATTERN, Axis, Image, taps_of, vectors_of
 
-TILED = sweeps, direct, interleaved, outer, dots, reduction, sums, strips
+TILED = sweeps, pieces, direct, interleaved, outer, dots, reduction, sums, strips
 CHANGE = 60_000  # bytes that Python itself allocates for a call
 LANES = {"f": 16, "d": 8}  # of the widest level
 
@@ -158,7 +159,7 @@ def small_strips(monkeypatch):
     for module in TILED:
         if hasattr(module, "STRIP"):
             monkeypatch.setattr(module, "STRIP", 2**9)
-    monkeypatch.setattr(direct, "DEEP", 2**8)
+    monkeypatch.setattr(pieces, "DEEP", 2**8)
     forget()
     yield
     monkeypatch.undo()
@@ -276,7 +277,7 @@ DEEP = STRIPPED[-3:]  # whose channels are done block by block
 @pytest.mark.parametrize("result", OPERANDS)
 @pytest.mark.parametrize("geometry", STRIPPED, ids=lambda geometry: f"{geometry.inputs}")
 def test_strips_change_no_bit_of_exact_sums(geometry, result, small_strips):
-    number = strips.spans(geometry, True) if result == "dw" else direct.cut(geometry, result, LANES["f"]).spans
+    number = strips.spans(geometry, True) if result == "dw" else pieces.cut(geometry, result, LANES["f"]).spans
     short = geometry.kernel == (1, 1) or (result == "dw" and geometry.kernel[-1] == 1)  # along the first axis
     assert len(number) > 1 or short or geometry in DEEP
     for dtype, level in product("fd", levels.usable()):
@@ -367,12 +368,54 @@ def test_tiles_have_the_bits_of_the_loop_nest(name, result):
             assert bits(by_tiles(geometry, result, operands), by_nest(geometry, result, operands)) == 0
 
 
+def _later_steps(entries):
+    return entries | {"first": [*entries["first"][:-1], entries["first"][-1] - 1]}
+
+
+def _same_results(entries):
+    steps = np.reshape(entries["steps"], (-1, 5)).copy()
+    steps[:, 4] = 0
+    return entries | {"steps": steps.ravel()}
+
+
+def _one_operand(entries):
+    return entries | {"operand": 0}
+
+
+def _of_strips(change):
+    def made(name, jobs, **entries):
+        return tables.driver(name, jobs, **(change(entries) if name == "strips" else entries))
+
+    return made
+
+
+@pytest.mark.parametrize("result", ["y", "dx"])
+@pytest.mark.parametrize("change", [_later_steps, _same_results, _one_operand])
+def test_strips_of_one_thread_with_a_mistake_are_found(change, result, small_strips, monkeypatch):
+    monkeypatch.setattr(direct, "driver", _of_strips(change))
+    geometry = STRIPPED[0]
+    assert direct.course(geometry, result, "f", kernels.in_use()).steps[0].driver.name == "strips"
+    operands = data(geometry, result)
+    assert bits(by_tiles(geometry, result, operands), by_nest(geometry, result, operands))
+
+
+@pytest.mark.parametrize("result", ["y", "dx"])
+@pytest.mark.parametrize("geometry", STRIPPED, ids=lambda geometry: f"{geometry.inputs}")
+def test_strips_of_one_thread_and_steps_of_all_have_the_same_bits(geometry, result, small_strips, monkeypatch):
+    operands = data(geometry, result, fill="normal")
+    alone = by_tiles(geometry, result, operands)
+    monkeypatch.setattr(direct, "UNEVEN", 0)
+    forget()
+    assert all(step.driver.name != "strips" for step in direct.course(geometry, result, "f", kernels.in_use()).steps)
+    assert bits(by_tiles(geometry, result, operands), alone) == 0
+
+
 @pytest.mark.parametrize("result", ["y", "dx"])
 def test_channels_in_blocks_that_store_a_result_twice_are_found(result, small_strips, monkeypatch):
     monkeypatch.setattr(sweeps, "vectors_of", lambda *arguments: vectors_of(*arguments[:-1]))
     found = 0  # a result that one tile stores twice is stored the same
     for geometry in DEEP:
-        assert len(list(direct.cut(geometry, result, LANES["f"]).blocks)) > 1
+        assert len(list(pieces.cut(geometry, result, LANES["f"]).blocks)) > 1
         operands = data(geometry, result)
         found += bits(by_tiles(geometry, result, operands), by_nest(geometry, result, operands)) > 0
     assert found
@@ -415,7 +458,7 @@ def test_tiles_with_a_mistake_are_found(mutant, monkeypatch):
     for result in results:
         found = 0
         for geometry in (SMALL["plane"], SMALL["padded"], SMALL["volume"], WIDE["wide channels"]):
-            for module in (sweeps, direct, outer, dots):
+            for module in (sweeps, pieces, direct, outer, dots):
                 if hasattr(module, name):
                     monkeypatch.setattr(module, name, change(getattr(module, name)))
             forget()
@@ -671,7 +714,7 @@ def test_sums_in_another_order_have_other_bits(monkeypatch):
     for module in TILED:
         if hasattr(module, "STRIP"):
             monkeypatch.setattr(module, "STRIP", 2**9)
-    monkeypatch.setattr(direct, "DEEP", 2**8)
+    monkeypatch.setattr(pieces, "DEEP", 2**8)
     forget()
     after = by_tiles(geometry, "dw", operands)
     monkeypatch.undo()

@@ -45,6 +45,7 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
     """Stubs of the drivers of the register tiles, which every CPU level has."""
     arrays: dict[str, tuple[str, ...]] = {"fill": ("out", "x"), "turn": ("out", "dy"), "settle": ("dw", "made")}
     arrays |= {"sweep": ("y", "a", "b"), "dot": ("dw", "a", "b"), "interleave": ("out", "x")}
+    arrays |= {"strips": ("y", "room", "w", "x")}
     arrays |= {"depthwise": ("y", "room", "x", "w"), "depthwise_dw": ("dw", "room", "x", "dy")}
     arrays |= {"select": ("out", "chosen", "values"), "positive": ("out", "values")}
     arrays |= {"where_positive": ("out", "signs", "values")}

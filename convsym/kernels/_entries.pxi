@@ -21,6 +21,8 @@ TILES = {
     "settle_f64": PyCapsule_New(<void*>settle_tiles_f64, "convsym.tiles", NULL),
     "interleave_f32": PyCapsule_New(<void*>interleave_tiles_f32, "convsym.tiles", NULL),
     "interleave_f64": PyCapsule_New(<void*>interleave_tiles_f64, "convsym.tiles", NULL),
+    "strips_f32": PyCapsule_New(<void*>strips_tiles_f32, "convsym.tiles", NULL),
+    "strips_f64": PyCapsule_New(<void*>strips_tiles_f64, "convsym.tiles", NULL),
     "dot_f32": PyCapsule_New(<void*>dot_tiles_f32, "convsym.tiles", NULL),
     "dot_f64": PyCapsule_New(<void*>dot_tiles_f64, "convsym.tiles", NULL),
 }

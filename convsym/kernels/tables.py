@@ -1,7 +1,8 @@
 """The tables that the tile drivers take: numbers first, then where each table starts, then the tables.
 
-The drivers are in `_sweeps.pxi`, `_depthwise.pxi`, `_pointwise.pxi` and `_windows.pxi`; they read numbers and tables by
-their places in `FILL`, `TURN`, `SETTLE`, `INTERLEAVE`, `SWEEP`, `DOT`, `DEPTHWISE`, `POINTWISE` and `WINDOWS`.
+The drivers are in `_sweeps.pxi`, `_strips.pxi`, `_depthwise.pxi`, `_pointwise.pxi` and `_windows.pxi`; they read
+numbers and tables by their places in `FILL`, `TURN`, `SETTLE`, `INTERLEAVE`, `SWEEP`, `STRIPS`, `DOT`, `DEPTHWISE`,
+`POINTWISE` and `WINDOWS`.
 """
 
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ SWEEP = (
         *("group_a", "group_b", "group_y", "repeat_a", "repeat_b", "run"),
     ),
 )
+STRIPS = (("count", "operand", "result", "room", "image"), ("first", "steps", "tables"))
 DOT = (
     (
         *("rows", "columns", "groups", "row_blocks", "column_blocks", "vectors"),
@@ -101,7 +103,7 @@ class Driver:
 
 _LAYOUTS = {
     **{"fill": FILL, "turn": TURN, "settle": SETTLE, "interleave": INTERLEAVE, "sweep": SWEEP},
-    **{"dot": DOT},
+    **{"strips": STRIPS, "dot": DOT},
     **{"depthwise": DEPTHWISE, "depthwise_dw": DEPTHWISE, "pointwise": POINTWISE, "pointwise_dw": POINTWISE},
     **{"windows": WINDOWS, "windows_back": WINDOWS},
 }
