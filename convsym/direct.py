@@ -20,9 +20,9 @@ from convsym.pieces import Cut, cut, is_deep, letter_of, padded, strips
 from convsym.sweeps import fill_of
 from convsym.taps import Integers
 
-# How much longer than on average the busiest thread may take when each does strips alone, and strips that are cut for
-# each where there were too few.
-UNEVEN, PARTS = 1.15, 2
+# How much longer than on average the busiest thread may take where each does strips alone, and how many strips are cut
+# for each, at least.
+UNEVEN, PARTS = 1.08, 2
 
 
 def room(geometry: Geometry, result: str, char: str, level: str) -> int:
@@ -51,14 +51,21 @@ def _course(geometry: Geometry, result: str, char: str, level: str, threads: int
     if geometry.groups > 1 and is_deep(geometry, result, lanes):
         one = _course(replace(geometry, batch=1, groups=1), result, char, level, threads)
         return _group_by_group(geometry, result, one)
-    work = geometry.batch * geometry.groups * prod((*geometry.channels, *geometry.kernel, *geometry.outputs))
-    for least in (1, PARTS * threads) if work >= kernels.THREADED_WORK * kernels.TILED else (1,):
-        made = cut(geometry, result, lanes, least=least)
+    whole = cut(geometry, result, lanes)
+    for made in (whole, cut(geometry, result, lanes, least=_least(geometry, len(whole.spans), threads))):
         jobs = batch * len(made.spans)
         even = ceil(jobs / threads) * threads <= UNEVEN * jobs
         if made.image and even and threads * made.image <= padded(geometry, result):
             return _alone(geometry, result, made, char, level)
-    return _together(geometry, result, cut(geometry, result, lanes), char, level, threads)
+    return _together(geometry, result, whole, char, level, threads)
+
+
+def _least(geometry: Geometry, count: int, threads: int) -> int:
+    """How many strips there must be so that every thread has as many as the others; as there are where one does all."""
+    work = geometry.batch * geometry.groups * prod((*geometry.channels, *geometry.kernel, *geometry.outputs))
+    if work < kernels.THREADED_WORK * kernels.TILED:
+        return count
+    return threads * max(PARTS, ceil(count / threads))
 
 
 def _alone(geometry: Geometry, result: str, made: Cut, char: str, level: str) -> Course:
