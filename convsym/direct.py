@@ -27,8 +27,11 @@ UNEVEN, PARTS = 1.08, 2
 
 def room(geometry: Geometry, result: str, char: str, level: str) -> int:
     """Elements of the images of the rule y or dx."""
-    made = course(geometry, result, char, level)
-    return made.room + made.each * kernels.get_num_threads()
+    lanes, threads = kernels.tables.shapes(level).lanes[char], kernels.get_num_threads()
+    if geometry.groups > 1 and is_deep(geometry, result, lanes):
+        geometry = replace(geometry, batch=1, groups=1)
+    made, alone = _cut(geometry, result, lanes, threads)
+    return threads * _room(made, lanes) if alone else _shared_room(geometry, made, lanes, threads)[1]
 
 
 def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
@@ -47,17 +50,25 @@ def course(geometry: Geometry, result: str, char: str, level: str) -> Course:
 
 @lru_cache(maxsize=1024)
 def _course(geometry: Geometry, result: str, char: str, level: str, threads: int) -> Course:
-    lanes, batch = kernels.tables.shapes(level).lanes[char], geometry.batch
+    lanes = kernels.tables.shapes(level).lanes[char]
     if geometry.groups > 1 and is_deep(geometry, result, lanes):
         one = _course(replace(geometry, batch=1, groups=1), result, char, level, threads)
         return _group_by_group(geometry, result, one)
+    made, alone = _cut(geometry, result, lanes, threads)
+    if alone:
+        return _alone(geometry, result, made, char, level)
+    return _together(geometry, result, made, char, level, threads)
+
+
+def _cut(geometry: Geometry, result: str, lanes: int, threads: int) -> tuple[Cut, bool]:
+    """How a rule is cut for so many threads, and whether each of them does strips alone."""
     whole = cut(geometry, result, lanes)
     for made in (whole, cut(geometry, result, lanes, least=_least(geometry, len(whole.spans), threads))):
-        jobs = batch * len(made.spans)
+        jobs = geometry.batch * len(made.spans)
         even = ceil(jobs / threads) * threads <= UNEVEN * jobs
         if made.image and even and threads * made.image <= padded(geometry, result):
-            return _alone(geometry, result, made, char, level)
-    return _together(geometry, result, whole, char, level, threads)
+            return made, True
+    return whole, False
 
 
 def _least(geometry: Geometry, count: int, threads: int) -> int:
@@ -89,7 +100,7 @@ def _alone(geometry: Geometry, result: str, made: Cut, char: str, level: str) ->
             add(0, sweep.driver, weight, sweep.start)
         if (number + 1) % blocks == 0:
             first.append(len(steps))
-    room = _room(made, char, level)
+    room = _room(made, kernels.tables.shapes(level).lanes[char])
     whole = driver(
         "strips",
         len(made.spans),
@@ -108,19 +119,24 @@ def _alone(geometry: Geometry, result: str, made: Cut, char: str, level: str) ->
     return Course((step,), each=room, cleared=made.gaps)
 
 
-def _room(made: Cut, char: str, level: str) -> int:
+def _room(made: Cut, lanes: int) -> int:
     """Elements of an image, and of the vector that may be read beyond it."""
-    return scratch.lines(made.image + kernels.tables.shapes(level).lanes[char])
+    return scratch.lines(made.image + lanes)
+
+
+def _shared_room(geometry: Geometry, made: Cut, lanes: int, threads: int) -> tuple[int, int]:
+    """Samples that threads do together, for each as many as fit into its second cache; elements of their images."""
+    samples = min(geometry.batch, made.samples * threads)
+    return samples, samples * made.image + lanes if made.image else 0
 
 
 def _together(geometry: Geometry, result: str, made: Cut, char: str, level: str, threads: int) -> Course:
-    """Threads do the steps of some samples together, for each thread as many as fit into its second cache."""
+    """Threads do the steps of some samples together."""
     lanes = kernels.tables.shapes(level).lanes[char]
     parts = strips(geometry, result, made, fill_of if made.image else None, char, level)
     letter, batch, steps = letter_of(result), geometry.batch, []
     each = {name: prod(geometry.shapes[name][1:]) for name in (letter, result)}
-    samples = min(batch, made.samples * threads)
-    room = samples * made.image + lanes if made.image else 0
+    samples, room = _shared_room(geometry, made, lanes, threads)
     for begin in range(0, batch, samples):
         count, source, place = min(samples, batch - begin), begin * each[letter], begin * each[result]
         for todo, channel, weight in parts:

@@ -4,10 +4,10 @@ Samples become the last axis of one image, along which no tap moves. They are la
 some at a time, and results are turned back; what lies between is the direct sum, with the same bits.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import groupby, product
+from itertools import product
 from math import ceil, prod
 
 import numpy as np
@@ -33,8 +33,8 @@ class Cutting:
 
     Attributes
     ----------
-    sizes : tuple of int
-        How many samples are side by side, one after the other.
+    sizes : tuple of (int, int)
+        How many samples are side by side, and how often so many are, one after the other.
     made : tuple
         Spans of the channels of the result, done one after the other.
     image : int
@@ -45,7 +45,7 @@ class Cutting:
         How many images memory has room for.
     """
 
-    sizes: tuple[int, ...]
+    sizes: tuple[tuple[int, int], ...]
     made: tuple[Span, ...]
     image: int
     results: int
@@ -55,10 +55,11 @@ class Cutting:
 @lru_cache(maxsize=1024)
 def cutting(geometry: Geometry, result: str, lanes: int) -> Cutting:
     """How the rule y or dx is cut, so that it takes no more memory than a padded operand, if it can."""
-    spans = even(geometry.batch, max(1, geometry.batch // TOGETHER))
-    sizes, channels = tuple(end - begin for begin, end in spans), pieces.channels_of(geometry, result)[1]
-    image = max(_cut(geometry, result, size, lanes).image for size in set(sizes))
-    each = max(sizes) * geometry.groups * prod(geometry.shapes[result][3:])
+    count, channels = max(1, geometry.batch // TOGETHER), pieces.channels_of(geometry, result)[1]
+    size, more = divmod(geometry.batch, count)
+    sizes = tuple((samples, often) for samples, often in ((size + 1, more), (size, count - more)) if often)
+    image = max(_cut(geometry, result, size, lanes).image for size, _ in sizes)
+    each = sizes[0][0] * geometry.groups * prod(geometry.shapes[result][3:])
     limit = pieces.padded(geometry, result) - lanes
     blocks = 1 if geometry.groups > 1 else max(1, min(ceil(each * channels / max(limit - image, 1)), channels // ROWS))
     made = even(channels, blocks)
@@ -72,7 +73,7 @@ def serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
     if geometry.batch < 2 or (result == "dx" and has_gaps(geometry)):
         return False
     cut = cutting(geometry, result, lanes)
-    kinds = geometry, _beside(geometry, max(cut.sizes))
+    kinds = geometry, _beside(geometry, cut.sizes[0][0])
     if not cut.most or (geometry.groups > 1 and any(pieces.is_deep(kind, result, lanes) for kind in kinds)):
         return False
     return _gain(geometry, result, char, level) >= WORTH
@@ -103,10 +104,10 @@ def _gain(geometry: Geometry, result: str, char: str, level: str) -> float:
     copied, stored = (PICKED if strided and result == "y" else COPIED), SCATTERED * (strided and result == "dx")
     alone = pieces.strips(geometry, result, whole, fill_of if whole.image else None, char, level)
     cut = cutting(geometry, result, lanes)
-    turned = TURNED if min(cut.sizes) >= lanes else LOOSE
+    turned = TURNED if cut.sizes[-1][0] >= lanes else LOOSE
     beside = turned * geometry.batch * (len(cut.made) * each[letter] + each[result])
-    for size, made in product(cut.sizes, cut.made):
-        beside += _time(_strips(geometry, result, size, made, char, level))
+    for (size, often), made in product(cut.sizes, cut.made):
+        beside += often * _time(_strips(geometry, result, size, made, char, level))
     return geometry.batch * (_time(alone) + filled * copied + each[result] * stored) / beside
 
 
@@ -125,7 +126,9 @@ def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[M
 
 def room(geometry: Geometry, result: str, char: str, level: str) -> int:
     """Elements of memory that the rule y or dx takes."""
-    return course(geometry, result, char, level).room
+    lanes = kernels.tables.shapes(level).lanes[char]
+    cut = cutting(geometry, result, lanes)
+    return _most(cut, kernels.get_num_threads()) * (cut.results + cut.image) + lanes
 
 
 def course(geometry: Geometry, result: str, char: str, level: str) -> Course:
@@ -139,9 +142,9 @@ def _course(geometry: Geometry, result: str, char: str, level: str, threads: int
     lanes, letter = kernels.tables.shapes(level).lanes[char], pieces.letter_of(result)
     each = {name: prod(geometry.shapes[name][1:]) for name in (letter, result)}
     positions, cut = prod(geometry.shapes[result][3:]), cutting(geometry, result, lanes)
-    most = max(1, min(threads, len(cut.sizes), cut.most))
+    most = _most(cut, threads)
     steps, first, image = [], 0, ("room", most * cut.results)
-    for size, count in _runs(cut.sizes, most):
+    for size, count in _runs(cut, most):
         for made in cut.made:
             for todo, channel, weight in _strips(geometry, result, size, made, char, level):
                 assert todo.fill is not None
@@ -157,13 +160,15 @@ def _course(geometry: Geometry, result: str, char: str, level: str, threads: int
     return Course(tuple(steps), most * (cut.results + cut.image) + lanes, zeros=lanes)
 
 
-def _runs(sizes: tuple[int, ...], most: int) -> list[tuple[int, int]]:
-    """Equal neighbors, and how many of them there are, at most so many."""
-    return [
-        (size, min(most, count - done))
-        for size, count in ((size, len(list(same))) for size, same in groupby(sizes))
-        for done in range(0, count, most)
-    ]
+def _most(cut: Cutting, threads: int) -> int:
+    """How many images there are at a time."""
+    return max(1, min(threads, sum(often for _, often in cut.sizes), cut.most))
+
+
+def _runs(cut: Cutting, most: int) -> Iterator[tuple[int, int]]:
+    """How many samples are side by side, and how many such images there are at a time."""
+    for size, often in cut.sizes:
+        yield from ((size, min(most, often - done)) for done in range(0, often, most))
 
 
 def _strips(

@@ -22,8 +22,8 @@ Fill = Callable[[int, Image, int, int], Driver]
 # Elements of the images of a block of channels where those of all channels are too many for the second cache: weights
 # are there too.
 DEEP = 2**17
-# Vectors of a row that strips are cut to, at least; results of a strip for each that its neighbor reads too, where there
-# are strips for every thread.
+# Vectors of a row that strips are cut to, at least; results of a strip for each that its neighbor reads too, where
+# every thread gets strips.
 VECTORS, SHARED = 4, 3
 # Multiply-adds beside which filling one place of an image a second time is nothing.
 FILLING = 640
