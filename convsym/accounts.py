@@ -139,8 +139,8 @@ def explain(
       algorithm  direct: nothing else is estimated to be faster; level ..., up to ... threads
       work       53,760 flops (26,880 multiply-adds)
       traffic    11,200 bytes of arguments and result: 4.8 flops a byte
-      workspace  3,... bytes
-                 3,... bytes: images of a strip, padded
+      workspace  ... bytes
+                 ... bytes: images of a strip, padded
       error      at most 8.94e-07 times the sum of absolute products
     """
     execution.check_algorithm(algorithm)
