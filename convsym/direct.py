@@ -17,12 +17,13 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels.tables import Course, Driver, Step, driver
 from convsym.pieces import Cut, cut, is_deep, letter_of, padded, strips
+from convsym.strips import STRIP
 from convsym.sweeps import fill_of
 from convsym.taps import Integers
 
-# How much longer than on average the busiest thread may take where each does strips alone, and how many strips are cut
-# for each, at least.
-UNEVEN, PARTS = 1.08, 2
+# How much longer than on average the busiest thread may take where each does strips alone; how many strips are cut for
+# each, at least; results for each element of an image from which on one image is enough for all.
+UNEVEN, PARTS, FEW = 1.08, 2, 32
 
 
 def room(geometry: Geometry, result: str, char: str, level: str) -> int:
@@ -63,7 +64,7 @@ def _course(geometry: Geometry, result: str, char: str, level: str, threads: int
 def _cut(geometry: Geometry, result: str, lanes: int, threads: int) -> tuple[Cut, bool]:
     """How a rule is cut for so many threads, and whether each of them does strips alone."""
     whole = cut(geometry, result, lanes)
-    for made in (whole, cut(geometry, result, lanes, least=_least(geometry, len(whole.spans), threads))):
+    for made in (whole, cut(geometry, result, lanes, least=_least(geometry, whole, result, threads))):
         jobs = geometry.batch * len(made.spans)
         even = ceil(jobs / threads) * threads <= UNEVEN * jobs
         if made.image and even and threads * made.image <= padded(geometry, result):
@@ -71,12 +72,17 @@ def _cut(geometry: Geometry, result: str, lanes: int, threads: int) -> tuple[Cut
     return whole, False
 
 
-def _least(geometry: Geometry, count: int, threads: int) -> int:
-    """How many strips there must be so that every thread has as many as the others; as there are where one does all."""
+def _least(geometry: Geometry, made: Cut, result: str, threads: int) -> int:
+    """How many strips there must be so that every thread has as many as the others.
+
+    As many as there are, where one thread does all, where images are so small that reading each other's is nothing, or
+    where weights, which every strip reads, do not stay in the cache.
+    """
     work = geometry.batch * geometry.groups * prod((*geometry.channels, *geometry.kernel, *geometry.outputs))
-    if work < kernels.THREADED_WORK * kernels.TILED:
-        return count
-    return threads * max(PARTS, ceil(count / threads))
+    few = work < kernels.THREADED_WORK * kernels.TILED or prod(geometry.shapes["w"]) > STRIP
+    if few or (len(made.spans) == 1 and made.image * FEW < prod(geometry.shapes[result][1:])):
+        return len(made.spans)
+    return threads * max(PARTS, ceil(len(made.spans) / threads))
 
 
 def _alone(geometry: Geometry, result: str, made: Cut, char: str, level: str) -> Course:

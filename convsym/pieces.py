@@ -22,8 +22,8 @@ Fill = Callable[[int, Image, int, int], Driver]
 # Elements of the images of a block of channels where those of all channels are too many for the second cache: weights
 # are there too.
 DEEP = 2**17
-# Vectors of a row that strips are cut to, at least; results of a strip for each that its neighbor reads too, where
-# every thread gets strips.
+# Vectors of a row that strips are cut to, at least; results of a strip for each that its neighbor reads too, at least,
+# where the cache alone asks for fewer strips.
 VECTORS, SHARED = 4, 3
 # Multiply-adds beside which filling one place of an image a second time is nothing.
 FILLING = 640
@@ -118,7 +118,8 @@ def _spans(
     into, out = (geometry.groups * size for size in geometry.channels)
     read, made = (into, out) if result == "y" else (out, into)
     if axis:  # neighbors share nothing, and lie in rows of vectors
-        size = max(STRIP * height // (read * whole.size * lanes), VECTORS) * lanes
+        count = max(ceil(read * whole.size / STRIP), least)
+        size = max(ceil(height / (count * lanes)), VECTORS) * lanes
         return tuple((begin, min(begin + size, height)) for begin in range(0, height, size))
     count = min(ceil(read * whole.size / STRIP), height // max(4 * halo, 1))
     if read * whole.size > count * STRIP:

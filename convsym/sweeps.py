@@ -21,8 +21,9 @@ from convsym.taps import Axis, Image, Integers, Vectors, all_sums, is_still, pit
 MADE, BEGUN = 0, 2
 # Elements of an image that one job of its filling takes at most.
 FILLED = 2**12
-# Elements of an axis that strips are cut along instead of the first one, at least.
-LONG = 128
+# Elements of an axis that strips are cut along instead of the first one, at least; results of a strip for each that its
+# neighbor reads too, from which on that is little.
+LONG, SHARED = 128, 4
 # Vectors of a tile from which on they must follow each other, and vectors that one job takes at least then.
 APART, BLOCK = 4, 32
 
@@ -121,10 +122,15 @@ def classes_of(geometry: Geometry, result: str) -> tuple[ResidueClass, ...]:
 
 @lru_cache(maxsize=1024)
 def cut_axis(geometry: Geometry) -> int:
-    """The axis along which strips are cut: the first, or the last where neighbors along it read nothing in common."""
-    last = geometry.rank - 1
-    is_apart = is_still(geometry, last) and not is_still(geometry, 0) and geometry.outputs[-1] >= LONG
-    return last if is_apart else 0
+    """The axis along which strips are cut: the first one, or the last if only its neighbors read nothing in common.
+
+    Strips along the first axis are as good where they are long beside what neighbors share.
+    """
+    last, first = geometry.rank - 1, taps_of(geometry)[0]
+    if not is_still(geometry, last) or is_still(geometry, 0) or geometry.outputs[-1] < LONG:
+        return 0
+    rows = STRIP // (geometry.groups * max(geometry.channels) * prod(geometry.outputs[1:]))
+    return 0 if rows >= SHARED * (max(first.shift) - min(first.shift)) else last
 
 
 def image_of(geometry: Geometry, result: str, span: Span | None = None) -> Image:

@@ -5,7 +5,7 @@ What their tables say is held against the rule of reads. Each property has its m
 
 import tracemalloc
 from dataclasses import replace
-from itertools import product
+from itertools import pairwise, product
 from math import prod
 
 import numpy as np
@@ -304,6 +304,17 @@ def test_axes_along_which_no_tap_moves_are_one(name, result):
     assert sums._flat(geometry).rank == rank
     operands = data(geometry, result)
     assert bits(by_sums(geometry, result, operands), by_nest(geometry, result, operands)) == 0
+
+
+def test_strips_are_cut_where_neighbors_read_little_in_common():
+    many = geometry_of((16, 3136), (3, 1), 1, ((1, 1), (0, 0)), channels=(144, 64), batch=1)
+    column = geometry_of((1080, 1920), (15, 1), 1, ((7, 7), (0, 0)), channels=(1, 1), batch=1)
+    assert [sweeps.cut_axis(geometry) for geometry in (many, column, WIDE["many groups"])] == [1, 0, 0]
+    for least in (1, 64):
+        spans = pieces.cut(many, "y", LANES["f"], least=least).spans
+        assert len(spans) >= max(least * 3 // 4, 2) and all(begin % LANES["f"] == 0 for begin, _ in spans)
+        assert spans[0][0] == 0 and spans[-1][1] == 3136
+        assert all(before[1] == after[0] for before, after in pairwise(spans))
 
 
 @pytest.mark.parametrize("name", ["stride of one tap", "padding of one tap"])
