@@ -12,16 +12,16 @@ from math import ceil, prod
 from convsym import kernels
 from convsym.geometry import Geometry
 from convsym.kernels.tables import Driver
-from convsym.strips import STRIP, Span, even
+from convsym.strips import KEPT, Span, even
 from convsym.sweeps import Piece, Sweep, apart_of, classes_of, cut_axis, image_of, sweep_of, weights_of
 from convsym.taps import PATTERN, Image, has_gaps
 
 # What makes the driver that fills images: of channels, an image, the elements of a channel, and channels among which.
 Fill = Callable[[int, Image, int, int], Driver]
 
-# Elements of the images of a block of channels where those of all channels are too many for the second cache: weights
+# Vectors of the images of a block of channels where those of all channels are too many for the second cache: weights
 # are there too.
-DEEP = 2**17
+DEEP = 2**13
 # Vectors of a row that strips are cut to, at least; results of a strip for each that its neighbor reads too, at least,
 # where the cache alone asks for fewer strips.
 VECTORS, SHARED = 4, 3
@@ -99,10 +99,10 @@ def cut(geometry: Geometry, result: str, lanes: int, limit: int | None = None, l
     largest = max(image_of(geometry, result, span).size for span in (spans[0], spans[-1], spans[len(spans) // 2]))
     each, deep = geometry.groups * channels * largest, channels
     rows_fit_a_pattern = max(one.sizes[-1] for one in classes) <= PATTERN * lanes
-    if each > min(STRIP, limit or STRIP) and geometry.groups == 1 and rows_fit_a_pattern:
-        deep = ceil(channels / min(ceil(each / min(DEEP, limit or DEEP)), channels))
+    if each > min(KEPT * lanes, limit or KEPT * lanes) and geometry.groups == 1 and rows_fit_a_pattern:
+        deep = ceil(channels / min(ceil(each / min(DEEP * lanes, limit or DEEP * lanes)), channels))
         each = largest * deep
-    return Cut(spans, each, max(1, STRIP // each), gaps, channels, deep)
+    return Cut(spans, each, max(1, KEPT * lanes // each), gaps, channels, deep)
 
 
 def _spans(
@@ -113,22 +113,22 @@ def _spans(
     Neighbors fill what both of them read, which is little beside what many rows of a result do with it. Where that is
     not enough and channels will be done block by block, least is moved.
     """
-    axis = cut_axis(geometry)
+    axis, kept = cut_axis(geometry), KEPT * lanes
     halo = whole.axes[axis].length - height
     into, out = (geometry.groups * size for size in geometry.channels)
     read, made = (into, out) if result == "y" else (out, into)
     if axis:  # neighbors share nothing, and lie in rows of vectors
-        count = max(ceil(read * whole.size / STRIP), least)
+        count = max(ceil(read * whole.size / kept), least)
         size = max(ceil(height / (count * lanes)), VECTORS) * lanes
         return tuple((begin, min(begin + size, height)) for begin in range(0, height, size))
-    count = min(ceil(read * whole.size / STRIP), height // max(4 * halo, 1))
-    if read * whole.size > count * STRIP:
+    count = min(ceil(read * whole.size / kept), height // max(4 * halo, 1))
+    if read * whole.size > count * kept:
         positions = prod(geometry.outputs if result == "y" else geometry.inputs)
         shortest = min(ceil(halo * FILLING / (made // geometry.groups * prod(geometry.kernel))), 4 * halo)
 
         def moved(spans: int) -> int:
             """Elements of weights, once for each span, and of results, twice for each block of channels."""
-            blocks = ceil(read * whole.size * (ceil(height / spans) + halo) / ((height + halo) * DEEP))
+            blocks = ceil(read * whole.size * (ceil(height / spans) + halo) / ((height + halo) * DEEP * lanes))
             return spans * made * read * prod(geometry.kernel) // geometry.groups + 2 * blocks * made * positions
 
         count = min(range(max(count, 1), max(height // max(shortest, 1), count, 1) + 1), key=moved)

@@ -1,6 +1,7 @@
 """The direct sum of kernels of one tap, as products of matrices: C[m, n] = Σ A[m, r]·B[r, n] for y, dx and dw.
 
-Columns are positions, of all samples, for y and dx, and input channels for dw. A block of B is laid into a thread's
+Columns are positions, of all samples, for y and dx, and input channels for dw. The input gradient of kernels whose taps
+read nothing in common is one too: its rows are the taps of all input channels. A block of B is laid into a thread's
 room, so that it lies in the first cache in rows that follow each other while all rows of C go by.
 """
 
@@ -8,18 +9,20 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from math import ceil, prod
 
+import numpy as np
+
 from convsym import kernels, scratch
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels.tables import Course, Shapes, driver
 from convsym.rooms import Roomed
 from convsym.strips import STRIP
-from convsym.taps import grid, pitches_of, taps_of
+from convsym.taps import Integers, all_sums, grid, pitches_of, taps_of
 
-# Vectors of a block of columns, at most. Elements of a block of B: the first cache holds it; or the second one, where
+# Vectors of a block of columns, at most. Vectors of a block of B: the first cache holds it; or the second one, where
 # rows of A come from beyond it and are read in longer runs (four times as long are 2 to 9 % faster still, and take more
 # memory than an image and some tiles).
-WIDEST, BLOCK, LONG = 4, 2**13, 2**14
+WIDEST, BLOCK, LONG = 4, 2**9, 2**10
 # Jobs that there should be for threads, and rows of one at least: each lays its own block of B.
 JOBS, ROWS = 16, 64
 # The operands in the order in which drivers take them.
@@ -29,11 +32,11 @@ READ = {"y": ("w", "x"), "dx": ("w", "dy"), "dw": ("dy", "x")}
 @lru_cache(maxsize=1024)
 def serves(geometry: Geometry, result: str) -> bool:
     """Whether a rule is a product of matrices, with rows and a sum that are worth laying anew what is read."""
-    if prod(geometry.kernel) > 1 or any(map(any, geometry.padding)) or geometry.is_dilated:
+    if any(map(any, geometry.padding)) or min(geometry.channels) < 8:
         return False
-    if result == "dx" and geometry.inputs != geometry.outputs:
-        return False  # with strides
-    return min(geometry.channels) >= 8
+    if result == "dx":  # every tap has a residue class of its own, and all of them read dy alike
+        return all(len({*axis.residue}) == len(axis.shift) and not any(axis.shift) for axis in taps_of(geometry))
+    return prod(geometry.kernel) == 1 and not geometry.is_dilated
 
 
 def room(geometry: Geometry, result: str, char: str, level: str) -> int:
@@ -56,10 +59,10 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Roomed:
     """The jobs of a rule."""
     shapes, (into, out) = kernels.tables.shapes(level), geometry.channels
     lanes, groups, forward = shapes.lanes[char], geometry.groups, result == "y"
-    positions, places = prod(geometry.outputs), prod(geometry.inputs)
+    positions, places, taps = prod(geometry.outputs), prod(geometry.inputs), prod(geometry.kernel)
     rows, summed, columns = {
         "y": (out, into, geometry.batch * positions),
-        "dx": (into, out, geometry.batch * positions),
+        "dx": (into * taps, out, geometry.batch * positions),
         "dw": (out, positions, into),
     }[result]
     vectors = ceil(columns / lanes)
@@ -67,9 +70,13 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Roomed:
     width = ceil(vectors / blocks) * lanes
     large = rows * summed > STRIP  # then a part of the rows stays in the cache, and blocks of columns go by
     parts = max(1, min(ceil(rows * summed / STRIP if large else JOBS / (groups * blocks)), rows // ROWS))
-    depth = ceil(summed / ceil(summed * width / (LONG if large and forward else BLOCK)))
-    read = out if result == "dx" else into
-    steps = [axis.step for axis in taps_of(geometry)]
+    depth = ceil(summed / ceil(summed * width / ((LONG if large and forward else BLOCK) * lanes)))
+    read, made = {
+        "y": (into * places, out * positions),
+        "dx": (out * positions, into * places),
+        "dw": (into * places, out * positions),
+    }[result]
+    apart, lie_apart = _apart(geometry), places != positions
     numbers = {
         "groups": groups,
         "rows": rows,
@@ -83,25 +90,39 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Roomed:
         "samples": geometry.batch,
         "positions": positions,
         "am": {"y": into, "dx": 1, "dw": positions}[result],
-        "ac": into if result == "dx" else 1,
-        "group_a": out * (positions if result == "dw" else into),
-        "group_b": read * places,
-        "image_b": groups * read * places,
-        "channel_b": places,
-        "group_y": rows * (into if result == "dw" else positions),
-        "image_y": groups * rows * positions,
+        "ac": rows if result == "dx" else 1,
+        "group_a": out * (positions if result == "dw" else into * taps),
+        "group_b": read,
+        "image_b": groups * read,
+        "channel_b": positions if result == "dx" else places,
+        "group_y": rows * into if result == "dw" else made,
+        "image_y": groups * made,
         "room": scratch.lines(depth * width),
-        "gathered": int(geometry.inputs != geometry.outputs),
+        "gathered": int(lie_apart and result != "dx"),
+        "scattered": int(lie_apart and result == "dx"),
         "early": int(columns * (rows + summed) > STRIP),
     }
-    apart = [step * pitch for step, pitch in zip(steps, pitches_of(geometry.inputs), strict=True)]
     name = "pointwise_dw" if result == "dw" else "pointwise"
     tables = {
         "tile_rows": [0, *(_height(rows, wide, shapes) for wide in range(1, WIDEST + 1))],
-        "where": grid(geometry.outputs, apart) if numbers["gathered"] else [],
+        "where": grid(geometry.outputs, apart) if lie_apart else [],
+        "row_place": _row_places(geometry) if numbers["scattered"] else [],
     }
-    made = driver(name, groups * blocks * parts, **numbers, **tables)
-    return Roomed(made, 1, numbers["room"], groups * out * into * geometry.batch * positions)
+    work = groups * out * into * taps * geometry.batch * positions
+    cleared = result == "dx" and positions * taps < places
+    return Roomed(driver(name, groups * blocks * parts, **numbers, **tables), 1, numbers["room"], work, cleared)
+
+
+def _apart(geometry: Geometry) -> list[int]:
+    """How far neighboring outputs read apart along each axis."""
+    return [axis.step * pitch for axis, pitch in zip(taps_of(geometry), pitches_of(geometry.inputs), strict=True)]
+
+
+def _row_places(geometry: Geometry) -> Integers:
+    """Where the first result of each tap of each input channel lies."""
+    pitches = pitches_of(geometry.inputs)
+    classes = [np.array(axis.residue) * pitch for axis, pitch in zip(taps_of(geometry), pitches, strict=True)]
+    return all_sums([np.arange(geometry.channels[0]) * prod(geometry.inputs), *classes])
 
 
 def _height(rows: int, wide: int, shapes: Shapes) -> int:

@@ -34,12 +34,15 @@ class Roomed:
         Elements that a thread takes.
     work : int
         Multiply-adds of all jobs.
+    cleared : bool
+        Whether jobs leave out some of the result, which is zero.
     """
 
     driver: Driver
     samples: int
     room: int
     work: int
+    cleared: bool = False
 
     @property
     def elements(self) -> int:
@@ -49,6 +52,8 @@ class Roomed:
     def run(self, out: Array, operands: Sequence[Array]) -> None:
         """Do all jobs, in the threads that there are now."""
         threads = kernels.get_num_threads()
+        if self.cleared:
+            out[...] = 0
         with scratch.borrowed((threads * self.room,), out.dtype) as (kept,):
             arrays = [out.reshape(-1), kept, *[operand.reshape(-1) for operand in operands]]
             kernels.drive(self.driver, arrays, self.samples, self.work, out.dtype.char, threads)
@@ -65,4 +70,5 @@ class Roomed:
     def course(self, names: tuple[str, str]) -> Course:
         """The same as a step of a call."""
         arrays = (("out", 0), ("room", 0), *((name, 0) for name in names))
-        return Course((Step(self.driver, self.samples, self.work, arrays),), each=self.room)
+        step = Step(self.driver, self.samples, self.work, arrays)
+        return Course((step,), each=self.room, cleared=self.cleared)

@@ -14,7 +14,7 @@ from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels._generated import rules
 from convsym.kernels.tables import Driver, Shapes, driver
-from convsym.strips import STRIP, Span
+from convsym.strips import KEPT, STRIP, Span
 from convsym.taps import Axis, Image, Integers, Vectors, all_sums, is_still, pitches_of, taps_of, vectors_of
 
 # What becomes of the sums of a tile, as the driver has it: the result, or they go on from it.
@@ -169,7 +169,8 @@ def sweep_of(
     places = [step * pitch for step, pitch in zip(steps, pitches, strict=True)]
     aoff, boff = _tables(geometry, forward, begin, one, image)
     box, summed = (*one.sizes[:cut], end - begin, *one.sizes[cut + 1 :]), channels * len(aoff)
-    vectors = vectors_of(box, image.pitches, places, shapes.lanes[char], summed, deep[0] > 0)
+    lanes, kept = shapes.lanes[char], KEPT * shapes.lanes[char]
+    vectors = vectors_of(box, image.pitches, places, lanes, summed, deep[0] > 0)
     row_blocks, vector_blocks, widest = tiling(rows, vectors.number, summed, shapes)
     block = len(vectors.pos) * ceil(BLOCK / len(vectors.pos)) if widest > APART else 0
     if block:  # runs of vectors end with the rows
@@ -192,7 +193,7 @@ def sweep_of(
         ym=prod(sizes),
         row_blocks=row_blocks,
         vector_blocks=vector_blocks,
-        vectors_first=int(channels * image.size > STRIP if len(aoff) == 1 else rows * summed <= STRIP // 2),
+        vectors_first=int(channels * image.size > kept if len(aoff) == 1 else rows * summed <= kept // 2),
         step=places[-1],
         repeats=1,
         add=BEGUN if deep[0] else MADE,

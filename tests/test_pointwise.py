@@ -1,4 +1,7 @@
-"""Kernels of one tap as products of matrices: every bit of them against the loop nest and plain Python."""
+"""Kernels of one tap, and of taps that read nothing in common, as products of matrices.
+
+Every bit of them against the loop nest and plain Python.
+"""
 
 from itertools import product
 
@@ -21,6 +24,9 @@ SMALL = {
     "groups": geometry_of((4, 5), (1, 1), groups=3, channels=(8, 10)),
     "stride": geometry_of((7, 8), (1, 1), (2, 3), channels=(8, 9)),
     "stride, groups": geometry_of((3, 5, 4), (1, 1, 1), (2, 1, 3), groups=2, channels=(8, 9)),
+    "taps apart": geometry_of((6, 9), (2, 3), (2, 3), channels=(8, 9)),
+    "taps apart, a rest": geometry_of((7, 8), (2, 2), (3, 2), groups=2, channels=(9, 8)),
+    "taps apart, dilated": geometry_of((17,), (2,), 4, 0, 3, channels=(8, 8)),
     "no batch to speak of": geometry_of((3, 3), (1, 1), channels=(8, 8), batch=1),
 }
 WIDE = {
@@ -30,6 +36,8 @@ WIDE = {
     "many rows": geometry_of((6, 6), (1, 1), channels=(9, 700)),
     "more than a cache": geometry_of((7, 7), (1, 1), channels=(600, 700), batch=1),
     "many columns, stride": geometry_of((40, 41), (1, 1), 2, channels=(20, 33)),
+    "taps apart, a long sum": geometry_of((8, 8), (2, 2), 2, channels=(9, 2500)),
+    "taps apart, many rows": geometry_of((14, 14), (2, 2), 2, channels=(300, 80), batch=1),
 }
 
 
@@ -70,7 +78,9 @@ def geometries(draw):
     stride = tuple(draw(st.integers(1, 3)) for _ in range(rank)) if draw(st.booleans()) else 1
     channels = draw(st.integers(8, 70)), draw(st.integers(8, 70))
     groups, batch = draw(st.integers(1, 3)), draw(st.integers(1, 9))
-    return geometry_of(sizes, (1,) * rank, stride, 0, draw(st.integers(1, 2)), groups, channels, batch)
+    kernel = tuple(draw(st.integers(1, min(3, size))) for size in sizes) if draw(st.booleans()) else (1,) * rank
+    dilation = draw(st.integers(1, 2)) if max(kernel) == 1 else 1
+    return geometry_of(sizes, kernel, stride, 0, dilation, groups, channels, batch)
 
 
 @CHECKED
@@ -104,6 +114,8 @@ MUTANTS = {
     "rows that are left out": ("dw", "rows", -1),
     "positions that are left out": ("dw", "positions", -1),
     "the next position of a stride": ("dw", "where", 1),
+    "the next position of a result": ("dx", "where", 1),
+    "the next row of a result": ("dx", "row_place", 1),
     "parts in the other order": ("y", "parts_first", None),
 }
 
@@ -117,7 +129,8 @@ def test_a_wrong_number_is_found(mutant, monkeypatch):
         changed = 1 - entries[name] if change is None else entries[name] + change
         return made(kind, jobs, **{**entries, name: changed})
 
-    geometry = SMALL["stride, groups" if result == "y" or name == "where" else "groups"]
+    apart = "taps apart, a rest" if result == "dx" else "stride, groups"
+    geometry = SMALL[apart if result == "y" or name in ("where", "row_place") else "groups"]
     operands = data(geometry, result)
     monkeypatch.setattr(pointwise, "driver", wrong)
     pointwise.plan.cache_clear()
@@ -148,9 +161,11 @@ def test_a_sample_has_the_same_bits_in_any_batch(result):
         assert bits(multiplied(alone, result, one), whole[n : n + 1]) == 0
 
 
-@pytest.mark.parametrize("result", OPERANDS)
-def test_what_is_not_finite_is_where_the_formula_has_it(result):
-    geometry = SMALL["groups"]
+@pytest.mark.parametrize(
+    ("name", "result"), [*(("groups", result) for result in OPERANDS), ("taps apart, a rest", "dx")]
+)
+def test_what_is_not_finite_is_where_the_formula_has_it(name, result):
+    geometry = SMALL[name]
     for which, value in product(OPERANDS[result], (np.inf, np.nan)):
         operands = data(geometry, result)
         operands[which].reshape(-1)[operands[which].size // 2] = value
@@ -166,10 +181,10 @@ def test_what_is_not_finite_is_where_the_formula_has_it(result):
     [
         (geometry_of((5, 6), (1, 2), channels=(8, 8)), "y"),
         (geometry_of((5, 6), (1, 1), padding=1, channels=(8, 8)), "y"),
-        (geometry_of((5, 6), (1, 1), 2, channels=(8, 8)), "dx"),
+        (geometry_of((5, 6), (3, 1), 2, channels=(8, 8)), "dx"),
         (geometry_of((5, 6), (1, 1), channels=(7, 8)), "y"),
     ],
-    ids=["two taps", "padding", "gaps", "few channels"],
+    ids=["two taps", "padding", "taps that read the same", "few channels"],
 )
 def test_others_are_left_to_tiles(geometry, result):
     assert not pointwise.serves(geometry, result)

@@ -157,9 +157,9 @@ def forget():
 def small_strips(monkeypatch):
     """Strips so short that a small image has many of them."""
     for module in TILED:
-        if hasattr(module, "STRIP"):
-            monkeypatch.setattr(module, "STRIP", 2**9)
-    monkeypatch.setattr(pieces, "DEEP", 2**8)
+        for name, size in (("STRIP", 2**9), ("KEPT", 2**9 // LANES["f"]), ("DEEP", 2**8 // LANES["f"])):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, size)
     forget()
     yield
     monkeypatch.undo()
@@ -723,9 +723,9 @@ def test_sums_in_another_order_have_other_bits(monkeypatch):
     operands = data(geometry, "dw", fill="normal")
     before = by_tiles(geometry, "dw", operands)
     for module in TILED:
-        if hasattr(module, "STRIP"):
-            monkeypatch.setattr(module, "STRIP", 2**9)
-    monkeypatch.setattr(pieces, "DEEP", 2**8)
+        for name, size in (("STRIP", 2**9), ("KEPT", 2**9 // LANES["f"]), ("DEEP", 2**8 // LANES["f"])):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, size)
     forget()
     after = by_tiles(geometry, "dw", operands)
     monkeypatch.undo()

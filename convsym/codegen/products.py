@@ -2,9 +2,10 @@
 
     Y[m*ym + v] = Σ_c A[m*am + c*ac] * B[c*bc + v]
 
-The vectors v of a row of B lie side by side, and every step asks for one cache line of what is read later: the matrices
-of the next point do not fit into the first cache beside those of this one. Its twin reads B from afar, and lays it side
-by side for the tiles that come after it: a copy made between multiply-adds costs nothing.
+The vectors v of a row of B lie side by side, and every step asks for one cache line of what is read later, where a core
+can do that beside its multiply-adds: the matrices of the next point do not fit into the first cache beside those of
+this one. Its twin reads B from afar, and lays it side by side for the tiles that come after it: a copy made between
+multiply-adds costs nothing.
 """
 
 from convsym.codegen.cython import HEADER
@@ -33,7 +34,8 @@ def products_text(level: str) -> str:
     for dtype, real in DTYPES.items():
         for kind in ("product", "laying"):
             parts.append(f"ctypedef void (*{kind}_kernel_{dtype})({_arguments(kind, real)}) noexcept nogil\n")
-            parts += [_tile(kind, dtype, m, n) for m, n in shapes]
+            asks = kind == "laying" or LEVELS[level].asks > 1
+            parts += [_tile(kind, dtype, m, n, asks) for m, n in shapes]
             parts.append(chooser(dtype, kind, shapes))
     return "\n\n".join(parts)
 
@@ -63,11 +65,10 @@ def _arguments(kind: str, real: str) -> str:
     )
 
 
-def _tile(kind: str, dtype: str, rows: int, vectors: int) -> str:
+def _tile(kind: str, dtype: str, rows: int, vectors: int, asks: bool) -> str:
     lanes, every = f"lanes_{dtype}", range(vectors)
     step = [
-        "convsym_prefetch(later)",
-        "later += step",
+        *(["convsym_prefetch(later)", "later += step"] if asks else []),
         "; ".join(f"x{v} = (<const {lanes}*>b)[{v}]" for v in every),
         *("; ".join(f"c{m}_{v} = c{m}_{v} + a[{m}*am]*x{v}" for v in every) for m in range(rows)),
         "a += ac",

@@ -24,9 +24,10 @@ APART = 4
 # Elements between the A of neighboring channels from which no prefetcher of a CPU follows them, and how many channels
 # before its use a line is asked for: the input gradient of 512 to 512 channels on 7×7 took 2.4 times as long without.
 FAR, EARLY = 256, 4
-# Multiply-adds of a step from which it also asks for what the first and the last vector read of the next channel: 3×3
-# with stride 2, 128 to 128 channels on 56×56, took 1.10 times as long without, 64 to 64 on 8×8 1.12 times.
-BUSY = 16
+# Share of the largest tile's multiply-adds from which a step also asks for what the first vector, and the last, read of
+# the next channel. Without, v4 took 1.10 times as long for 3×3 with stride 2, 128 to 128 channels on 56×56, and 1.12
+# times for 64 to 64 on 8×8; v3 1.09 times for 256 to 256 on 28×28, and 1.24 times for that with stride 2.
+BUSY = 2 / 3
 
 
 @dataclass(frozen=True)
@@ -42,26 +43,37 @@ class Registers:
         registers.
     dots : dict of int to int
         For each number of rows of the twin, the most columns.
+    asks : int
+        Lines that a step of a large tile asks for beside its multiply-adds.
     """
 
     vector: int
     rows: dict[int, int]
     dots: dict[int, int]
+    asks: int
+
+    @property
+    def most(self) -> int:
+        """Multiply-adds of a step of the largest tile."""
+        return max(m * n for n, m in self.rows.items())
 
 
 # baseline: 16 registers, and a product needs one of its own; v3: 16 with fused multiply-add; v4: 32. Measured in
-# November 2026 (float32, 1 core): v4 8×3 198, 6×4 195, 12×2 198 of 240 GFLOP/s; v3 6×2 119 of 120.
+# November 2026 (float32, 1 core): v4 8×3 198, 6×4 195, 12×2 198 of 240 GFLOP/s; v3 6×2 119 of 120. What a step
+# of v3 asks for is not free: with one line in each, products took 1.05 to 1.2 times as long (AMD EPYC, family 25), with
+# two instead of one 5×5 kernels 1.1 times.
 LEVELS = {
     "baseline": Registers(
-        16, {1: 6, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1, 8: 1}, {1: 6, 2: 4, 3: 2, 4: 2}
+        16, {1: 6, 2: 4, 3: 2, 4: 2, 5: 1, 6: 1, 7: 1, 8: 1}, {1: 6, 2: 4, 3: 2, 4: 2}, 1
     ),
     "v3": Registers(
-        32, {1: 8, 2: 6, 3: 4, 4: 2, 5: 2, 6: 2, 7: 1, 8: 1, 10: 1}, {1: 10, 2: 6, 3: 3, 4: 2}
+        32, {1: 8, 2: 6, 3: 4, 4: 2, 5: 2, 6: 1, 7: 1, 8: 1, 10: 1}, {1: 10, 2: 6, 3: 3, 4: 2}, 1
     ),
     "v4": Registers(
         64,
         {1: 8, 2: 8, 3: 8, 4: 6, 5: 4, 6: 4, 7: 3, 8: 3, 9: 2, 10: 2, 12: 2, 14: 1, 16: 1},
         {1: 12, 2: 10, 3: 8, 4: 6},
+        2,
     ),
 }
 
@@ -82,10 +94,10 @@ def tiles_text(level: str) -> str:
     for dtype in DTYPES:
         shapes = [(m, n) for n, most in registers.rows.items() for m in range(1, most + 1)]
         dots = [(m, n) for m, most in registers.dots.items() for n in range(1, most + 1)]
-        parts += [_tile(dtype, m, n) for m, n in shapes]
+        parts += [_tile(dtype, m, n, registers.asks if m * n >= BUSY * registers.most else 0) for m, n in shapes]
         parts += [_dot(dtype, m, n) for m, n in dots]
         parts += [chooser(dtype, "tile", shapes), chooser(dtype, "dot", dots)]
-        parts.append(_peak(dtype, max(m * n for n, m in registers.rows.items())))
+        parts.append(_peak(dtype, registers.most))
     largest = max(m * n for shapes in (registers.rows, registers.dots) for m, n in shapes.items())
     parts.append(f"cdef enum:\n    LARGEST = {largest * registers.vector}  # bytes of the largest tile\n")
     parts[0] += f"\ncdef enum:\n    APART = {APART}  # vectors of a tile that may lie anywhere\n"
@@ -129,7 +141,7 @@ def _tile_arguments(real: str) -> str:
     )
 
 
-def _tile(dtype: str, rows: int, vectors: int) -> str:
+def _tile(dtype: str, rows: int, vectors: int, asks: int) -> str:
     """One tile: vector v of row m of the result is stored at ``y[m*ym + place[v]]``; many vectors follow the first.
 
     Sums that have begun go on from what is there, so that channels may be done in blocks without another rounding.
@@ -137,7 +149,7 @@ def _tile(dtype: str, rows: int, vectors: int) -> str:
     lanes, every = f"lanes_{dtype}", range(vectors)
     bases = every if vectors <= APART else range(1)
     reads = [f"(b{v} + i)" if v in bases else f"(b0 + i + {v}*{lanes_of(dtype)})" for v in every]
-    next_channel = sorted({0, vectors - 1}) if vectors <= APART and rows * vectors >= BUSY else []
+    next_channel = sorted({0, vectors - 1})[:asks] if vectors <= APART else []
     products = ["; ".join(f"c{m}_{v} = c{m}_{v} + p[{m}*am]*x{v}" for v in every) for m in range(rows)]
     places = [f"place[{v}]" if v in bases else f"place[0] + {v}*{lanes_of(dtype)}" for v in every]
     results = [[(f"c{m}_{v}", f"(<{lanes}*>(y + {m}*ym + {places[v]}))[0]") for v in every] for m in range(rows)]

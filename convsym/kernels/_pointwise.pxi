@@ -5,12 +5,13 @@
 cdef struct Pointwise:
     Py_ssize_t groups, rows, parts, parts_first, summed, depth, vectors, blocks  # of the result; the sum; blocks of columns
     Py_ssize_t columns, samples, positions  # all columns; columns of a sample are positions
-    Py_ssize_t am, ac, group_a, group_b, image_b, channel_b, group_y, image_y, room, gathered, early
-    Py_ssize_t tile_rows, where  # tables; of a tile of 0, 1, … vectors the rows
+    Py_ssize_t am, ac, group_a, group_b, image_b, channel_b, group_y, image_y, room, gathered, scattered, early
+    Py_ssize_t tile_rows, where, row_place  # tables; of a tile of 0, 1, … vectors the rows
 
 
 cdef struct Run:
-    Py_ssize_t place, count, source, made  # in a block of columns; where its first column lies in B and in the result
+    Py_ssize_t place, count, position  # in a block of columns; its first column, among those of a sample
+    Py_ssize_t source, made  # where that lies in B and in the result, or where the sample does if columns lie apart
 
 
 cdef struct Job:
@@ -40,9 +41,9 @@ cdef Py_ssize_t runs_of(Run* runs, const Pointwise* p, Py_ssize_t first, Py_ssiz
     while place < count:
         sample, position = floordiv(first + place, p.positions), floormod(first + place, p.positions)
         length = min(count - place, p.positions - position)
-        runs[number].place, runs[number].count = place, length
+        runs[number].place, runs[number].count, runs[number].position = place, length, position
         runs[number].source = sample*p.image_b + (0 if p.gathered else position)
-        runs[number].made = sample*p.image_y + position
+        runs[number].made = sample*p.image_y + (0 if p.scattered else position)
         number += 1
         place += length
     return number
@@ -50,13 +51,12 @@ cdef Py_ssize_t runs_of(Run* runs, const Pointwise* p, Py_ssize_t first, Py_ssiz
 
 cdef void lay_columns(real* room, const real* b, const Pointwise* p, const Py_ssize_t* s, const Run* runs, Py_ssize_t number, Py_ssize_t count, Py_ssize_t width, Py_ssize_t depth) noexcept nogil:
     """So many rows of a block of columns, one after the other; zeros where there are no columns."""
-    cdef Py_ssize_t c, n, i, position
+    cdef Py_ssize_t c, n, i
     for c in range(depth):
         for n in range(number):
             if p.gathered:
-                position = runs[n].made - floordiv(runs[n].made, p.image_y)*p.image_y
                 for i in range(runs[n].count):
-                    room[runs[n].place + i] = b[runs[n].source + s[p.where + position + i]]
+                    room[runs[n].place + i] = b[runs[n].source + s[p.where + runs[n].position + i]]
             else:
                 copy(room + runs[n].place, b + runs[n].source, runs[n].count)
         for i in range(count, width):
@@ -77,6 +77,25 @@ cdef void add_rows(real* y, Py_ssize_t apart, const real* made, Py_ssize_t width
             else:
                 for i in range(runs[n].count):
                     out[i] += made[m*width + runs[n].place + i]
+
+
+cdef void scatter_rows(real* y, const real* made, const Pointwise* p, const Py_ssize_t* s, Py_ssize_t width, Py_ssize_t row, Py_ssize_t rows, const Run* runs, Py_ssize_t number, bint first) noexcept nogil:
+    """The same where neither the columns nor the rows of the result lie in a row."""
+    cdef Py_ssize_t m, n, i
+    cdef const Py_ssize_t* where
+    cdef const real* here
+    cdef real* out
+    for n in range(number):
+        where = s + p.where + runs[n].position
+        for m in range(rows):
+            here = made + m*width + runs[n].place
+            out = y + runs[n].made + s[p.row_place + row + m]
+            if first:
+                for i in range(runs[n].count):
+                    out[where[i]] = here[i]
+            else:
+                for i in range(runs[n].count):
+                    out[where[i]] += here[i]
 
 
 cdef inline void ask_for(real* y, Py_ssize_t apart, Py_ssize_t rows, Py_ssize_t count) noexcept nogil:
@@ -120,7 +139,7 @@ cdef void pointwise_job(real* y, real* room, const real* a, const real* b, const
             later = b + runs[0].source + c*p.channel_b + min(v + own.vectors + 1, 2*own.vectors)*lanes - 1
             v += 2 if v == 0 else 1
             out, apart = made, width
-            if c == 0 and whole:
+            if c == 0 and whole and not p.scattered:
                 out, apart = y + runs[0].made + m*p.positions, p.positions
                 if p.early:
                     ask_for(out, apart, rows, width)
@@ -133,7 +152,9 @@ cdef void pointwise_job(real* y, real* room, const real* a, const real* b, const
                 product(
                     rows, own.vectors, depth, a + m*p.am + c*p.ac, p.am, p.ac, room, width, later, p.channel_b, out, apart
                 )
-            if out == made:
+            if p.scattered:
+                scatter_rows(y, made, p, s, width, m, rows, &runs[0], number, c == 0)
+            elif out == made:
                 add_rows(y + m*p.positions, p.positions, made, width, rows, &runs[0], number, c == 0)
             m += rows
         c += depth

@@ -57,9 +57,9 @@ POINTWISE = (
     (
         *("groups", "rows", "parts", "parts_first", "summed", "depth", "vectors", "blocks", "columns", "samples"),
         *("positions", "am", "ac", "group_a", "group_b", "image_b", "channel_b", "group_y", "image_y", "room"),
-        *("gathered", "early"),
+        *("gathered", "scattered", "early"),
     ),
-    ("tile_rows", "where"),
+    ("tile_rows", "where", "row_place"),
 )
 DEPTHWISE = (
     (

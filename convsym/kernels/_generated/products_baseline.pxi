@@ -22,33 +22,23 @@ cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
@@ -62,37 +52,27 @@ cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -109,32 +89,24 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -142,8 +114,6 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -163,8 +133,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -172,8 +140,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -181,8 +147,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -190,8 +154,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -200,8 +162,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -224,8 +184,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -234,8 +192,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -244,8 +200,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -254,8 +208,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -265,8 +217,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -292,8 +242,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -303,8 +251,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -314,8 +260,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -325,8 +269,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -337,8 +279,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -361,33 +301,23 @@ cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
@@ -401,37 +331,27 @@ cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -448,32 +368,24 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -481,8 +393,6 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -502,8 +412,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -511,8 +419,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -520,8 +426,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -529,8 +433,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -539,8 +441,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -559,33 +459,23 @@ cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
@@ -599,37 +489,27 @@ cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -644,33 +524,23 @@ cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
@@ -684,37 +554,27 @@ cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
@@ -1728,33 +1588,23 @@ cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
@@ -1768,37 +1618,27 @@ cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1815,32 +1655,24 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1848,8 +1680,6 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1869,8 +1699,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1878,8 +1706,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1887,8 +1713,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1896,8 +1720,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1906,8 +1728,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1930,8 +1750,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1940,8 +1758,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1950,8 +1766,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1960,8 +1774,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1971,8 +1783,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -1998,8 +1808,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2009,8 +1817,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2020,8 +1826,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2031,8 +1835,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2043,8 +1845,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2067,33 +1867,23 @@ cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
@@ -2107,37 +1897,27 @@ cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -2154,32 +1934,24 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -2187,8 +1959,6 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -2208,8 +1978,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -2217,8 +1985,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -2226,8 +1992,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -2235,8 +1999,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -2245,8 +2007,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -2265,33 +2025,23 @@ cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
@@ -2305,37 +2055,27 @@ cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -2350,33 +2090,23 @@ cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
@@ -2390,37 +2120,27 @@ cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3

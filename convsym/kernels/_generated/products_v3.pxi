@@ -22,33 +22,23 @@ cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
@@ -62,37 +52,27 @@ cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -109,32 +89,24 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -142,8 +114,6 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -163,8 +133,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -172,8 +140,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -181,8 +147,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -190,8 +154,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -200,8 +162,6 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -224,8 +184,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -234,8 +192,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -244,8 +200,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -254,8 +208,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -265,8 +217,6 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -292,8 +242,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -303,8 +251,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -314,8 +260,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -325,8 +269,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -337,8 +279,6 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -367,8 +307,6 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -379,8 +317,6 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c6_0 = c6_0 + a[6*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -391,8 +327,6 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c6_0 = c6_0 + a[6*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -403,8 +337,6 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c6_0 = c6_0 + a[6*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -416,8 +348,6 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -449,8 +379,6 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c6_0 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -462,8 +390,6 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c7_0 = c7_0 + a[7*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -475,8 +401,6 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c7_0 = c7_0 + a[7*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -488,8 +412,6 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c7_0 = c7_0 + a[7*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -502,8 +424,6 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -530,33 +450,23 @@ cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
@@ -570,37 +480,27 @@ cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -617,32 +517,24 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -650,8 +542,6 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -671,8 +561,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -680,8 +568,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -689,8 +575,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -698,8 +582,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -708,8 +590,6 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -732,8 +612,6 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -742,8 +620,6 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -752,8 +628,6 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -762,8 +636,6 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -773,8 +645,6 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -800,8 +670,6 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -811,8 +679,6 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -822,8 +688,6 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -833,8 +697,6 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -845,8 +707,6 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -869,33 +729,23 @@ cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
@@ -909,37 +759,27 @@ cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -956,32 +796,24 @@ cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -989,8 +821,6 @@ cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -1010,8 +840,6 @@ cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -1019,8 +847,6 @@ cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -1028,8 +854,6 @@ cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -1037,8 +861,6 @@ cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -1047,8 +869,6 @@ cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -1067,33 +887,23 @@ cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
@@ -1107,37 +917,27 @@ cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
@@ -2692,33 +2492,23 @@ cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         a += ac
@@ -2732,37 +2522,27 @@ cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2779,32 +2559,24 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
         c2_0 = c2_0 + a[2*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2812,8 +2584,6 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2833,8 +2603,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2842,8 +2610,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2851,8 +2617,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2860,8 +2624,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2870,8 +2632,6 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2894,8 +2654,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2904,8 +2662,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2914,8 +2670,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2924,8 +2678,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2935,8 +2687,6 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2962,8 +2712,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2973,8 +2721,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2984,8 +2730,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -2995,8 +2739,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3007,8 +2749,6 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3037,8 +2777,6 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3049,8 +2787,6 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c6_0 = c6_0 + a[6*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3061,8 +2797,6 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c6_0 = c6_0 + a[6*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3073,8 +2807,6 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c6_0 = c6_0 + a[6*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3086,8 +2818,6 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3119,8 +2849,6 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c6_0 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3132,8 +2860,6 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c7_0 = c7_0 + a[7*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3145,8 +2871,6 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c7_0 = c7_0 + a[7*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3158,8 +2882,6 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c7_0 = c7_0 + a[7*am]*x0
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3172,8 +2894,6 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
         c1_0 = c1_0 + a[1*am]*x0
@@ -3200,33 +2920,23 @@ cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         a += ac
@@ -3240,37 +2950,27 @@ cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3287,32 +2987,24 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3320,8 +3012,6 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3341,8 +3031,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3350,8 +3038,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3359,8 +3045,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3368,8 +3052,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3378,8 +3060,6 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3402,8 +3082,6 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3412,8 +3090,6 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3422,8 +3098,6 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3432,8 +3106,6 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c4_0 = c4_0 + a[4*am]*x0; c4_1 = c4_1 + a[4*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3443,8 +3115,6 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3470,8 +3140,6 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3481,8 +3149,6 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3492,8 +3158,6 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3503,8 +3167,6 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c5_0 = c5_0 + a[5*am]*x0; c5_1 = c5_1 + a[5*am]*x1
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3515,8 +3177,6 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1
@@ -3539,33 +3199,23 @@ cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         a += ac
@@ -3579,37 +3229,27 @@ cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -3626,32 +3266,24 @@ cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
         c2_0 = c2_0 + a[2*am]*x0; c2_1 = c2_1 + a[2*am]*x1; c2_2 = c2_2 + a[2*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -3659,8 +3291,6 @@ cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -3680,8 +3310,6 @@ cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -3689,8 +3317,6 @@ cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -3698,8 +3324,6 @@ cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -3707,8 +3331,6 @@ cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         c3_0 = c3_0 + a[3*am]*x0; c3_1 = c3_1 + a[3*am]*x1; c3_2 = c3_2 + a[3*am]*x2
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -3717,8 +3339,6 @@ cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2
@@ -3737,33 +3357,23 @@ cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         a += ac
@@ -3777,37 +3387,27 @@ cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     for c in range(floordiv(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3
         a += ac
         b += bc
     for c in range(floormod(channels, 4)):
-        convsym_prefetch(later)
-        later += step
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
         c1_0 = c1_0 + a[1*am]*x0; c1_1 = c1_1 + a[1*am]*x1; c1_2 = c1_2 + a[1*am]*x2; c1_3 = c1_3 + a[1*am]*x3

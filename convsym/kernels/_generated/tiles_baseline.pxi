@@ -213,6 +213,7 @@ cdef void tile_f32_6x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0
             c1_0 = c1_0 + p[1*am]*x0
@@ -300,6 +301,7 @@ cdef void tile_f32_3x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -333,6 +335,7 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -389,6 +392,7 @@ cdef void tile_f32_2x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -443,6 +447,7 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
@@ -1150,6 +1155,7 @@ cdef void tile_f64_6x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0
             c1_0 = c1_0 + p[1*am]*x0
@@ -1237,6 +1243,7 @@ cdef void tile_f64_3x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -1270,6 +1277,7 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -1326,6 +1334,7 @@ cdef void tile_f64_2x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -1380,6 +1389,7 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3

@@ -305,6 +305,7 @@ cdef void tile_f32_8x1(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0
             c1_0 = c1_0 + p[1*am]*x0
@@ -429,6 +430,7 @@ cdef void tile_f32_4x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -466,6 +468,7 @@ cdef void tile_f32_5x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -507,6 +510,7 @@ cdef void tile_f32_6x2(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -597,6 +601,7 @@ cdef void tile_f32_3x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -631,6 +636,7 @@ cdef void tile_f32_4x3(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -689,6 +695,7 @@ cdef void tile_f32_2x4(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b1 + i))[0]; x2 = (<const lanes_f32*>(b2 + i))[0]; x3 = (<const lanes_f32*>(b3 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
@@ -769,32 +776,6 @@ cdef void tile_f32_1x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_
             p = a + 4*ac
             ahead(p + 0*am)
     (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
-
-
-cdef void tile_f32_2x6(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
-    cdef Py_ssize_t c, t, i
-    cdef const float* p
-    cdef const float* b0 = b + pos[0]
-    cdef lanes_f32 x0, x1, x2, x3, x4, x5
-    cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32, c0_4 = zero_f32, c0_5 = zero_f32
-    cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32, c1_4 = zero_f32, c1_5 = zero_f32
-    if begun:
-        c0_0 = (<lanes_f32*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_2 = (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_3 = (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_4 = (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c0_5 = (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
-        c1_0 = (<lanes_f32*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_2 = (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_3 = (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_4 = (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; c1_5 = (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
-    for c in range(channels):
-        for t in range(taps):
-            i = boff[t]
-            x0 = (<const lanes_f32*>(b0 + i))[0]; x1 = (<const lanes_f32*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x2 = (<const lanes_f32*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x3 = (<const lanes_f32*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x4 = (<const lanes_f32*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]; x5 = (<const lanes_f32*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0]
-            p = a + aoff[t]
-            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
-            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
-        a += ac
-        b0 += bc
-        if ac > 256:
-            p = a + 4*ac
-            ahead(p + 0*am); ahead(p + 1*am)
-    (<lanes_f32*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f32*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_1; (<lanes_f32*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_2; (<lanes_f32*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_3; (<lanes_f32*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_4; (<lanes_f32*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c0_5
-    (<lanes_f32*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f32*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_1; (<lanes_f32*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_2; (<lanes_f32*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_3; (<lanes_f32*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_4; (<lanes_f32*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f32)//sizeof(float))))[0] = c1_5
 
 
 cdef void tile_f32_1x7(Py_ssize_t channels, Py_ssize_t taps, const float* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const float* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, float* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
@@ -1415,8 +1396,6 @@ cdef tile_kernel_f32 choose_tile_f32(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f32_2x4
         if vectors == 5:
             return tile_f32_2x5
-        if vectors == 6:
-            return tile_f32_2x6
     if rows == 3:
         if vectors == 1:
             return tile_f32_3x1
@@ -1817,6 +1796,7 @@ cdef void tile_f64_8x1(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0
             c1_0 = c1_0 + p[1*am]*x0
@@ -1941,6 +1921,7 @@ cdef void tile_f64_4x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -1978,6 +1959,7 @@ cdef void tile_f64_5x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -2019,6 +2001,7 @@ cdef void tile_f64_6x2(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1
@@ -2109,6 +2092,7 @@ cdef void tile_f64_3x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -2143,6 +2127,7 @@ cdef void tile_f64_4x3(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2
@@ -2201,6 +2186,7 @@ cdef void tile_f64_2x4(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
         for t in range(taps):
             i = boff[t]
             x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b1 + i))[0]; x2 = (<const lanes_f64*>(b2 + i))[0]; x3 = (<const lanes_f64*>(b3 + i))[0]
+            ahead(b0 + i + bc)
             p = a + aoff[t]
             c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3
             c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3
@@ -2281,32 +2267,6 @@ cdef void tile_f64_1x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py
             p = a + 4*ac
             ahead(p + 0*am)
     (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
-
-
-cdef void tile_f64_2x6(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
-    cdef Py_ssize_t c, t, i
-    cdef const double* p
-    cdef const double* b0 = b + pos[0]
-    cdef lanes_f64 x0, x1, x2, x3, x4, x5
-    cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64, c0_4 = zero_f64, c0_5 = zero_f64
-    cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64, c1_4 = zero_f64, c1_5 = zero_f64
-    if begun:
-        c0_0 = (<lanes_f64*>(y + 0*ym + place[0]))[0]; c0_1 = (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_2 = (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_3 = (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_4 = (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c0_5 = (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
-        c1_0 = (<lanes_f64*>(y + 1*ym + place[0]))[0]; c1_1 = (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_2 = (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_3 = (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_4 = (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; c1_5 = (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
-    for c in range(channels):
-        for t in range(taps):
-            i = boff[t]
-            x0 = (<const lanes_f64*>(b0 + i))[0]; x1 = (<const lanes_f64*>(b0 + i + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x2 = (<const lanes_f64*>(b0 + i + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x3 = (<const lanes_f64*>(b0 + i + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x4 = (<const lanes_f64*>(b0 + i + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]; x5 = (<const lanes_f64*>(b0 + i + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0]
-            p = a + aoff[t]
-            c0_0 = c0_0 + p[0*am]*x0; c0_1 = c0_1 + p[0*am]*x1; c0_2 = c0_2 + p[0*am]*x2; c0_3 = c0_3 + p[0*am]*x3; c0_4 = c0_4 + p[0*am]*x4; c0_5 = c0_5 + p[0*am]*x5
-            c1_0 = c1_0 + p[1*am]*x0; c1_1 = c1_1 + p[1*am]*x1; c1_2 = c1_2 + p[1*am]*x2; c1_3 = c1_3 + p[1*am]*x3; c1_4 = c1_4 + p[1*am]*x4; c1_5 = c1_5 + p[1*am]*x5
-        a += ac
-        b0 += bc
-        if ac > 256:
-            p = a + 4*ac
-            ahead(p + 0*am); ahead(p + 1*am)
-    (<lanes_f64*>(y + 0*ym + place[0]))[0] = c0_0; (<lanes_f64*>(y + 0*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_1; (<lanes_f64*>(y + 0*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_2; (<lanes_f64*>(y + 0*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_3; (<lanes_f64*>(y + 0*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_4; (<lanes_f64*>(y + 0*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c0_5
-    (<lanes_f64*>(y + 1*ym + place[0]))[0] = c1_0; (<lanes_f64*>(y + 1*ym + place[0] + 1*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_1; (<lanes_f64*>(y + 1*ym + place[0] + 2*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_2; (<lanes_f64*>(y + 1*ym + place[0] + 3*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_3; (<lanes_f64*>(y + 1*ym + place[0] + 4*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_4; (<lanes_f64*>(y + 1*ym + place[0] + 5*<Py_ssize_t>(sizeof(lanes_f64)//sizeof(double))))[0] = c1_5
 
 
 cdef void tile_f64_1x7(Py_ssize_t channels, Py_ssize_t taps, const double* a, Py_ssize_t am, Py_ssize_t ac, const Py_ssize_t* aoff, const double* b, Py_ssize_t bc, const Py_ssize_t* boff, const Py_ssize_t* pos, double* y, Py_ssize_t ym, const Py_ssize_t* place, bint begun) noexcept nogil:
@@ -2927,8 +2887,6 @@ cdef tile_kernel_f64 choose_tile_f64(Py_ssize_t rows, Py_ssize_t vectors) noexce
             return tile_f64_2x4
         if vectors == 5:
             return tile_f64_2x5
-        if vectors == 6:
-            return tile_f64_2x6
     if rows == 3:
         if vectors == 1:
             return tile_f64_3x1
@@ -3071,4 +3029,4 @@ cdef enum:
 
 def shapes():
     """For each number of vectors the most rows of a tile; for each number of rows the most columns of a dot."""
-    return {1: 8, 2: 6, 3: 4, 4: 2, 5: 2, 6: 2, 7: 1, 8: 1, 10: 1}, {1: 10, 2: 6, 3: 3, 4: 2}
+    return {1: 8, 2: 6, 3: 4, 4: 2, 5: 2, 6: 1, 7: 1, 8: 1, 10: 1}, {1: 10, 2: 6, 3: 3, 4: 2}
