@@ -519,9 +519,13 @@ def test_the_page_shows_losses_as_plainly_as_wins(tmp_path):
     folder = tmp_path / "benchmarks" / "results"
     folder.mkdir(parents=True)
     made_up((1, 2)).save(folder / "2026-01-02-abacus-2.json")
-    Run({}, {}).save(folder / "2025-01-02-older-2.json")
+    older = made_up((1,))
+    older.machine |= {"processor": "Counting frame", "level": "baseline", "date": "2025-01-02"}
+    older.save(folder / "2025-01-02-older-2.json")
     pages = performance_pages(tmp_path / "docs")
     text = pages["performance.md"]
+    elsewhere = "### On Counting frame, level baseline, 2025-01-02\n\n| figure | goal | 1 thread |\n"
+    assert f"{elsewhere}| --- | --- | --- |\n| y against torch | ≥ 1.80 | **1.64 ✗** |" in text
     assert "2026-01-02-abacus-2.json" in text and "Abacus" in text
     assert "| y against torch | ≥ 1.80 | **1.64 ✗** | **1.64 ✗** |" in text
     assert "1 thread, dw (gradient by the weight): 2 of 4 layers below 0.95 of torch, 1 below 0.85<" in text

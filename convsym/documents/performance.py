@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from convsym.bench import charts, summary
@@ -22,6 +22,8 @@ _MEANT = {"y": "output", "dx": "gradient by the input", "dw": "gradient by the w
 def performance_pages(directory: Path) -> dict[str, str]:
     """The page and its charts, by path below the directory of documents, from the newest measurement beside it.
 
+    Of each other measurement, on another machine, the page has the figures.
+
     Parameters
     ----------
     directory : Path
@@ -34,9 +36,10 @@ def performance_pages(directory: Path) -> dict[str, str]:
     found = sorted((directory.resolve().parent / RESULTS).glob("*.json"))
     if not found:
         return {}
-    run = load_run(found[-1])
+    *others, run = map(load_run, found)
     figures = dict(_figures(run))
-    return {"performance.md": _page(run, found[-1].name, figures)} | {f"figures/{n}.svg": t for n, t in figures.items()}
+    charted = {f"figures/{name}.svg": text for name, text in figures.items()}
+    return {"performance.md": _page(run, found[-1].name, figures, others)} | charted
 
 
 def _figures(run: Run) -> Iterator[tuple[str, str]]:
@@ -53,7 +56,7 @@ def _threads(run: Run) -> list[int]:
     return sorted({row.threads for row in run.rows.values()})
 
 
-def _page(run: Run, source: str, figures: dict[str, str]) -> str:
+def _page(run: Run, source: str, figures: dict[str, str], others: Sequence[Run]) -> str:
     threads = _threads(run)
     return page(
         "# Speed",
@@ -68,6 +71,7 @@ def _page(run: Run, source: str, figures: dict[str, str]) -> str:
             short look."""),
         "## Figures and goals",
         table(["figure", "goal", *map(_number, threads)], _goals(run, threads)),
+        *(part for other in others for part in _elsewhere(other)),
         "## By set of layers",
         *(_by_set(run, count) for count in threads),
         "## Where torch is faster",
@@ -81,7 +85,7 @@ def _page(run: Run, source: str, figures: dict[str, str]) -> str:
         *(f"![{name}](figures/{name}.svg)" for name in figures),
         "## Where doubled work costs more than it should",
         prose("""Work that is doubled costs more than twice as much where another way to compute takes over or a team of
-            threads is called in, where arrays leave the second cache of a core (2 MiB where this was measured), and
+            threads is called in, where arrays leave the second cache of a core, and
             where results are so large that the system gives new memory for each of them, cleared page by page. Torch's
             growth over the same step is beside ours: where both are steep, it is the memory."""),
         *(_steep(run, count) for count in threads),
@@ -90,6 +94,13 @@ def _page(run: Run, source: str, figures: dict[str, str]) -> str:
         "## Conditions",
         bullets(_conditions(run)),
     )
+
+
+def _elsewhere(run: Run) -> tuple[str, str]:
+    """The figures of another machine."""
+    threads, machine = _threads(run), run.machine
+    heading = f"### On {machine['processor']}, level {machine['level']}, {machine['date']}"
+    return heading, table(["figure", "goal", *map(_number, threads)], _goals(run, threads))
 
 
 def _number(threads: int) -> str:
