@@ -66,7 +66,7 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Roomed:
         "dw": (out, positions, into),
     }[result]
     vectors = ceil(columns / lanes)
-    blocks = _blocks(rows, vectors, shapes)
+    blocks = blocks_of(rows, vectors, shapes)
     width = ceil(vectors / blocks) * lanes
     large = rows * summed > STRIP  # then a part of the rows stays in the cache, and blocks of columns go by
     parts = max(1, min(ceil(rows * summed / STRIP if large else JOBS / (groups * blocks)), rows // ROWS))
@@ -104,7 +104,7 @@ def plan(geometry: Geometry, result: str, char: str, level: str) -> Roomed:
     }
     name = "pointwise_dw" if result == "dw" else "pointwise"
     tables = {
-        "tile_rows": [0, *(_height(rows, wide, shapes) for wide in range(1, WIDEST + 1))],
+        "tile_rows": [0, *(height(rows, wide, shapes) for wide in range(1, WIDEST + 1))],
         "where": grid(geometry.outputs, apart) if lie_apart else [],
         "row_place": _row_places(geometry) if numbers["scattered"] else [],
     }
@@ -125,19 +125,19 @@ def _row_places(geometry: Geometry) -> Integers:
     return all_sums([np.arange(geometry.channels[0]) * prod(geometry.inputs), *classes])
 
 
-def _height(rows: int, wide: int, shapes: Shapes) -> int:
+def height(rows: int, wide: int, shapes: Shapes) -> int:
     """Rows of a tile of so many vectors."""
     return ceil(rows / ceil(rows / shapes.rows[wide]))
 
 
-def _blocks(rows: int, vectors: int, shapes: Shapes) -> int:
+def blocks_of(rows: int, vectors: int, shapes: Shapes) -> int:
     """Blocks of columns for the least estimated time of their tiles: of multiply-adds, or of what is read."""
 
     def time(blocks: int) -> float:
         total = 0.0
         for wide, count in ((vectors // blocks, blocks - vectors % blocks), (vectors // blocks + 1, vectors % blocks)):
             if count:
-                m = _height(rows, wide, shapes)
+                m = height(rows, wide, shapes)
                 total += count * ceil(rows / m) * (max(m * wide, m + wide + 2, 8) / 2 + 1)
         return total
 

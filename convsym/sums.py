@@ -13,7 +13,7 @@ from types import ModuleType
 
 import numpy as np
 
-from convsym import depthwise, direct, interleaved, kernels, pointwise, reduction
+from convsym import depthwise, direct, interleaved, kernels, panels, pointwise, reduction
 from convsym.gate import Array
 from convsym.geometry import Geometry, Shape
 from convsym.kernels._generated.rules import KERNELS
@@ -158,6 +158,8 @@ def workspace(geometry: Geometry, result: str, char: str) -> int:
         return depthwise.room(geometry, result, char, level)
     if way is pointwise:
         return pointwise.room(geometry, result, char, level)
+    if way is panels:
+        return panels.room(geometry, result, char, level)
     geometry = _flat(geometry)
     if way is reduction:
         return sum(reduction.schedule_of(geometry, char, level).rooms)
@@ -179,6 +181,8 @@ def _way(geometry: Geometry, result: str, char: str, level: str) -> ModuleType |
         return depthwise
     if pointwise.serves(geometry, result):
         return pointwise
+    if panels.serves(geometry, result, char, level):
+        return panels
     if result == "dw":
         return reduction
     return interleaved if interleaved.serves(_flat(geometry), result, char, level) else direct

@@ -19,9 +19,9 @@ LINE = """
     obligations verdict counterexamples proofs theorems tile cooktoom
     codegen op ops audit certificates
     kernels arguments gate rounding geometry meaning layouts margins polyphase memory scratch rooms taps strips sweeps
-    pieces direct interleaved depthwise pointwise matrices outer dots reduction sums channelwise minimal fourier choice
-    plans cutting execution operations shortcuts calls bounds sliding windows averaging pooling multilinear signals
-    functional transposed operators sparse cycles norms grad accounts kept specs terminal digits figures
+    pieces direct interleaved depthwise pointwise panels matrices outer dots reduction sums channelwise minimal fourier
+    choice plans cutting execution operations shortcuts calls bounds sliding windows averaging pooling multilinear
+    signals functional transposed operators sparse cycles norms grad accounts kept specs terminal digits figures
     autograd.arrayop autograd.arrays autograd._rules autograd._texts autograd.primitives autograd.maps autograd.derived
     autograd.forms autograd.held autograd.worlds autograd.recording autograd.algebra autograd.graphs autograd.pictures
     autograd.tape autograd.leaves autograd.custom autograd.convolutions autograd.transposed autograd.pooling

@@ -61,7 +61,7 @@ def _arguments(kind: str, real: str) -> str:
     laid = f"{real}* laid, " if kind == "laying" else ""
     return (
         f"Py_ssize_t channels, const {real}* a, Py_ssize_t am, Py_ssize_t ac, const {real}* b, Py_ssize_t bc, {laid}"
-        f"const {real}* later, Py_ssize_t step, {real}* y, Py_ssize_t ym"
+        f"const {real}* later, Py_ssize_t step, {real}* y, Py_ssize_t ym, bint begun"
     )
 
 
@@ -85,6 +85,8 @@ def _tile(kind: str, dtype: str, rows: int, vectors: int, asks: bool) -> str:
             "    cdef Py_ssize_t c",
             f"    cdef {lanes} " + ", ".join(f"x{v}" for v in every),
             *(f"    cdef {lanes} " + ", ".join(f"c{m}_{v} = zero_{dtype}" for v in every) for m in range(rows)),
+            "    if begun:",
+            *("        " + "; ".join(f"c{m}_{v} = (<{lanes}*>(y + {m}*ym))[{v}]" for v in every) for m in range(rows)),
             f"    for c in range(floordiv(channels, {STEPS})):",
             *(f"        {line}" for line in step * STEPS),
             f"    for c in range(floormod(channels, {STEPS})):",

@@ -51,6 +51,7 @@ def driver_stubs(dtypes: Iterable[str]) -> str:
     arrays |= {"where_positive": ("out", "signs", "values")}
     arrays |= {"windows": ("y", "room", "x"), "windows_back": ("dx", "room", "dy")}
     arrays |= {"pointwise": ("y", "room", "a", "b"), "pointwise_dw": ("dw", "room", "a", "b")}
+    arrays |= {"panels": ("y", "room", "a", "b"), "panels_dw": ("dw", "room", "a", "b")}
     lines = []
     for name, operands in arrays.items():
         for dtype in dtypes:

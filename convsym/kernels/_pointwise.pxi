@@ -146,11 +146,12 @@ cdef void pointwise_job(real* y, real* room, const real* a, const real* b, const
             if m == own.row and whole and not p.gathered:
                 laying(
                     rows, own.vectors, depth, a + m*p.am + c*p.ac, p.am, p.ac, b + runs[0].source + c*p.channel_b,
-                    p.channel_b, room, later, p.channel_b, out, apart,
+                    p.channel_b, room, later, p.channel_b, out, apart, False,
                 )
             else:
                 product(
-                    rows, own.vectors, depth, a + m*p.am + c*p.ac, p.am, p.ac, room, width, later, p.channel_b, out, apart
+                    rows, own.vectors, depth, a + m*p.am + c*p.ac, p.am, p.ac, room, width, later, p.channel_b, out, apart,
+                    False,
                 )
             if p.scattered:
                 scatter_rows(y, made, p, s, width, m, rows, &runs[0], number, c == 0)
@@ -240,7 +241,7 @@ cdef void pointwise_pairs(real* dw, real* room, const real* a, const real* b, co
             while m < own.end:
                 rows = min(most, own.end - m)
                 product(
-                    rows, own.vectors, depth, a + n*p.image_y + m*p.am + c, p.am, 1, room, width, room, 0, made, width
+                    rows, own.vectors, depth, a + n*p.image_y + m*p.am + c, p.am, 1, room, width, room, 0, made, width, False
                 )
                 add_rows(dw + m*p.columns, p.columns, made, width, rows, &run, 1, n == 0 and c == 0)
                 m += rows

@@ -48,18 +48,18 @@ cdef inline void transpose(real* out, Py_ssize_t along, const real* x, Py_ssize_
         transpose_f64(out, along, x, xalong)
 
 
-cdef inline void product(Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t channels, const real* a, Py_ssize_t am, Py_ssize_t ac, const real* b, Py_ssize_t bc, const real* later, Py_ssize_t step, real* y, Py_ssize_t ym) noexcept nogil:
+cdef inline void product(Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t channels, const real* a, Py_ssize_t am, Py_ssize_t ac, const real* b, Py_ssize_t bc, const real* later, Py_ssize_t step, real* y, Py_ssize_t ym, bint begun) noexcept nogil:
     if real is float:
-        choose_product_f32(rows, vectors)(channels, a, am, ac, b, bc, later, step, y, ym)
+        choose_product_f32(rows, vectors)(channels, a, am, ac, b, bc, later, step, y, ym, begun)
     else:
-        choose_product_f64(rows, vectors)(channels, a, am, ac, b, bc, later, step, y, ym)
+        choose_product_f64(rows, vectors)(channels, a, am, ac, b, bc, later, step, y, ym, begun)
 
 
-cdef inline void laying(Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t channels, const real* a, Py_ssize_t am, Py_ssize_t ac, const real* b, Py_ssize_t bc, real* laid, const real* later, Py_ssize_t step, real* y, Py_ssize_t ym) noexcept nogil:
+cdef inline void laying(Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t channels, const real* a, Py_ssize_t am, Py_ssize_t ac, const real* b, Py_ssize_t bc, real* laid, const real* later, Py_ssize_t step, real* y, Py_ssize_t ym, bint begun) noexcept nogil:
     if real is float:
-        choose_laying_f32(rows, vectors)(channels, a, am, ac, b, bc, laid, later, step, y, ym)
+        choose_laying_f32(rows, vectors)(channels, a, am, ac, b, bc, laid, later, step, y, ym, begun)
     else:
-        choose_laying_f64(rows, vectors)(channels, a, am, ac, b, bc, laid, later, step, y, ym)
+        choose_laying_f64(rows, vectors)(channels, a, am, ac, b, bc, laid, later, step, y, ym, begun)
 
 
 cdef inline void clear(real* out, Py_ssize_t count) noexcept nogil:
@@ -216,7 +216,7 @@ cdef void multiply(real* made, Py_ssize_t made_slab, const real* v, const real* 
                 later = u + (s.into*row + b*lanes if b < vectors else 0)
                 product(
                     end - t, j, s.into, v + p*s.slab + t*width, width, 1, u + k*lanes, row, later, row if b < vectors else 0,
-                    made + p*made_slab + t*row + k*lanes, row,
+                    made + p*made_slab + t*row + k*lanes, row, False,
                 )
                 t = end
             k += j
@@ -501,9 +501,9 @@ cdef void pairs_job(real* d, const real* dy, const real* x, const MinimalPairs* 
             for n in range(s.blocks):
                 i, tiles = starts[n], starts[n + 1] - starts[n]
                 if n == 0 and not s.add:
-                    product(m, j, tiles, dy + i*rest + k, 1, rest, x + i*width + c*lanes, width, later, line, sums, width)
+                    product(m, j, tiles, dy + i*rest + k, 1, rest, x + i*width + c*lanes, width, later, line, sums, width, False)
                     continue
-                product(m, j, tiles, dy + i*rest + k, 1, rest, x + i*width + c*lanes, width, later, line, made, j*lanes)
+                product(m, j, tiles, dy + i*rest + k, 1, rest, x + i*width + c*lanes, width, later, line, made, j*lanes, False)
                 for b in range(m):
                     for i in range(j*lanes):
                         sums[b*width + i] += made[b*j*lanes + i]

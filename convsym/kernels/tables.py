@@ -1,8 +1,8 @@
 """The tables that the tile drivers take: numbers first, then where each table starts, then the tables.
 
-The drivers are in `_sweeps.pxi`, `_strips.pxi`, `_depthwise.pxi`, `_pointwise.pxi` and `_windows.pxi`; they read
-numbers and tables by their places in `FILL`, `TURN`, `SETTLE`, `INTERLEAVE`, `SWEEP`, `STRIPS`, `DOT`, `DEPTHWISE`,
-`POINTWISE` and `WINDOWS`.
+The drivers are in `_sweeps.pxi`, `_strips.pxi`, `_depthwise.pxi`, `_pointwise.pxi`, `_panels.pxi` and `_windows.pxi`;
+they read numbers and tables by their places in `FILL`, `TURN`, `SETTLE`, `INTERLEAVE`, `SWEEP`, `STRIPS`, `DOT`,
+`DEPTHWISE`, `POINTWISE`, `PANELS` and `WINDOWS`.
 """
 
 from collections.abc import Mapping
@@ -61,6 +61,15 @@ POINTWISE = (
     ),
     ("tile_rows", "where", "row_place"),
 )
+PANELS = (
+    (
+        *("groups", "rows", "parts", "spans", "channels", "taps", "inner", "depth"),
+        *("vectors", "blocks", "columns", "positions", "lines", "line", "step"),
+        *("am", "ac", "group_a", "group_b", "image_b", "channel_b", "group_y", "image_y", "ym", "made_step"),
+        *("samples", "packed", "panel", "room"),
+    ),
+    ("tile_rows", "aoff", "source", "lead", "count", "element", "place"),
+)
 DEPTHWISE = (
     (
         *("groups", "blocks", "strips", "read", "made", "source_image", "source_group", "source_channel"),
@@ -105,6 +114,7 @@ _LAYOUTS = {
     **{"fill": FILL, "turn": TURN, "settle": SETTLE, "interleave": INTERLEAVE, "sweep": SWEEP},
     **{"strips": STRIPS, "dot": DOT},
     **{"depthwise": DEPTHWISE, "depthwise_dw": DEPTHWISE, "pointwise": POINTWISE, "pointwise_dw": POINTWISE},
+    **{"panels": PANELS, "panels_dw": PANELS},
     **{"windows": WINDOWS, "windows_back": WINDOWS},
 }
 

@@ -9,15 +9,18 @@ from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil, prod
 
+import numpy as np
+
 from convsym import kernels
 from convsym.geometry import Geometry
-from convsym.minimal import filters
+from convsym.minimal import filters, gradients
 from convsym.minimal.strips import strips_of
 
 # Units for a vector at one point: transformed input, result, weights; weights read from beyond the second cache, where
 # fewer tiles than that share them; for dw the sums of a point, which are written, read and transformed. Tiles along one
-# axis are transformed once, not twice.
-INPUT, RESULT, WEIGHT, READ, SUMS = 24, 36, 32, 36, 20
+# axis are transformed once, not twice. Where the sums are more than the second cache holds, each block of tiles reads
+# and writes them (float32, AVX2, November 2026).
+INPUT, RESULT, WEIGHT, READ, SUMS, FAR = 24, 36, 32, 36, 20, 80
 # The same for weights and reading them where all tiles are one block, so that transformed weights stay in the cache;
 # and where the weights themselves are more than the second cache holds.
 ALONE, CACHED = ((17, 17), (32, 24)), 2**19
@@ -32,7 +35,7 @@ PAYS = {2: 1.15, 4: 1.15, 6: 1.38}
 MANY, ALONE_COUNTS = 64, 0.5
 
 # Positions of the result that the direct sum takes as long for as for fewer: it reads the weights, or writes them.
-FEW = {"y": 65, "dx": 110, "dw": 130}
+FEW = {"y": 65, "dx": 110, "dw": 70}
 # Units for an element and for a row of the classes of a dilation, copied there and back; for an element of planes,
 # which are copied as they are, and of weights whose axes are exchanged.
 COPY, ROW, PLANE, MOVED = 6, 60, 3, 6
@@ -100,7 +103,10 @@ def gain(
     if result == "dw":
         pairs = out * ceil(into / lanes)
         transforms = tiles * (ceil(into / lanes) + vectors) * data
-        return direct / (strips.points * (transforms + copied + pairs * (tiles + SUMS)))
+        size = strips.points * lanes * np.dtype(char).itemsize
+        blocks = ceil(size * tiles * (ceil(into / lanes) + vectors) / gradients.BEYOND)
+        sums = SUMS if size * pairs <= gradients.BLOCK else FAR * blocks
+        return direct / (strips.points * (transforms + copied + pairs * (tiles + sums)))
     alone = ALONE[prod(geometry.channels) * prod(geometry.kernel) > CACHED]
     weights, read = (0, READ) if kept else alone if tiles <= filters.ALONE else (WEIGHT, READ)
     transforms = tiles * (ceil(into / lanes) * data + vectors * made)

@@ -14,13 +14,15 @@ cdef extern from *:
     void convsym_prefetch_result(void* place) noexcept nogil
 
 
-ctypedef void (*product_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*product_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -46,11 +48,14 @@ cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0
 
 
-cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -82,12 +87,16 @@ cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0
 
 
-cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -125,13 +134,18 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0
 
 
-cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -175,7 +189,7 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0
 
 
-cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -183,6 +197,12 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -232,7 +252,7 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 4*ym))[0] = c4_0
 
 
-cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -241,6 +261,13 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -296,10 +323,12 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 5*ym))[0] = c5_0
 
 
-cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -325,11 +354,14 @@ cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
 
 
-cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -361,12 +393,16 @@ cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
 
 
-cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -404,13 +440,18 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
 
 
-cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -454,10 +495,12 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
 
 
-cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -483,11 +526,14 @@ cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
 
 
-cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -519,10 +565,12 @@ cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
 
 
-cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
@@ -548,11 +596,14 @@ cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
 
 
-cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
@@ -622,13 +673,15 @@ cdef product_kernel_f32 choose_product_f32(Py_ssize_t rows, Py_ssize_t vectors) 
     return NULL
 
 
-ctypedef void (*laying_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*laying_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -679,11 +732,14 @@ cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0
 
 
-cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -740,12 +796,16 @@ cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0
 
 
-cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -808,13 +868,18 @@ cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0
 
 
-cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -883,7 +948,7 @@ cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0
 
 
-cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -891,6 +956,12 @@ cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -965,7 +1036,7 @@ cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 4*ym))[0] = c4_0
 
 
-cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -974,6 +1045,13 @@ cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1054,10 +1132,12 @@ cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 5*ym))[0] = c5_0
 
 
-cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1108,11 +1188,14 @@ cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
 
 
-cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1169,12 +1252,16 @@ cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
 
 
-cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1237,13 +1324,18 @@ cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
 
 
-cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1312,10 +1404,12 @@ cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
 
 
-cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1366,11 +1460,14 @@ cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
 
 
-cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1427,10 +1524,12 @@ cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
 
 
-cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1481,11 +1580,14 @@ cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
 
 
-cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1580,13 +1682,15 @@ cdef laying_kernel_f32 choose_laying_f32(Py_ssize_t rows, Py_ssize_t vectors) no
     return NULL
 
 
-ctypedef void (*product_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*product_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -1612,11 +1716,14 @@ cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0
 
 
-cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -1648,12 +1755,16 @@ cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0
 
 
-cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -1691,13 +1802,18 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0
 
 
-cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -1741,7 +1857,7 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0
 
 
-cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -1749,6 +1865,12 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -1798,7 +1920,7 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 4*ym))[0] = c4_0
 
 
-cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -1807,6 +1929,13 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -1862,10 +1991,12 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 5*ym))[0] = c5_0
 
 
-cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -1891,11 +2022,14 @@ cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
 
 
-cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -1927,12 +2061,16 @@ cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
 
 
-cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -1970,13 +2108,18 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
 
 
-cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -2020,10 +2163,12 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
 
 
-cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -2049,11 +2194,14 @@ cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
 
 
-cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -2085,10 +2233,12 @@ cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
 
 
-cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
@@ -2114,11 +2264,14 @@ cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
 
 
-cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
@@ -2188,13 +2341,15 @@ cdef product_kernel_f64 choose_product_f64(Py_ssize_t rows, Py_ssize_t vectors) 
     return NULL
 
 
-ctypedef void (*laying_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*laying_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2245,11 +2400,14 @@ cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0
 
 
-cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2306,12 +2464,16 @@ cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0
 
 
-cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2374,13 +2536,18 @@ cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0
 
 
-cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2449,7 +2616,7 @@ cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0
 
 
-cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -2457,6 +2624,12 @@ cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2531,7 +2704,7 @@ cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 4*ym))[0] = c4_0
 
 
-cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -2540,6 +2713,13 @@ cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2620,10 +2800,12 @@ cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 5*ym))[0] = c5_0
 
 
-cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2674,11 +2856,14 @@ cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
 
 
-cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2735,12 +2920,16 @@ cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
 
 
-cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2803,13 +2992,18 @@ cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
 
 
-cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2878,10 +3072,12 @@ cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
 
 
-cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2932,11 +3128,14 @@ cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
 
 
-cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -2993,10 +3192,12 @@ cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
 
 
-cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -3047,11 +3248,14 @@ cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
 
 
-cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))

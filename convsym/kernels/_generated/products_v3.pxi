@@ -14,13 +14,15 @@ cdef extern from *:
     void convsym_prefetch_result(void* place) noexcept nogil
 
 
-ctypedef void (*product_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*product_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -46,11 +48,14 @@ cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0
 
 
-cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -82,12 +87,16 @@ cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0
 
 
-cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -125,13 +134,18 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0
 
 
-cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -175,7 +189,7 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0
 
 
-cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -183,6 +197,12 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -232,7 +252,7 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 4*ym))[0] = c4_0
 
 
-cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -241,6 +261,13 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -296,7 +323,7 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 5*ym))[0] = c5_0
 
 
-cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -306,6 +333,14 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -367,7 +402,7 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 6*ym))[0] = c6_0
 
 
-cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -378,6 +413,15 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]
+        c7_0 = (<lanes_f32*>(y + 7*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -445,10 +489,12 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 7*ym))[0] = c7_0
 
 
-cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -474,11 +520,14 @@ cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
 
 
-cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -510,12 +559,16 @@ cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
 
 
-cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -553,13 +606,18 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
 
 
-cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -603,7 +661,7 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
 
 
-cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -611,6 +669,12 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -660,7 +724,7 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1
 
 
-cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -669,6 +733,13 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -724,10 +795,12 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1
 
 
-cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -753,11 +826,14 @@ cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
 
 
-cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -789,12 +865,16 @@ cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
 
 
-cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -832,13 +912,18 @@ cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
 
 
-cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -882,10 +967,12 @@ cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
 
 
-cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
@@ -911,11 +998,14 @@ cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
 
 
-cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f32*>b)[0]; x1 = (<const lanes_f32*>b)[1]; x2 = (<const lanes_f32*>b)[2]; x3 = (<const lanes_f32*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
@@ -999,13 +1089,15 @@ cdef product_kernel_f32 choose_product_f32(Py_ssize_t rows, Py_ssize_t vectors) 
     return NULL
 
 
-ctypedef void (*laying_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*laying_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1056,11 +1148,14 @@ cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0
 
 
-cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1117,12 +1212,16 @@ cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0
 
 
-cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1185,13 +1284,18 @@ cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0
 
 
-cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1260,7 +1364,7 @@ cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0
 
 
-cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -1268,6 +1372,12 @@ cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1342,7 +1452,7 @@ cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 4*ym))[0] = c4_0
 
 
-cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -1351,6 +1461,13 @@ cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1431,7 +1548,7 @@ cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 5*ym))[0] = c5_0
 
 
-cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -1441,6 +1558,14 @@ cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1527,7 +1652,7 @@ cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 6*ym))[0] = c6_0
 
 
-cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -1538,6 +1663,15 @@ cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]
+        c7_0 = (<lanes_f32*>(y + 7*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1630,10 +1764,12 @@ cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 7*ym))[0] = c7_0
 
 
-cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1684,11 +1820,14 @@ cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
 
 
-cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1745,12 +1884,16 @@ cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
 
 
-cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1813,13 +1956,18 @@ cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
 
 
-cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1888,7 +2036,7 @@ cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
 
 
-cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -1896,6 +2044,12 @@ cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -1970,7 +2124,7 @@ cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1
 
 
-cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -1979,6 +2133,13 @@ cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2059,10 +2220,12 @@ cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1
 
 
-cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2113,11 +2276,14 @@ cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
 
 
-cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2174,12 +2340,16 @@ cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
 
 
-cdef void laying_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2242,13 +2412,18 @@ cdef void laying_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
 
 
-cdef void laying_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2317,10 +2492,12 @@ cdef void laying_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
 
 
-cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2371,11 +2548,14 @@ cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
 
 
-cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2484,13 +2664,15 @@ cdef laying_kernel_f32 choose_laying_f32(Py_ssize_t rows, Py_ssize_t vectors) no
     return NULL
 
 
-ctypedef void (*product_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*product_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -2516,11 +2698,14 @@ cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0
 
 
-cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -2552,12 +2737,16 @@ cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0
 
 
-cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -2595,13 +2784,18 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0
 
 
-cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -2645,7 +2839,7 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0
 
 
-cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -2653,6 +2847,12 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -2702,7 +2902,7 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 4*ym))[0] = c4_0
 
 
-cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -2711,6 +2911,13 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -2766,7 +2973,7 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 5*ym))[0] = c5_0
 
 
-cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -2776,6 +2983,14 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -2837,7 +3052,7 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 6*ym))[0] = c6_0
 
 
-cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -2848,6 +3063,15 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]
+        c7_0 = (<lanes_f64*>(y + 7*ym))[0]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]
         c0_0 = c0_0 + a[0*am]*x0
@@ -2915,10 +3139,12 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 7*ym))[0] = c7_0
 
 
-cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -2944,11 +3170,14 @@ cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
 
 
-cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -2980,12 +3209,16 @@ cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
 
 
-cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -3023,13 +3256,18 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
 
 
-cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -3073,7 +3311,7 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
 
 
-cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -3081,6 +3319,12 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -3130,7 +3374,7 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1
 
 
-cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -3139,6 +3383,13 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1
@@ -3194,10 +3445,12 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1
 
 
-cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -3223,11 +3476,14 @@ cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
 
 
-cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -3259,12 +3515,16 @@ cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
 
 
-cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -3302,13 +3562,18 @@ cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
 
 
-cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2
@@ -3352,10 +3617,12 @@ cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
 
 
-cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
@@ -3381,11 +3648,14 @@ cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
 
 
-cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         x0 = (<const lanes_f64*>b)[0]; x1 = (<const lanes_f64*>b)[1]; x2 = (<const lanes_f64*>b)[2]; x3 = (<const lanes_f64*>b)[3]
         c0_0 = c0_0 + a[0*am]*x0; c0_1 = c0_1 + a[0*am]*x1; c0_2 = c0_2 + a[0*am]*x2; c0_3 = c0_3 + a[0*am]*x3
@@ -3469,13 +3739,15 @@ cdef product_kernel_f64 choose_product_f64(Py_ssize_t rows, Py_ssize_t vectors) 
     return NULL
 
 
-ctypedef void (*laying_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*laying_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -3526,11 +3798,14 @@ cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0
 
 
-cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -3587,12 +3862,16 @@ cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0
 
 
-cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -3655,13 +3934,18 @@ cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0
 
 
-cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -3730,7 +4014,7 @@ cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0
 
 
-cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -3738,6 +4022,12 @@ cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -3812,7 +4102,7 @@ cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 4*ym))[0] = c4_0
 
 
-cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -3821,6 +4111,13 @@ cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -3901,7 +4198,7 @@ cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 5*ym))[0] = c5_0
 
 
-cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -3911,6 +4208,14 @@ cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -3997,7 +4302,7 @@ cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 6*ym))[0] = c6_0
 
 
-cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -4008,6 +4313,15 @@ cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]
+        c7_0 = (<lanes_f64*>(y + 7*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4100,10 +4414,12 @@ cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 7*ym))[0] = c7_0
 
 
-cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4154,11 +4470,14 @@ cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
 
 
-cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4215,12 +4534,16 @@ cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
 
 
-cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4283,13 +4606,18 @@ cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
 
 
-cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4358,7 +4686,7 @@ cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
 
 
-cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -4366,6 +4694,12 @@ cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4440,7 +4774,7 @@ cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1
 
 
-cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -4449,6 +4783,13 @@ cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4529,10 +4870,12 @@ cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1
 
 
-cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4583,11 +4926,14 @@ cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
 
 
-cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4644,12 +4990,16 @@ cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
 
 
-cdef void laying_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4712,13 +5062,18 @@ cdef void laying_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
 
 
-cdef void laying_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4787,10 +5142,12 @@ cdef void laying_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
 
 
-cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -4841,11 +5198,14 @@ cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
 
 
-cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))

@@ -14,13 +14,15 @@ cdef extern from *:
     void convsym_prefetch_result(void* place) noexcept nogil
 
 
-ctypedef void (*product_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*product_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -56,11 +58,14 @@ cdef void product_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0
 
 
-cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -102,12 +107,16 @@ cdef void product_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0
 
 
-cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -155,13 +164,18 @@ cdef void product_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0
 
 
-cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -215,7 +229,7 @@ cdef void product_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0
 
 
-cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -223,6 +237,12 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -282,7 +302,7 @@ cdef void product_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 4*ym))[0] = c4_0
 
 
-cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -291,6 +311,13 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -356,7 +383,7 @@ cdef void product_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 5*ym))[0] = c5_0
 
 
-cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -366,6 +393,14 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -437,7 +472,7 @@ cdef void product_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 6*ym))[0] = c6_0
 
 
-cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -448,6 +483,15 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]
+        c7_0 = (<lanes_f32*>(y + 7*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -525,10 +569,12 @@ cdef void product_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 7*ym))[0] = c7_0
 
 
-cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -564,11 +610,14 @@ cdef void product_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
 
 
-cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -610,12 +659,16 @@ cdef void product_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
 
 
-cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -663,13 +716,18 @@ cdef void product_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
 
 
-cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -723,7 +781,7 @@ cdef void product_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
 
 
-cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -731,6 +789,12 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -790,7 +854,7 @@ cdef void product_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1
 
 
-cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -799,6 +863,13 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -864,7 +935,7 @@ cdef void product_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1
 
 
-cdef void product_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -874,6 +945,14 @@ cdef void product_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]; c6_1 = (<lanes_f32*>(y + 6*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -945,7 +1024,7 @@ cdef void product_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 6*ym))[0] = c6_0; (<lanes_f32*>(y + 6*ym))[1] = c6_1
 
 
-cdef void product_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -956,6 +1035,15 @@ cdef void product_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]; c6_1 = (<lanes_f32*>(y + 6*ym))[1]
+        c7_0 = (<lanes_f32*>(y + 7*ym))[0]; c7_1 = (<lanes_f32*>(y + 7*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1033,10 +1121,12 @@ cdef void product_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 7*ym))[0] = c7_0; (<lanes_f32*>(y + 7*ym))[1] = c7_1
 
 
-cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1072,11 +1162,14 @@ cdef void product_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
 
 
-cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1118,12 +1211,16 @@ cdef void product_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
 
 
-cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1171,13 +1268,18 @@ cdef void product_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
 
 
-cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1231,7 +1333,7 @@ cdef void product_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
 
 
-cdef void product_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
@@ -1239,6 +1341,12 @@ cdef void product_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1298,7 +1406,7 @@ cdef void product_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2
 
 
-cdef void product_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
@@ -1307,6 +1415,13 @@ cdef void product_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]; c5_2 = (<lanes_f32*>(y + 5*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1372,7 +1487,7 @@ cdef void product_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1; (<lanes_f32*>(y + 5*ym))[2] = c5_2
 
 
-cdef void product_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
@@ -1382,6 +1497,14 @@ cdef void product_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]; c5_2 = (<lanes_f32*>(y + 5*ym))[2]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]; c6_1 = (<lanes_f32*>(y + 6*ym))[1]; c6_2 = (<lanes_f32*>(y + 6*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1453,7 +1576,7 @@ cdef void product_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 6*ym))[0] = c6_0; (<lanes_f32*>(y + 6*ym))[1] = c6_1; (<lanes_f32*>(y + 6*ym))[2] = c6_2
 
 
-cdef void product_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
@@ -1464,6 +1587,15 @@ cdef void product_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32, c7_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]; c5_2 = (<lanes_f32*>(y + 5*ym))[2]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]; c6_1 = (<lanes_f32*>(y + 6*ym))[1]; c6_2 = (<lanes_f32*>(y + 6*ym))[2]
+        c7_0 = (<lanes_f32*>(y + 7*ym))[0]; c7_1 = (<lanes_f32*>(y + 7*ym))[1]; c7_2 = (<lanes_f32*>(y + 7*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1541,10 +1673,12 @@ cdef void product_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 7*ym))[0] = c7_0; (<lanes_f32*>(y + 7*ym))[1] = c7_1; (<lanes_f32*>(y + 7*ym))[2] = c7_2
 
 
-cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1580,11 +1714,14 @@ cdef void product_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
 
 
-cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1626,12 +1763,16 @@ cdef void product_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
 
 
-cdef void product_f32_3x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_3x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]; c2_3 = (<lanes_f32*>(y + 2*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1679,13 +1820,18 @@ cdef void product_f32_3x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2; (<lanes_f32*>(y + 2*ym))[3] = c2_3
 
 
-cdef void product_f32_4x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_4x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]; c2_3 = (<lanes_f32*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]; c3_3 = (<lanes_f32*>(y + 3*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1739,7 +1885,7 @@ cdef void product_f32_4x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2; (<lanes_f32*>(y + 3*ym))[3] = c3_3
 
 
-cdef void product_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
@@ -1747,6 +1893,12 @@ cdef void product_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]; c2_3 = (<lanes_f32*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]; c3_3 = (<lanes_f32*>(y + 3*ym))[3]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]; c4_3 = (<lanes_f32*>(y + 4*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1806,7 +1958,7 @@ cdef void product_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2; (<lanes_f32*>(y + 4*ym))[3] = c4_3
 
 
-cdef void product_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
@@ -1815,6 +1967,13 @@ cdef void product_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32, c5_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]; c2_3 = (<lanes_f32*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]; c3_3 = (<lanes_f32*>(y + 3*ym))[3]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]; c4_3 = (<lanes_f32*>(y + 4*ym))[3]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]; c5_2 = (<lanes_f32*>(y + 5*ym))[2]; c5_3 = (<lanes_f32*>(y + 5*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -1952,13 +2111,15 @@ cdef product_kernel_f32 choose_product_f32(Py_ssize_t rows, Py_ssize_t vectors) 
     return NULL
 
 
-ctypedef void (*laying_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*laying_kernel_f32)(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2009,11 +2170,14 @@ cdef void laying_f32_1x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0
 
 
-cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2070,12 +2234,16 @@ cdef void laying_f32_2x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0
 
 
-cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2138,13 +2306,18 @@ cdef void laying_f32_3x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0
 
 
-cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2213,7 +2386,7 @@ cdef void laying_f32_4x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0
 
 
-cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -2221,6 +2394,12 @@ cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c2_0 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2295,7 +2474,7 @@ cdef void laying_f32_5x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 4*ym))[0] = c4_0
 
 
-cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -2304,6 +2483,13 @@ cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c3_0 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2384,7 +2570,7 @@ cdef void laying_f32_6x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 5*ym))[0] = c5_0
 
 
-cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -2394,6 +2580,14 @@ cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c4_0 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2480,7 +2674,7 @@ cdef void laying_f32_7x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 6*ym))[0] = c6_0
 
 
-cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0
     cdef lanes_f32 c0_0 = zero_f32
@@ -2491,6 +2685,15 @@ cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c5_0 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]
+        c7_0 = (<lanes_f32*>(y + 7*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2583,10 +2786,12 @@ cdef void laying_f32_8x1(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 7*ym))[0] = c7_0
 
 
-cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2637,11 +2842,14 @@ cdef void laying_f32_1x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1
 
 
-cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2698,12 +2906,16 @@ cdef void laying_f32_2x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1
 
 
-cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2766,13 +2978,18 @@ cdef void laying_f32_3x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1
 
 
-cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2841,7 +3058,7 @@ cdef void laying_f32_4x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1
 
 
-cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -2849,6 +3066,12 @@ cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -2923,7 +3146,7 @@ cdef void laying_f32_5x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1
 
 
-cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -2932,6 +3155,13 @@ cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3012,7 +3242,7 @@ cdef void laying_f32_6x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1
 
 
-cdef void laying_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -3022,6 +3252,14 @@ cdef void laying_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]; c6_1 = (<lanes_f32*>(y + 6*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3108,7 +3346,7 @@ cdef void laying_f32_7x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 6*ym))[0] = c6_0; (<lanes_f32*>(y + 6*ym))[1] = c6_1
 
 
-cdef void laying_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32
@@ -3119,6 +3357,15 @@ cdef void laying_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]; c6_1 = (<lanes_f32*>(y + 6*ym))[1]
+        c7_0 = (<lanes_f32*>(y + 7*ym))[0]; c7_1 = (<lanes_f32*>(y + 7*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3211,10 +3458,12 @@ cdef void laying_f32_8x2(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 7*ym))[0] = c7_0; (<lanes_f32*>(y + 7*ym))[1] = c7_1
 
 
-cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3265,11 +3514,14 @@ cdef void laying_f32_1x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2
 
 
-cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3326,12 +3578,16 @@ cdef void laying_f32_2x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2
 
 
-cdef void laying_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3394,13 +3650,18 @@ cdef void laying_f32_3x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2
 
 
-cdef void laying_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3469,7 +3730,7 @@ cdef void laying_f32_4x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2
 
 
-cdef void laying_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
@@ -3477,6 +3738,12 @@ cdef void laying_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3551,7 +3818,7 @@ cdef void laying_f32_5x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2
 
 
-cdef void laying_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
@@ -3560,6 +3827,13 @@ cdef void laying_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]; c5_2 = (<lanes_f32*>(y + 5*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3640,7 +3914,7 @@ cdef void laying_f32_6x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 5*ym))[0] = c5_0; (<lanes_f32*>(y + 5*ym))[1] = c5_1; (<lanes_f32*>(y + 5*ym))[2] = c5_2
 
 
-cdef void laying_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
@@ -3650,6 +3924,14 @@ cdef void laying_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]; c5_2 = (<lanes_f32*>(y + 5*ym))[2]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]; c6_1 = (<lanes_f32*>(y + 6*ym))[1]; c6_2 = (<lanes_f32*>(y + 6*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3736,7 +4018,7 @@ cdef void laying_f32_7x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 6*ym))[0] = c6_0; (<lanes_f32*>(y + 6*ym))[1] = c6_1; (<lanes_f32*>(y + 6*ym))[2] = c6_2
 
 
-cdef void laying_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32
@@ -3747,6 +4029,15 @@ cdef void laying_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32
     cdef lanes_f32 c6_0 = zero_f32, c6_1 = zero_f32, c6_2 = zero_f32
     cdef lanes_f32 c7_0 = zero_f32, c7_1 = zero_f32, c7_2 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]; c5_2 = (<lanes_f32*>(y + 5*ym))[2]
+        c6_0 = (<lanes_f32*>(y + 6*ym))[0]; c6_1 = (<lanes_f32*>(y + 6*ym))[1]; c6_2 = (<lanes_f32*>(y + 6*ym))[2]
+        c7_0 = (<lanes_f32*>(y + 7*ym))[0]; c7_1 = (<lanes_f32*>(y + 7*ym))[1]; c7_2 = (<lanes_f32*>(y + 7*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3839,10 +4130,12 @@ cdef void laying_f32_8x3(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 7*ym))[0] = c7_0; (<lanes_f32*>(y + 7*ym))[1] = c7_1; (<lanes_f32*>(y + 7*ym))[2] = c7_2
 
 
-cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3893,11 +4186,14 @@ cdef void laying_f32_1x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 0*ym))[0] = c0_0; (<lanes_f32*>(y + 0*ym))[1] = c0_1; (<lanes_f32*>(y + 0*ym))[2] = c0_2; (<lanes_f32*>(y + 0*ym))[3] = c0_3
 
 
-cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -3954,12 +4250,16 @@ cdef void laying_f32_2x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 1*ym))[0] = c1_0; (<lanes_f32*>(y + 1*ym))[1] = c1_1; (<lanes_f32*>(y + 1*ym))[2] = c1_2; (<lanes_f32*>(y + 1*ym))[3] = c1_3
 
 
-cdef void laying_f32_3x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_3x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]; c2_3 = (<lanes_f32*>(y + 2*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -4022,13 +4322,18 @@ cdef void laying_f32_3x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 2*ym))[0] = c2_0; (<lanes_f32*>(y + 2*ym))[1] = c2_1; (<lanes_f32*>(y + 2*ym))[2] = c2_2; (<lanes_f32*>(y + 2*ym))[3] = c2_3
 
 
-cdef void laying_f32_4x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_4x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
     cdef lanes_f32 c1_0 = zero_f32, c1_1 = zero_f32, c1_2 = zero_f32, c1_3 = zero_f32
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]; c2_3 = (<lanes_f32*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]; c3_3 = (<lanes_f32*>(y + 3*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -4097,7 +4402,7 @@ cdef void laying_f32_4x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 3*ym))[0] = c3_0; (<lanes_f32*>(y + 3*ym))[1] = c3_1; (<lanes_f32*>(y + 3*ym))[2] = c3_2; (<lanes_f32*>(y + 3*ym))[3] = c3_3
 
 
-cdef void laying_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
@@ -4105,6 +4410,12 @@ cdef void laying_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c2_0 = zero_f32, c2_1 = zero_f32, c2_2 = zero_f32, c2_3 = zero_f32
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]; c2_3 = (<lanes_f32*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]; c3_3 = (<lanes_f32*>(y + 3*ym))[3]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]; c4_3 = (<lanes_f32*>(y + 4*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -4179,7 +4490,7 @@ cdef void laying_f32_5x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     (<lanes_f32*>(y + 4*ym))[0] = c4_0; (<lanes_f32*>(y + 4*ym))[1] = c4_1; (<lanes_f32*>(y + 4*ym))[2] = c4_2; (<lanes_f32*>(y + 4*ym))[3] = c4_3
 
 
-cdef void laying_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_ssize_t ac, const float* b, Py_ssize_t bc, float* laid, const float* later, Py_ssize_t step, float* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f32 x0, x1, x2, x3
     cdef lanes_f32 c0_0 = zero_f32, c0_1 = zero_f32, c0_2 = zero_f32, c0_3 = zero_f32
@@ -4188,6 +4499,13 @@ cdef void laying_f32_6x4(Py_ssize_t channels, const float* a, Py_ssize_t am, Py_
     cdef lanes_f32 c3_0 = zero_f32, c3_1 = zero_f32, c3_2 = zero_f32, c3_3 = zero_f32
     cdef lanes_f32 c4_0 = zero_f32, c4_1 = zero_f32, c4_2 = zero_f32, c4_3 = zero_f32
     cdef lanes_f32 c5_0 = zero_f32, c5_1 = zero_f32, c5_2 = zero_f32, c5_3 = zero_f32
+    if begun:
+        c0_0 = (<lanes_f32*>(y + 0*ym))[0]; c0_1 = (<lanes_f32*>(y + 0*ym))[1]; c0_2 = (<lanes_f32*>(y + 0*ym))[2]; c0_3 = (<lanes_f32*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f32*>(y + 1*ym))[0]; c1_1 = (<lanes_f32*>(y + 1*ym))[1]; c1_2 = (<lanes_f32*>(y + 1*ym))[2]; c1_3 = (<lanes_f32*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f32*>(y + 2*ym))[0]; c2_1 = (<lanes_f32*>(y + 2*ym))[1]; c2_2 = (<lanes_f32*>(y + 2*ym))[2]; c2_3 = (<lanes_f32*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f32*>(y + 3*ym))[0]; c3_1 = (<lanes_f32*>(y + 3*ym))[1]; c3_2 = (<lanes_f32*>(y + 3*ym))[2]; c3_3 = (<lanes_f32*>(y + 3*ym))[3]
+        c4_0 = (<lanes_f32*>(y + 4*ym))[0]; c4_1 = (<lanes_f32*>(y + 4*ym))[1]; c4_2 = (<lanes_f32*>(y + 4*ym))[2]; c4_3 = (<lanes_f32*>(y + 4*ym))[3]
+        c5_0 = (<lanes_f32*>(y + 5*ym))[0]; c5_1 = (<lanes_f32*>(y + 5*ym))[1]; c5_2 = (<lanes_f32*>(y + 5*ym))[2]; c5_3 = (<lanes_f32*>(y + 5*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f32)//sizeof(float)))
@@ -4340,13 +4658,15 @@ cdef laying_kernel_f32 choose_laying_f32(Py_ssize_t rows, Py_ssize_t vectors) no
     return NULL
 
 
-ctypedef void (*product_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*product_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4382,11 +4702,14 @@ cdef void product_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0
 
 
-cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4428,12 +4751,16 @@ cdef void product_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0
 
 
-cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4481,13 +4808,18 @@ cdef void product_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0
 
 
-cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4541,7 +4873,7 @@ cdef void product_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0
 
 
-cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -4549,6 +4881,12 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4608,7 +4946,7 @@ cdef void product_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 4*ym))[0] = c4_0
 
 
-cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -4617,6 +4955,13 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4682,7 +5027,7 @@ cdef void product_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 5*ym))[0] = c5_0
 
 
-cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -4692,6 +5037,14 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4763,7 +5116,7 @@ cdef void product_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 6*ym))[0] = c6_0
 
 
-cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -4774,6 +5127,15 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]
+        c7_0 = (<lanes_f64*>(y + 7*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4851,10 +5213,12 @@ cdef void product_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 7*ym))[0] = c7_0
 
 
-cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4890,11 +5254,14 @@ cdef void product_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
 
 
-cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4936,12 +5303,16 @@ cdef void product_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
 
 
-cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -4989,13 +5360,18 @@ cdef void product_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
 
 
-cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5049,7 +5425,7 @@ cdef void product_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
 
 
-cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -5057,6 +5433,12 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5116,7 +5498,7 @@ cdef void product_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1
 
 
-cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -5125,6 +5507,13 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5190,7 +5579,7 @@ cdef void product_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1
 
 
-cdef void product_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -5200,6 +5589,14 @@ cdef void product_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]; c6_1 = (<lanes_f64*>(y + 6*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5271,7 +5668,7 @@ cdef void product_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 6*ym))[0] = c6_0; (<lanes_f64*>(y + 6*ym))[1] = c6_1
 
 
-cdef void product_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -5282,6 +5679,15 @@ cdef void product_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]; c6_1 = (<lanes_f64*>(y + 6*ym))[1]
+        c7_0 = (<lanes_f64*>(y + 7*ym))[0]; c7_1 = (<lanes_f64*>(y + 7*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5359,10 +5765,12 @@ cdef void product_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 7*ym))[0] = c7_0; (<lanes_f64*>(y + 7*ym))[1] = c7_1
 
 
-cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5398,11 +5806,14 @@ cdef void product_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
 
 
-cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5444,12 +5855,16 @@ cdef void product_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
 
 
-cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5497,13 +5912,18 @@ cdef void product_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
 
 
-cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5557,7 +5977,7 @@ cdef void product_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
 
 
-cdef void product_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
@@ -5565,6 +5985,12 @@ cdef void product_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5624,7 +6050,7 @@ cdef void product_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2
 
 
-cdef void product_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
@@ -5633,6 +6059,13 @@ cdef void product_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]; c5_2 = (<lanes_f64*>(y + 5*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5698,7 +6131,7 @@ cdef void product_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1; (<lanes_f64*>(y + 5*ym))[2] = c5_2
 
 
-cdef void product_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
@@ -5708,6 +6141,14 @@ cdef void product_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]; c5_2 = (<lanes_f64*>(y + 5*ym))[2]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]; c6_1 = (<lanes_f64*>(y + 6*ym))[1]; c6_2 = (<lanes_f64*>(y + 6*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5779,7 +6220,7 @@ cdef void product_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 6*ym))[0] = c6_0; (<lanes_f64*>(y + 6*ym))[1] = c6_1; (<lanes_f64*>(y + 6*ym))[2] = c6_2
 
 
-cdef void product_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
@@ -5790,6 +6231,15 @@ cdef void product_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64, c7_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]; c5_2 = (<lanes_f64*>(y + 5*ym))[2]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]; c6_1 = (<lanes_f64*>(y + 6*ym))[1]; c6_2 = (<lanes_f64*>(y + 6*ym))[2]
+        c7_0 = (<lanes_f64*>(y + 7*ym))[0]; c7_1 = (<lanes_f64*>(y + 7*ym))[1]; c7_2 = (<lanes_f64*>(y + 7*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5867,10 +6317,12 @@ cdef void product_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 7*ym))[0] = c7_0; (<lanes_f64*>(y + 7*ym))[1] = c7_1; (<lanes_f64*>(y + 7*ym))[2] = c7_2
 
 
-cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5906,11 +6358,14 @@ cdef void product_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
 
 
-cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -5952,12 +6407,16 @@ cdef void product_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
 
 
-cdef void product_f64_3x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_3x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]; c2_3 = (<lanes_f64*>(y + 2*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -6005,13 +6464,18 @@ cdef void product_f64_3x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2; (<lanes_f64*>(y + 2*ym))[3] = c2_3
 
 
-cdef void product_f64_4x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_4x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]; c2_3 = (<lanes_f64*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]; c3_3 = (<lanes_f64*>(y + 3*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -6065,7 +6529,7 @@ cdef void product_f64_4x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2; (<lanes_f64*>(y + 3*ym))[3] = c3_3
 
 
-cdef void product_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
@@ -6073,6 +6537,12 @@ cdef void product_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]; c2_3 = (<lanes_f64*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]; c3_3 = (<lanes_f64*>(y + 3*ym))[3]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]; c4_3 = (<lanes_f64*>(y + 4*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -6132,7 +6602,7 @@ cdef void product_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2; (<lanes_f64*>(y + 4*ym))[3] = c4_3
 
 
-cdef void product_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void product_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
@@ -6141,6 +6611,13 @@ cdef void product_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, P
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64, c5_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]; c2_3 = (<lanes_f64*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]; c3_3 = (<lanes_f64*>(y + 3*ym))[3]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]; c4_3 = (<lanes_f64*>(y + 4*ym))[3]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]; c5_2 = (<lanes_f64*>(y + 5*ym))[2]; c5_3 = (<lanes_f64*>(y + 5*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         later += step
@@ -6278,13 +6755,15 @@ cdef product_kernel_f64 choose_product_f64(Py_ssize_t rows, Py_ssize_t vectors) 
     return NULL
 
 
-ctypedef void (*laying_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil
+ctypedef void (*laying_kernel_f64)(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil
 
 
-cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6335,11 +6814,14 @@ cdef void laying_f64_1x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0
 
 
-cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6396,12 +6878,16 @@ cdef void laying_f64_2x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0
 
 
-cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6464,13 +6950,18 @@ cdef void laying_f64_3x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0
 
 
-cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6539,7 +7030,7 @@ cdef void laying_f64_4x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0
 
 
-cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -6547,6 +7038,12 @@ cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c2_0 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6621,7 +7118,7 @@ cdef void laying_f64_5x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 4*ym))[0] = c4_0
 
 
-cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -6630,6 +7127,13 @@ cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c3_0 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6710,7 +7214,7 @@ cdef void laying_f64_6x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 5*ym))[0] = c5_0
 
 
-cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -6720,6 +7224,14 @@ cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c4_0 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6806,7 +7318,7 @@ cdef void laying_f64_7x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 6*ym))[0] = c6_0
 
 
-cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0
     cdef lanes_f64 c0_0 = zero_f64
@@ -6817,6 +7329,15 @@ cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c5_0 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]
+        c7_0 = (<lanes_f64*>(y + 7*ym))[0]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6909,10 +7430,12 @@ cdef void laying_f64_8x1(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 7*ym))[0] = c7_0
 
 
-cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -6963,11 +7486,14 @@ cdef void laying_f64_1x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1
 
 
-cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7024,12 +7550,16 @@ cdef void laying_f64_2x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1
 
 
-cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7092,13 +7622,18 @@ cdef void laying_f64_3x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1
 
 
-cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7167,7 +7702,7 @@ cdef void laying_f64_4x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1
 
 
-cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -7175,6 +7710,12 @@ cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7249,7 +7790,7 @@ cdef void laying_f64_5x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1
 
 
-cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -7258,6 +7799,13 @@ cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7338,7 +7886,7 @@ cdef void laying_f64_6x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1
 
 
-cdef void laying_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -7348,6 +7896,14 @@ cdef void laying_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]; c6_1 = (<lanes_f64*>(y + 6*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7434,7 +7990,7 @@ cdef void laying_f64_7x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 6*ym))[0] = c6_0; (<lanes_f64*>(y + 6*ym))[1] = c6_1
 
 
-cdef void laying_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64
@@ -7445,6 +8001,15 @@ cdef void laying_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]; c6_1 = (<lanes_f64*>(y + 6*ym))[1]
+        c7_0 = (<lanes_f64*>(y + 7*ym))[0]; c7_1 = (<lanes_f64*>(y + 7*ym))[1]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7537,10 +8102,12 @@ cdef void laying_f64_8x2(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 7*ym))[0] = c7_0; (<lanes_f64*>(y + 7*ym))[1] = c7_1
 
 
-cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7591,11 +8158,14 @@ cdef void laying_f64_1x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2
 
 
-cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7652,12 +8222,16 @@ cdef void laying_f64_2x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2
 
 
-cdef void laying_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7720,13 +8294,18 @@ cdef void laying_f64_3x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2
 
 
-cdef void laying_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7795,7 +8374,7 @@ cdef void laying_f64_4x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2
 
 
-cdef void laying_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
@@ -7803,6 +8382,12 @@ cdef void laying_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7877,7 +8462,7 @@ cdef void laying_f64_5x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2
 
 
-cdef void laying_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
@@ -7886,6 +8471,13 @@ cdef void laying_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]; c5_2 = (<lanes_f64*>(y + 5*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -7966,7 +8558,7 @@ cdef void laying_f64_6x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 5*ym))[0] = c5_0; (<lanes_f64*>(y + 5*ym))[1] = c5_1; (<lanes_f64*>(y + 5*ym))[2] = c5_2
 
 
-cdef void laying_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
@@ -7976,6 +8568,14 @@ cdef void laying_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]; c5_2 = (<lanes_f64*>(y + 5*ym))[2]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]; c6_1 = (<lanes_f64*>(y + 6*ym))[1]; c6_2 = (<lanes_f64*>(y + 6*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -8062,7 +8662,7 @@ cdef void laying_f64_7x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 6*ym))[0] = c6_0; (<lanes_f64*>(y + 6*ym))[1] = c6_1; (<lanes_f64*>(y + 6*ym))[2] = c6_2
 
 
-cdef void laying_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64
@@ -8073,6 +8673,15 @@ cdef void laying_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64
     cdef lanes_f64 c6_0 = zero_f64, c6_1 = zero_f64, c6_2 = zero_f64
     cdef lanes_f64 c7_0 = zero_f64, c7_1 = zero_f64, c7_2 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]; c5_2 = (<lanes_f64*>(y + 5*ym))[2]
+        c6_0 = (<lanes_f64*>(y + 6*ym))[0]; c6_1 = (<lanes_f64*>(y + 6*ym))[1]; c6_2 = (<lanes_f64*>(y + 6*ym))[2]
+        c7_0 = (<lanes_f64*>(y + 7*ym))[0]; c7_1 = (<lanes_f64*>(y + 7*ym))[1]; c7_2 = (<lanes_f64*>(y + 7*ym))[2]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -8165,10 +8774,12 @@ cdef void laying_f64_8x3(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 7*ym))[0] = c7_0; (<lanes_f64*>(y + 7*ym))[1] = c7_1; (<lanes_f64*>(y + 7*ym))[2] = c7_2
 
 
-cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -8219,11 +8830,14 @@ cdef void laying_f64_1x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 0*ym))[0] = c0_0; (<lanes_f64*>(y + 0*ym))[1] = c0_1; (<lanes_f64*>(y + 0*ym))[2] = c0_2; (<lanes_f64*>(y + 0*ym))[3] = c0_3
 
 
-cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -8280,12 +8894,16 @@ cdef void laying_f64_2x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 1*ym))[0] = c1_0; (<lanes_f64*>(y + 1*ym))[1] = c1_1; (<lanes_f64*>(y + 1*ym))[2] = c1_2; (<lanes_f64*>(y + 1*ym))[3] = c1_3
 
 
-cdef void laying_f64_3x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_3x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]; c2_3 = (<lanes_f64*>(y + 2*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -8348,13 +8966,18 @@ cdef void laying_f64_3x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 2*ym))[0] = c2_0; (<lanes_f64*>(y + 2*ym))[1] = c2_1; (<lanes_f64*>(y + 2*ym))[2] = c2_2; (<lanes_f64*>(y + 2*ym))[3] = c2_3
 
 
-cdef void laying_f64_4x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_4x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
     cdef lanes_f64 c1_0 = zero_f64, c1_1 = zero_f64, c1_2 = zero_f64, c1_3 = zero_f64
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]; c2_3 = (<lanes_f64*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]; c3_3 = (<lanes_f64*>(y + 3*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -8423,7 +9046,7 @@ cdef void laying_f64_4x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 3*ym))[0] = c3_0; (<lanes_f64*>(y + 3*ym))[1] = c3_1; (<lanes_f64*>(y + 3*ym))[2] = c3_2; (<lanes_f64*>(y + 3*ym))[3] = c3_3
 
 
-cdef void laying_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
@@ -8431,6 +9054,12 @@ cdef void laying_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c2_0 = zero_f64, c2_1 = zero_f64, c2_2 = zero_f64, c2_3 = zero_f64
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]; c2_3 = (<lanes_f64*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]; c3_3 = (<lanes_f64*>(y + 3*ym))[3]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]; c4_3 = (<lanes_f64*>(y + 4*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
@@ -8505,7 +9134,7 @@ cdef void laying_f64_5x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     (<lanes_f64*>(y + 4*ym))[0] = c4_0; (<lanes_f64*>(y + 4*ym))[1] = c4_1; (<lanes_f64*>(y + 4*ym))[2] = c4_2; (<lanes_f64*>(y + 4*ym))[3] = c4_3
 
 
-cdef void laying_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym) noexcept nogil:
+cdef void laying_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py_ssize_t ac, const double* b, Py_ssize_t bc, double* laid, const double* later, Py_ssize_t step, double* y, Py_ssize_t ym, bint begun) noexcept nogil:
     cdef Py_ssize_t c
     cdef lanes_f64 x0, x1, x2, x3
     cdef lanes_f64 c0_0 = zero_f64, c0_1 = zero_f64, c0_2 = zero_f64, c0_3 = zero_f64
@@ -8514,6 +9143,13 @@ cdef void laying_f64_6x4(Py_ssize_t channels, const double* a, Py_ssize_t am, Py
     cdef lanes_f64 c3_0 = zero_f64, c3_1 = zero_f64, c3_2 = zero_f64, c3_3 = zero_f64
     cdef lanes_f64 c4_0 = zero_f64, c4_1 = zero_f64, c4_2 = zero_f64, c4_3 = zero_f64
     cdef lanes_f64 c5_0 = zero_f64, c5_1 = zero_f64, c5_2 = zero_f64, c5_3 = zero_f64
+    if begun:
+        c0_0 = (<lanes_f64*>(y + 0*ym))[0]; c0_1 = (<lanes_f64*>(y + 0*ym))[1]; c0_2 = (<lanes_f64*>(y + 0*ym))[2]; c0_3 = (<lanes_f64*>(y + 0*ym))[3]
+        c1_0 = (<lanes_f64*>(y + 1*ym))[0]; c1_1 = (<lanes_f64*>(y + 1*ym))[1]; c1_2 = (<lanes_f64*>(y + 1*ym))[2]; c1_3 = (<lanes_f64*>(y + 1*ym))[3]
+        c2_0 = (<lanes_f64*>(y + 2*ym))[0]; c2_1 = (<lanes_f64*>(y + 2*ym))[1]; c2_2 = (<lanes_f64*>(y + 2*ym))[2]; c2_3 = (<lanes_f64*>(y + 2*ym))[3]
+        c3_0 = (<lanes_f64*>(y + 3*ym))[0]; c3_1 = (<lanes_f64*>(y + 3*ym))[1]; c3_2 = (<lanes_f64*>(y + 3*ym))[2]; c3_3 = (<lanes_f64*>(y + 3*ym))[3]
+        c4_0 = (<lanes_f64*>(y + 4*ym))[0]; c4_1 = (<lanes_f64*>(y + 4*ym))[1]; c4_2 = (<lanes_f64*>(y + 4*ym))[2]; c4_3 = (<lanes_f64*>(y + 4*ym))[3]
+        c5_0 = (<lanes_f64*>(y + 5*ym))[0]; c5_1 = (<lanes_f64*>(y + 5*ym))[1]; c5_2 = (<lanes_f64*>(y + 5*ym))[2]; c5_3 = (<lanes_f64*>(y + 5*ym))[3]
     for c in range(floordiv(channels, 4)):
         convsym_prefetch(later)
         convsym_prefetch(later + <Py_ssize_t>(sizeof(lanes_f64)//sizeof(double)))
