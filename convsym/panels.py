@@ -47,7 +47,7 @@ def serves(geometry: Geometry, result: str, char: str, level: str) -> bool:
     if taps > TAPS or min(geometry.channels) < 8 or made < SOME * lanes:
         return False
     if result == "dw":
-        return taps > 1 and (made >= MANY * lanes or prod(geometry.outputs) >= LARGE)
+        return made >= MANY * lanes or prod(geometry.outputs) >= LARGE
     strided, heavy = any(axis.step > 1 for axis in taps_of(geometry)), prod(geometry.shapes["w"][1:]) >= HEAVY
     line = min(one.sizes[-1] for one in classes_of(geometry, result))
     if result == "y":

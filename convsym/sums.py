@@ -27,7 +27,7 @@ WATCHED = 2**16
 # Residue classes of a gradient that tiles are swept for, at most: each is a sweep of its own.
 CLASSES = 64
 # Ways that take neighboring axes along which no tap moves as one.
-FLAT = direct, interleaved, reduction
+FLAT = direct, interleaved, panels, reduction
 # Taps of a table, at most: more are a matter of another algorithm.
 TAPS = 2**16
 
@@ -158,9 +158,9 @@ def workspace(geometry: Geometry, result: str, char: str) -> int:
         return depthwise.room(geometry, result, char, level)
     if way is pointwise:
         return pointwise.room(geometry, result, char, level)
+    geometry = _flat(geometry)
     if way is panels:
         return panels.room(geometry, result, char, level)
-    geometry = _flat(geometry)
     if way is reduction:
         return sum(reduction.schedule_of(geometry, char, level).rooms)
     if way is interleaved:
@@ -179,9 +179,10 @@ def _way(geometry: Geometry, result: str, char: str, level: str) -> ModuleType |
         return None
     if depthwise.serves(geometry, result, char, level):
         return depthwise
-    if pointwise.serves(geometry, result):
+    many = panels.serves(geometry, result, char, level)
+    if pointwise.serves(geometry, result) and not (many and result == "dw"):
         return pointwise
-    if panels.serves(geometry, result, char, level):
+    if many:
         return panels
     if result == "dw":
         return reduction

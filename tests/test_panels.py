@@ -188,5 +188,6 @@ def test_who_is_served():
     assert ways((28, 28), (3, 3), 2, 1, channels=(256, 256), batch=1) == ["dx", "dw"]
     assert ways((7, 7), (3, 3), 1, 1, channels=(512, 512), batch=1) == ["dw"]
     assert ways((56, 56), (3, 3), 1, 1, channels=(64, 64), batch=1) == []
+    assert ways((14, 14), (1, 1), channels=(256, 256)) == ["dw"]
     assert ways((224, 224), (3, 3), 1, 1, channels=(64, 64), batch=1) == ["y", "dw"]
     assert ways((224, 224), (3, 3), 1, 1, channels=(3, 64), batch=1) == []
