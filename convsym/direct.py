@@ -6,7 +6,7 @@ not, threads do every step together.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from math import ceil, prod
 
@@ -37,11 +37,7 @@ def room(geometry: Geometry, result: str, char: str, level: str) -> int:
 
 def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
     """What writes the rule y or dx into an array."""
-
-    def run(operands: Mapping[str, Array], out: Array) -> None:
-        rooms.follow(course(geometry, result, char, level), operands, out)
-
-    return run
+    return rooms.following(partial(course, geometry, result, char, level))
 
 
 def course(geometry: Geometry, result: str, char: str, level: str) -> Course:

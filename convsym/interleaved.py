@@ -6,7 +6,7 @@ some at a time, and results are turned back; what lies between is the direct sum
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import product
 from math import ceil, prod
 
@@ -117,11 +117,7 @@ def _time(strips: list[tuple[pieces.Strip, int, int]]) -> float:
 
 def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
     """What writes the rule y or dx into an array."""
-
-    def run(operands: Mapping[str, Array], out: Array) -> None:
-        rooms.follow(course(geometry, result, char, level), operands, out)
-
-    return run
+    return rooms.following(partial(course, geometry, result, char, level))
 
 
 def room(geometry: Geometry, result: str, char: str, level: str) -> int:

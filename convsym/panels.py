@@ -7,7 +7,7 @@ rows that follow each other while all rows of C go by.
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import ceil, prod
 from typing import Any
 
@@ -17,8 +17,8 @@ from convsym import kernels, rooms, scratch
 from convsym.gate import Array
 from convsym.geometry import Geometry
 from convsym.kernels.tables import Course, Shapes, Step, driver
-from convsym.pieces import channels_of, letter_of, padded
-from convsym.pointwise import blocks_of, height
+from convsym.pieces import channels_of, padded
+from convsym.pointwise import READ, blocks_of, height
 from convsym.sweeps import ResidueClass, apart_of, classes_of, weights_of
 from convsym.taps import Axis, Integers, all_sums, has_gaps, pitches_of, taps_of
 
@@ -63,11 +63,7 @@ def room(geometry: Geometry, result: str, char: str, level: str) -> int:
 
 def bound(geometry: Geometry, result: str, char: str, level: str) -> Callable[[Mapping[str, Array], Array], None]:
     """What writes a rule into an array."""
-
-    def run(operands: Mapping[str, Array], out: Array) -> None:
-        rooms.follow(course(geometry, result, char, level), operands, out)
-
-    return run
+    return rooms.following(partial(course, geometry, result, char, level))
 
 
 def course(geometry: Geometry, result: str, char: str, level: str) -> Course:
@@ -106,24 +102,8 @@ def _class(
         parts = min(ceil(rows * depth * taps / most), rows)
         spans = _shares(groups * parts, blocks, threads)
         panel = scratch.lines(ceil(rows / parts) * depth * taps)
-    made = driver(
-        "panels",
-        groups * parts * spans,
-        **_numbers(geometry, result, one),
-        rows=rows,
-        parts=parts,
-        spans=spans,
-        depth=depth,
-        vectors=vectors,
-        blocks=blocks,
-        columns=columns,
-        packed=int(not forward),
-        panel=panel,
-        room=laid + panel,
-        tile_rows=[height(rows, wide, shapes)],
-    )
-    arrays = (("out", 0), ("room", 0), ("w", 0), (letter_of(result), 0))
-    return Step(made, 1, groups * rows * read * taps * columns, arrays), laid + panel
+    sizes = {"rows": rows, "parts": parts, "spans": spans, "depth": depth, "columns": columns, "blocks": blocks}
+    return _step(geometry, result, one, shapes, read * taps, laid, panel, sizes | {"vectors": vectors})
 
 
 def _pairs(geometry: Geometry, lanes: int, shapes: Shapes, threads: int) -> tuple[Step, int]:
@@ -145,24 +125,34 @@ def _pairs(geometry: Geometry, lanes: int, shapes: Shapes, threads: int) -> tupl
         spans = _shares(groups * parts, blocks, threads)
         panel = scratch.lines(ceil(rows / parts) * around)
     (one,) = classes_of(geometry, "y")
+    sizes = {"rows": rows, "parts": parts, "spans": spans, "depth": depth, "columns": columns, "blocks": blocks}
+    return _step(geometry, "dw", one, shapes, summed, laid, panel, sizes | {"vectors": vectors})
+
+
+def _step(
+    geometry: Geometry,
+    result: str,
+    one: ResidueClass,
+    shapes: Shapes,
+    summed: int,
+    laid: int,
+    panel: int,
+    sizes: Mapping[str, int],
+) -> tuple[Step, int]:
+    """A step of a call, which lays B and packs A into so many elements of a room; and the elements of that room."""
+    wide, jobs = ceil(sizes["vectors"] / sizes["blocks"]), geometry.groups * sizes["parts"] * sizes["spans"]
     made = driver(
-        "panels_dw",
-        groups * parts * spans,
-        **_numbers(geometry, "dw", one),
-        rows=rows,
-        parts=parts,
-        spans=spans,
-        depth=depth,
-        vectors=vectors,
-        blocks=blocks,
-        columns=columns,
-        packed=int(geometry.batch > 1),
+        "panels_dw" if result == "dw" else "panels",
+        jobs,
+        **_numbers(geometry, result, one),
+        **sizes,
+        packed=int(panel > 0),
         panel=panel,
         room=laid + panel,
-        tile_rows=[height(rows, wide, shapes)],
+        tile_rows=[height(sizes["rows"], wide, shapes)],
     )
-    arrays = (("out", 0), ("room", 0), ("dy", 0), ("x", 0))
-    return Step(made, 1, groups * rows * columns * summed, arrays), laid + panel
+    arrays = (("out", 0), ("room", 0), *((name, 0) for name in READ[result]))
+    return Step(made, 1, geometry.groups * sizes["rows"] * sizes["columns"] * summed, arrays), laid + panel
 
 
 def _shares(jobs: int, blocks: int, threads: int) -> int:

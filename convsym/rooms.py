@@ -21,6 +21,15 @@ def follow(course: Course, operands: Mapping[str, Array], out: Array) -> None:
             kernels.drive(step.driver, parts, step.samples, step.work, char, threads)
 
 
+def following(course: Callable[[], Course]) -> Callable[[Mapping[str, Array], Array], None]:
+    """What does the steps of a call, which are asked for each time: they depend on the threads that there are."""
+
+    def run(operands: Mapping[str, Array], out: Array) -> None:
+        follow(course(), operands, out)
+
+    return run
+
+
 @dataclass(frozen=True)
 class Roomed:
     """A rule as jobs that take a room.
