@@ -452,6 +452,27 @@ cdef void sweep_tile(real* y, const real* a, const real* b, const Py_ssize_t* s,
     store(y, made, s, rows, vectors, i, j)
 
 
+cdef Py_ssize_t sweep_run(real* y, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t rows, Py_ssize_t vectors, Py_ssize_t i, Py_ssize_t j, Py_ssize_t most) noexcept nogil:
+    """Tiles of full vectors that follow each other in image and result; how many of the vectors they are."""
+    cdef Py_ssize_t[MOST] pos
+    cdef Py_ssize_t[MOST] place
+    cdef Py_ssize_t lanes = lanes_of(y), v, o, done = 0
+    cdef bint begun = s[17] == BEGUN
+    most = min(most, s[s[29] + j])
+    if most < vectors or s[16] > 1 or s[17] == ADDED:
+        return 0
+    for v in range(min(vectors, APART)):
+        pos[v] = s[s[22] + i] + s[s[24] + j] + v*lanes
+        place[v] = s[s[23] + i] + s[s[28] + s[s[25] + j]] + v*lanes
+    while done + vectors <= most:
+        o = done*lanes
+        run_tile(
+            rows, vectors, s[4], s[5], a, s[6], s[7], s + s[20], b + o, s[8], s + s[21], pos, y + o, s[11], place, begun
+        )
+        done += vectors
+    return done
+
+
 cdef inline void fetch(const real* b, const Py_ssize_t* s, Py_ssize_t m) noexcept nogil:
     """Ask for a share of what the next vectors read, when every channel of theirs lies in a page of its own."""
     cdef Py_ssize_t c, v, lanes = lanes_of(b)
@@ -462,7 +483,7 @@ cdef inline void fetch(const real* b, const Py_ssize_t* s, Py_ssize_t m) noexcep
 
 cdef void sweep_job(real* y, const real* a, const real* b, const Py_ssize_t* s, Py_ssize_t job) noexcept nogil:
     """A block of rows and vectors of one sample and group."""
-    cdef Py_ssize_t blocks = s[12]*s[13], at, g, m, v, rows, end, vectors, i, j
+    cdef Py_ssize_t blocks = s[12]*s[13], at, g, m, v, rows, end, vectors, done, i, j
     at = floormod(job, blocks)
     job = floordiv(job, blocks)
     g = floormod(job, s[0])
@@ -491,9 +512,12 @@ cdef void sweep_job(real* y, const real* a, const real* b, const Py_ssize_t* s, 
         if vectors > APART:
             vectors = max(APART, min(vectors, s[s[35] + j]))
         vectors = widest(y, rows, vectors)
-        sweep_tile(y, a, b, s, rows, vectors, i, j)
-        v += vectors
-        j += vectors
+        done = sweep_run(y, a, b, s, rows, vectors, i, j, end - v)
+        if done == 0:
+            sweep_tile(y, a, b, s, rows, vectors, i, j)
+            done = vectors
+        v += done
+        j += done
         while j >= s[3]:
             i, j = i + 1, j - s[3]
 
